@@ -1,0 +1,173 @@
+//! The database: one of two engines behind one enum, and the macros that run the same SQL text on either.
+
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::limits;
+
+/// A handle on the database; cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// Postgres: one pool for reading and writing.
+    Postgres(PgPool),
+    /// SQLite in WAL mode: many readers, and one writer so that writers wait in our queue instead of in the engine's.
+    Sqlite {
+        /// Read-only connections.
+        read: SqlitePool,
+        /// The single writing connection.
+        write: SqlitePool,
+    },
+}
+
+/// Runs one expression on whichever pool reads: `on_pool!(db, read, pool => sqlx::query(…).fetch_all(pool).await)`.
+///
+/// The expression is compiled once per engine, so it must have the same type on both. Use `write` for statements
+/// that change anything.
+#[macro_export]
+macro_rules! on_pool {
+    ($db:expr, read, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::db::Db::Postgres($pool) => $body,
+            $crate::db::Db::Sqlite { read: $pool, .. } => $body,
+        }
+    };
+    ($db:expr, write, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::db::Db::Postgres($pool) => $body,
+            $crate::db::Db::Sqlite { write: $pool, .. } => $body,
+        }
+    };
+}
+
+/// Runs a block in one transaction: commits when it is `Ok`, rolls back when it is `Err`.
+///
+/// `in_transaction!(db, tx => { sqlx::query(…).execute(&mut *tx).await?; Ok(value) })`. The block may use `?` with
+/// [`crate::error::Error`]. On SQLite the transaction takes the write lock at once, so it never fails half-way
+/// because another writer came first.
+#[macro_export]
+macro_rules! in_transaction {
+    ($db:expr, $tx:ident => $body:block) => {
+        match $db {
+            $crate::db::Db::Postgres(pool) => $crate::in_transaction!(@run pool.begin().await?, $tx, $body),
+            $crate::db::Db::Sqlite { write, .. } => {
+                $crate::in_transaction!(@run write.begin_with("begin immediate").await?, $tx, $body)
+            }
+        }
+    };
+    (@run $begin:expr, $tx:ident, $body:block) => {{
+        let mut $tx = $begin;
+        let result: $crate::error::Result<_> = async { $body }.await;
+        match result {
+            Ok(value) => $tx.commit().await.map(|()| value).map_err($crate::error::Error::from),
+            Err(error) => {
+                // A rollback that fails changes nothing: the connection is gone and with it the transaction.
+                let _ = $tx.rollback().await;
+                Err(error)
+            }
+        }
+    }};
+}
+
+impl Db {
+    /// Connects, refuses a database that would lose committed data, and brings its tables up to date.
+    ///
+    /// `url` is `sqlite://path` (created when absent) or `postgres://…`.
+    ///
+    /// # Errors
+    /// An unknown scheme, an unreachable or unsafe database, or a migration that fails; each says what to do.
+    pub async fn connect(url: &str) -> anyhow::Result<Self> {
+        let db = if url.starts_with("sqlite:") {
+            Self::connect_sqlite(url).await?
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            Self::connect_postgres(url).await?
+        } else {
+            bail!("DATABASE_URL must start with sqlite:// or postgres://");
+        };
+        let migrator = sqlx::migrate!();
+        on_pool!(&db, write, pool => migrator.run(pool).await).context("cannot bring the database up to date")?;
+        Ok(db)
+    }
+
+    async fn connect_sqlite(url: &str) -> anyhow::Result<Self> {
+        let options = SqliteConnectOptions::from_str(url)
+            .context("DATABASE_URL is not a valid sqlite:// address")?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // NORMAL may lose the last commits when the machine loses power; saved would not mean saved.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(limits::LOCK_TIMEOUT);
+        if let Some(folder) = options.get_filename().parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create the data folder {}", folder.display()))?;
+        }
+        let file = options.get_filename().to_owned();
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await
+            .with_context(|| format!("cannot open the database file {}", file.display()))?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(limits::DATABASE_CONNECTIONS)
+            .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options.read_only(true));
+        Ok(Self::Sqlite { read, write })
+    }
+
+    async fn connect_postgres(url: &str) -> anyhow::Result<Self> {
+        let options = PgConnectOptions::from_str(url)
+            .context("DATABASE_URL is not a valid postgres:// address")?
+            .application_name("coterie")
+            .options([("lock_timeout", format!("{}ms", limits::LOCK_TIMEOUT.as_millis()))]);
+        let pool = PgPoolOptions::new()
+            .max_connections(limits::DATABASE_CONNECTIONS)
+            .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .context("cannot reach the Postgres database of DATABASE_URL")?;
+        for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
+            let (value,): (String,) = sqlx::query_as("select current_setting($1)")
+                .bind(setting)
+                .fetch_one(&pool)
+                .await
+                .context("cannot read Postgres' settings")?;
+            if value == "off" {
+                bail!("Postgres runs with {setting}=off and would lose saved edits in a crash; set it to on");
+            }
+        }
+        Ok(Self::Postgres(pool))
+    }
+
+    /// Whether the database answers now.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), sqlx::Error> {
+        on_pool!(self, write, pool => sqlx::query("select 1").execute(pool).await.map(|_| ()))
+    }
+
+    /// Closes every connection, so that an SQLite file is left without its write-ahead log.
+    pub async fn close(&self) {
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+        }
+    }
+}
+
+/// The time now in microseconds since 1970, as every `…_us` column holds it.
+#[must_use]
+pub fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,165 @@
+//! The one error of the server and how it is told to an HTTP client.
+//!
+//! A variant exists only where a client can act on it. Internals are logged once, where they become a response,
+//! and never sent.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// The result of anything that can fail with an [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// 400: the request is malformed; `code` names the fault for programs, `message` says what to do.
+    #[error("{message}")]
+    Invalid {
+        /// A stable word for programs, such as `bad_path`.
+        code: &'static str,
+        /// What is wrong and what to send instead.
+        message: String,
+    },
+    /// 401: nobody is signed in.
+    #[error("sign in first")]
+    Unauthorized,
+    /// 403: the project is visible to the caller, but the role does not allow this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// 404: unknown, or hidden from the caller; the two look alike.
+    #[error("not found")]
+    NotFound,
+    /// 409: what is there does not allow it.
+    #[error("{message}")]
+    Conflict {
+        /// A stable word for programs, such as `path_taken`.
+        code: &'static str,
+        /// What stands in the way.
+        message: String,
+    },
+    /// 413: above a limit on size.
+    #[error("{0}")]
+    TooLarge(String),
+    /// 415: another content type is needed.
+    #[error("send {0}")]
+    UnsupportedMediaType(&'static str),
+    /// 429: above a limit on rate.
+    #[error("too many requests; try again in {retry_after} s")]
+    RateLimited {
+        /// Seconds to wait.
+        retry_after: u64,
+    },
+    /// 503: the server cannot do this now; nothing was lost.
+    #[error("{message}")]
+    Unavailable {
+        /// What is away.
+        message: String,
+    },
+    /// 500 or 503: the database said no.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// 500: a fault of the server.
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+impl Error {
+    /// A malformed request.
+    pub fn invalid(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { code, message: message.into() }
+    }
+
+    /// Something in the way.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Conflict { code, message: message.into() }
+    }
+
+    /// Not now.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::Unavailable { message: message.into() }
+    }
+
+    /// The HTTP status this error is told with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid { .. } => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(error) if is_away(error) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The stable word that names this error to programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound => "not_found",
+            Self::TooLarge(_) => "too_large",
+            Self::UnsupportedMediaType(_) => "unsupported_media_type",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Database(error) if is_away(error) => "unavailable",
+            Self::Database(_) | Self::Internal(_) => "internal",
+        }
+    }
+
+    /// The text sent to the client: the error's own words, but nothing of the server's inside.
+    #[must_use]
+    pub fn public_message(&self) -> String {
+        match self {
+            Self::Database(error) if is_away(error) => {
+                "the database is away; nothing was changed, try again soon".to_owned()
+            }
+            Self::Database(_) | Self::Internal(_) => {
+                "the server failed; the request id helps its operator to find out why".to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Whether the database could not be reached or asked, as opposed to refusing a statement.
+pub(crate) fn is_away(error: &sqlx::Error) -> bool {
+    matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Protocol(_)
+    )
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::error!(error = ?self, "request failed");
+        }
+        let retry_after = match &self {
+            Self::RateLimited { retry_after } => Some(*retry_after),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(1),
+            _ => None,
+        };
+        let body = json!({ "error": { "code": self.code(), "message": self.public_message() } });
+        let mut response = (status, Json(body)).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

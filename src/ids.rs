@@ -1,0 +1,59 @@
+//! Typed identifiers: every id is its own type, so that one cannot be taken for another.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! uuid_id {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type,
+        )]
+        #[serde(transparent)]
+        #[sqlx(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A fresh id (UUIDv7, so ids sort by creation).
+            #[must_use]
+            #[allow(clippy::new_without_default, reason = "a default id would be a random one")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    )*};
+}
+
+uuid_id! {
+    /// A principal: someone who signs in, a guest, or an external user named by an application's key.
+    UserId;
+    /// A project.
+    ProjectId;
+    /// A document, which keeps its id through every rename.
+    DocumentId;
+    /// An invite to a project.
+    InviteId;
+    /// One attempt to append rows to one document's log; kept with the rows, so that an unknown outcome can be settled.
+    BatchId;
+}
+
+/// One attachment of a socket to a room; unique within the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);

@@ -45,33 +45,48 @@ macro_rules! on_pool {
     };
 }
 
-/// Runs a block in one transaction: commits when it is `Ok`, rolls back when it is `Err`.
+/// An open transaction on either engine; dropped without [`Tx::commit`], it is rolled back.
 ///
-/// `in_transaction!(db, tx => { sqlx::query(…).execute(&mut *tx).await?; Ok(value) })`. The block may use `?` with
-/// [`crate::error::Error`]. On SQLite the transaction takes the write lock at once, so it never fails half-way
-/// because another writer came first.
+/// On SQLite it holds the write lock from its start, so it never fails half-way because another writer came first.
+#[derive(Debug)]
+pub enum Tx {
+    /// On Postgres.
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    /// On SQLite.
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+}
+
+/// Runs one expression on an open [`Tx`]: `on_tx!(tx, conn => sqlx::query(…).execute(conn).await)`.
+///
+/// `tx` is a `&mut Tx` (or a place of type `Tx`); inside, `conn` is the engine's `&mut …Connection`, to be used once
+/// (reborrow with `&mut *conn` to use it again).
 #[macro_export]
-macro_rules! in_transaction {
-    ($db:expr, $tx:ident => $body:block) => {
-        match $db {
-            $crate::db::Db::Postgres(pool) => $crate::in_transaction!(@run pool.begin().await?, $tx, $body),
-            $crate::db::Db::Sqlite { write, .. } => {
-                $crate::in_transaction!(@run write.begin_with("begin immediate").await?, $tx, $body)
+macro_rules! on_tx {
+    ($tx:expr, $conn:ident => $body:expr) => {
+        match $tx {
+            $crate::db::Tx::Postgres(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+            $crate::db::Tx::Sqlite(tx) => {
+                let $conn = &mut **tx;
+                $body
             }
         }
     };
-    (@run $begin:expr, $tx:ident, $body:block) => {{
-        let mut $tx = $begin;
-        let result: $crate::error::Result<_> = async { $body }.await;
-        match result {
-            Ok(value) => $tx.commit().await.map(|()| value).map_err($crate::error::Error::from),
-            Err(error) => {
-                // A rollback that fails changes nothing: the connection is gone and with it the transaction.
-                let _ = $tx.rollback().await;
-                Err(error)
-            }
+}
+
+impl Tx {
+    /// Makes everything done in this transaction durable.
+    ///
+    /// # Errors
+    /// When the database did not confirm it; whether it was committed is then unknown.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Postgres(tx) => tx.commit().await,
+            Self::Sqlite(tx) => tx.commit().await,
         }
-    }};
+    }
 }
 
 impl Db {
@@ -143,6 +158,17 @@ impl Db {
             }
         }
         Ok(Self::Postgres(pool))
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or, on SQLite, the write lock is not to be had in time.
+    pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        match self {
+            Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+            Self::Sqlite { write, .. } => write.begin_with("begin immediate").await.map(Tx::Sqlite),
+        }
     }
 
     /// Whether the database answers now.

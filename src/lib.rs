@@ -2,11 +2,12 @@
 //!
 //! The modules, from the ground up; one may use only those above it in this list.
 
-pub mod update;
-
 pub mod error;
 pub mod ids;
 pub mod limits;
 
-pub mod config;
 pub mod db;
+
+pub mod journal;
+
+pub mod room;

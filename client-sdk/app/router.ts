@@ -1,0 +1,63 @@
+// Five addresses, the History API, nothing else.
+
+import { createStore, type Store } from 'coterie'
+
+export type Route =
+  | { screen: 'projects' }
+  | { screen: 'project'; project: string }
+  | { screen: 'file'; project: string; file: string }
+  /** `file` comes from the fragment: an invite made in a file leads into that file. */
+  | { screen: 'join'; token: string; file: string | null }
+  | { screen: 'lost' }
+
+export function parseRoute(pathname: string, hash = ''): Route {
+  let parts: string[]
+  try {
+    parts = pathname.split('/').filter(Boolean).map(decodeURIComponent)
+  } catch {
+    return { screen: 'lost' } // a stray %
+  }
+  const [first, second, third, fourth, ...more] = parts
+  if (more.length > 0) return { screen: 'lost' }
+  if (first === undefined) return { screen: 'projects' }
+  if (first === 'p' && second !== undefined && third === undefined) return { screen: 'project', project: second }
+  if (first === 'p' && second !== undefined && third === 'f' && fourth !== undefined) {
+    return { screen: 'file', project: second, file: fourth }
+  }
+  if (first === 'join' && second !== undefined && third === undefined) {
+    return { screen: 'join', token: second, file: hash.replace(/^#/, '') || null }
+  }
+  return { screen: 'lost' }
+}
+
+export const toProjects = '/'
+export const toProject = (project: string) => `/p/${encodeURIComponent(project)}`
+export const toFile = (project: string, file: string) => `${toProject(project)}/f/${encodeURIComponent(file)}`
+
+const here = createStore<Route>(read())
+export const route: Store<Route> = here
+
+function read(): Route {
+  return typeof location === 'undefined' ? { screen: 'projects' } : parseRoute(location.pathname, location.hash)
+}
+
+export function navigate(path: string, how: { replace?: boolean } = {}): void {
+  if (how.replace) history.replaceState(null, '', path)
+  else history.pushState(null, '', path)
+  here.set(read())
+}
+
+/** Makes back, forward and plain links work without loading the page anew. */
+export function startRouter(): void {
+  addEventListener('popstate', () => here.set(read()))
+  document.addEventListener('click', (event) => {
+    // Everything but a plain click (new tab, download…) is the browser's.
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    const link = event.target instanceof Element ? event.target.closest('a') : null
+    if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return
+    if (link.hash && link.pathname === location.pathname) return // a skip link
+    if (/^\/(api|assets|auth)\//.test(link.pathname)) return
+    event.preventDefault()
+    navigate(link.pathname + link.search + link.hash)
+  })
+}

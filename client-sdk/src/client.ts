@@ -1,0 +1,185 @@
+// Where everything starts: who is signed in, their projects, the one socket, the files open in this page.
+
+import { forgetUser, unsavedNotes } from './cache.ts'
+import { openFile, type FileHandle, type OwnedFile } from './file.ts'
+import { ApiError, createHttp } from './http.ts'
+import { loadProject, type Project } from './project.ts'
+import { openSocket, type ConnectionStatus, type Socket } from './socket.ts'
+import { createStore, type Store } from './store.ts'
+import { canEdit, type DocumentInfo, type Page, type ProjectInfo, type User } from './types.ts'
+
+export interface ClientOptions {
+  /** Origin of the server; this page's own when omitted. */
+  url?: string
+  fetch?: typeof fetch
+  /** Keep copies of files on this device, so that offline edits survive a reload. Default true. */
+  persist?: boolean
+}
+
+export interface NewProject {
+  name: string
+  description?: string
+  visibility?: ProjectInfo['visibility']
+}
+
+export interface Client {
+  /** undefined until the server has been asked; null when nobody is signed in. */
+  readonly user: Store<User | null | undefined>
+  readonly connection: Store<ConnectionStatus>
+  /** Changes of the files open in this page that only this device has. */
+  readonly unsaved: Store<number>
+  me(): Promise<User | null>
+  signInAsGuest(name: string): Promise<User>
+  /** Also forgets what this user left on this device. */
+  signOut(): Promise<void>
+  /** Changes of all files, open or not, that signing out would throw away. */
+  unsavedOnDevice(): number
+  readonly projects: {
+    list(after?: string | null): Promise<Page<ProjectInfo>>
+    create(project: NewProject): Promise<ProjectInfo>
+  }
+  open(projectId: string): Promise<Project>
+  acceptInvite(token: string): Promise<ProjectInfo>
+  /** Sends what earlier visits left unsaved on this device, in the background. */
+  sendKept(): Promise<void>
+  close(): void
+}
+
+interface OpenFile {
+  handle: OwnedFile
+  /** How many asked for it; the last one out closes it. */
+  users: number
+  unfollow(): void
+}
+
+export function createClient(options: ClientOptions = {}): Client {
+  const base = (options.url ?? '').replace(/\/+$/, '')
+  const persist = options.persist ?? true
+  const http = createHttp(base, options.fetch ?? ((...args) => fetch(...args)))
+  const user = createStore<User | null | undefined>(undefined, (a, b) => JSON.stringify(a) === JSON.stringify(b))
+  const connection = createStore<ConnectionStatus>('connecting')
+  const unsaved = createStore(0)
+  const files = new Map<string, OpenFile>()
+  let socket: Socket | null = null
+
+  function sharedSocket(): Socket {
+    if (!socket) {
+      socket = openSocket(socketUrl(base))
+      socket.status.subscribe((status) => connection.set(status))
+    }
+    return socket
+  }
+
+  function countUnsaved() {
+    let sum = 0
+    for (const { handle } of files.values()) sum += handle.pending.get()
+    unsaved.set(sum)
+  }
+
+  function open(info: DocumentInfo, mayEdit: boolean): FileHandle {
+    const signedIn = user.get()
+    if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
+    let entry = files.get(info.id)
+    if (entry?.users === 0) entry.handle.rejoin() // left, but still sending
+    if (!entry) {
+      const handle = openFile({
+        socket: sharedSocket(), user: signedIn, info, persist, mayEdit,
+        onEnded: () => forget(info.id, handle),
+      })
+      entry = { handle, users: 0, unfollow: handle.pending.subscribe(countUnsaved) }
+      files.set(info.id, entry)
+      countUnsaved()
+    }
+    entry.users += 1
+    return leased(entry)
+  }
+
+  /** The same handle, whose `close` counts: two panes may show one file. */
+  function leased(entry: OpenFile): FileHandle {
+    let given = true
+    return {
+      ...entry.handle,
+      close() {
+        if (!given) return
+        given = false
+        entry.users -= 1
+        if (entry.users === 0) entry.handle.close()
+      },
+    }
+  }
+
+  function forget(id: string, handle: FileHandle) {
+    const entry = files.get(id)
+    if (entry?.handle !== handle) return
+    entry.unfollow()
+    files.delete(id)
+    countUnsaved()
+  }
+
+  const parts = { http, open }
+
+  return {
+    user,
+    connection,
+    unsaved,
+    async me() {
+      try {
+        user.set(await http.get<User>('/api/me'))
+      } catch (error) {
+        if (!(error instanceof ApiError && error.isUnauthorized)) throw error
+        user.set(null)
+      }
+      return user.get() ?? null
+    },
+    async signInAsGuest(name) {
+      const guest = await http.post<User>('/api/auth/guest', { name })
+      user.set(guest)
+      return guest
+    },
+    async signOut() {
+      await http.post('/api/auth/logout')
+      const leaving = user.get()
+      await Promise.all([...files.values()].map(({ handle }) => handle.discard()))
+      socket?.close()
+      socket = null
+      if (leaving) await forgetUser(leaving.id)
+      user.set(null)
+    },
+    unsavedOnDevice() {
+      const signedIn = user.get()
+      return signedIn ? unsavedNotes(signedIn.id).reduce((sum, note) => sum + note.changes, 0) : 0
+    },
+    projects: {
+      list: (after) => http.get(after ? `/api/projects?after=${encodeURIComponent(after)}` : '/api/projects'),
+      create: (project) => http.post('/api/projects', project),
+    },
+    open: (projectId) => loadProject(parts, projectId),
+    acceptInvite: (token) => http.post(`/api/invites/${encodeURIComponent(token)}/accept`),
+    async sendKept() {
+      const signedIn = user.get()
+      if (!signedIn || !persist) return
+      for (const note of unsavedNotes(signedIn.id)) {
+        if (files.has(note.documentId)) continue
+        try {
+          const project = await http.get<ProjectInfo>(`/api/projects/${note.projectId}`)
+          const info = await http.get<DocumentInfo>(`/api/projects/${note.projectId}/documents/${note.documentId}`)
+          // Another epoch is another history: the kept copy must not flow into it.
+          if (info.epoch === note.epoch && canEdit(project.role)) open(info, true).close()
+        } catch {
+          // Gone, or away: the copy stays here until it can be sent or its owner signs out.
+        }
+      }
+    },
+    close() {
+      for (const { handle } of [...files.values()]) handle.end()
+      socket?.close()
+      socket = null
+    },
+  }
+}
+
+function socketUrl(base: string): string {
+  const url = new URL('/hocuspocus', base || location.href)
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  return url.href
+}

@@ -1,0 +1,302 @@
+// One open file: its text, who else is in it, and what is true about its edits.
+// Everything particular to the Hocuspocus provider stays in here and in socket.ts.
+
+import { HocuspocusProvider } from '@hocuspocus/provider'
+import { Awareness } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import { cacheName, noteUnsaved, openCache, unsavedNotes, type Cache } from './cache.ts'
+import { readPeople, type Person } from './people.ts'
+import { createSaveTracker, type SaveState } from './save.ts'
+import type { Socket } from './socket.ts'
+import { createStore, type Store } from './store.ts'
+import type { DocumentInfo, User } from './types.ts'
+
+/** The root text that makes a document a file. */
+const CONTENT = 'content'
+/** People who vanish and return within this time (a reconnect) never leave the list. */
+const LEAVE_GRACE_MS = 3_000
+
+export type FilePhase =
+  | { kind: 'loading' }
+  | { kind: 'open' }
+  /** The server ended it. `why` is for deciding, `reason` is its own word. */
+  | { kind: 'gone'; why: GoneWhy; reason: string }
+
+export type GoneWhy = 'deleted' | 'not-found' | 'signed-out' | 'closed'
+
+export interface FileHandle {
+  readonly id: string
+  readonly projectId: string
+  readonly doc: Y.Doc
+  readonly text: Y.Text
+  readonly awareness: Awareness
+  /** Undoes own edits only; it belongs to the file, so it outlives a view. */
+  readonly undo: Y.UndoManager
+  readonly phase: Store<FilePhase>
+  /** May this user type here now? */
+  readonly editable: Store<boolean>
+  readonly save: Store<SaveState>
+  /** Changes that only this device has. */
+  readonly pending: Store<number>
+  readonly people: Store<Person[]>
+  /** Resolves when the server's text has arrived; rejects when it never will. */
+  whenSynced(signal?: AbortSignal): Promise<void>
+  /** Asks again after `gone`. */
+  retry(): void
+  /** Leaves. Edits not yet saved go on being sent in the background until they are. */
+  close(): void
+  /** Leaves and forgets this device's copy, refused edits included. */
+  discard(): Promise<void>
+}
+
+/** What the client, which owns the files of a page, may do besides. */
+export interface OwnedFile extends FileHandle {
+  /** Somebody opened it again while it was still sending after `close`. */
+  rejoin(): void
+  /** Stops at once; edits not yet sent stay in the copy on this device. */
+  end(): void
+}
+
+export interface FileOptions {
+  socket: Socket
+  user: User
+  info: DocumentInfo
+  persist: boolean
+  /** What the role says, until the server has said it for this connection. */
+  mayEdit: boolean
+  /** Called once, when nothing of it is running any more. */
+  onEnded(): void
+}
+
+/** `name` on the wire; an id, not a path, so that renaming leaves the document alone. */
+export function documentName(info: { project_id: string; id: string }): string {
+  return `${info.project_id}/${info.id}`
+}
+
+const SYNC_STATUS = 8
+const CLOSE = 7
+
+export function openFile(options: FileOptions): OwnedFile {
+  const { socket, user, info } = options
+  const note = { projectId: info.project_id, documentId: info.id, epoch: info.epoch }
+  const doc = new Y.Doc()
+  const text = doc.getText(CONTENT)
+  const awareness = new Awareness(doc)
+  const kept = unsavedNotes(user.id).find((n) => n.documentId === info.id && n.epoch === info.epoch)?.changes ?? 0
+  const tracker = createSaveTracker({ pending: kept, socket: socket.status.get() })
+  const phase = createStore<FilePhase>({ kind: 'loading' })
+  const editable = createStore(false)
+  const pending = createStore(kept)
+  const people = createStore<Person[]>(readPeople(awareness, user), samePeople)
+  const undo = new Y.UndoManager(text)
+  let resolveSynced = () => {}
+  let rejectSynced = (_reason: Error) => {}
+  const synced = new Promise<void>((resolve, reject) => ([resolveSynced, rejectSynced] = [resolve, reject]))
+  synced.catch(() => undefined) // nobody may be waiting
+  let scope: 'read-write' | 'readonly' = options.mayEdit ? 'read-write' : 'readonly'
+  let cache: Cache | null = null
+  let shown = false // once the text was on screen it stays there, whatever happens
+  let leaving = false
+  let ended = false
+
+  const provider = new HocuspocusProvider({
+    websocketProvider: socket.provider,
+    name: documentName(info),
+    document: doc,
+    awareness,
+    token: '', // the login cookie says who we are; the frame is owed all the same
+  })
+
+  function show() {
+    if (phase.get().kind === 'open') shown = true
+    editable.set(phase.get().kind === 'open' && scope === 'read-write' && tracker.facts.refusal === null)
+  }
+  function setPending(changes: number) {
+    if (changes === pending.get()) return
+    pending.set(changes)
+    tracker.update({ pending: changes })
+    if (options.persist) noteUnsaved(user.id, { ...note, changes })
+  }
+  function refuse(code: string, message: string) {
+    tracker.update({ refusal: { code, message } })
+    show()
+    if (leaving) end() // waiting longer saves nothing; the copy here keeps the edits
+  }
+  function setGone(why: GoneWhy, reason: string) {
+    phase.set({ kind: 'gone', why, reason })
+    refuse(why, GONE_WORDS[why] ?? reason)
+    rejectSynced(new Error(reason))
+  }
+  function appear() {
+    awareness.setLocalState({ user: { name: user.name, color: user.color, colorLight: user.color_light } })
+  }
+
+  // --- what the document says -------------------------------------------------------------------
+  doc.on('update', (_update: Uint8Array, _origin: unknown, _doc: Y.Doc, transaction: Y.Transaction) => {
+    if (transaction.local) setPending(pending.get() + 1)
+  })
+
+  // --- what the connection says -----------------------------------------------------------------
+  const unfollowSocket = socket.status.subscribe((status) => {
+    tracker.update(status === 'open' ? { socket: status } : { socket: status, scope: null })
+  })
+  provider.on('authenticated', (answer: { scope: 'read-write' | 'readonly' }) => {
+    const wasRefused = tracker.facts.refusal !== null
+    scope = answer.scope
+    tracker.update({ scope, refusal: null })
+    if (phase.get().kind === 'gone') phase.set({ kind: shown ? 'open' : 'loading' })
+    // Rights given back on the same connection: offer again what was refused.
+    if (wasRefused && scope === 'read-write' && provider.isSynced && provider.unsyncedChanges > 0) provider.forceSync()
+    show()
+  })
+  provider.on('authenticationFailed', ({ reason }: { reason: string }) => setGone(readWhy(reason), reason))
+  provider.on('synced', () => {
+    if (phase.get().kind === 'loading') phase.set({ kind: 'open' })
+    resolveSynced()
+    show()
+  })
+  provider.on('unsyncedChanges', ({ number }: { number: number }) => {
+    tracker.update({ unsynced: number })
+    if (number > 0) return
+    setPending(0)
+    if (leaving) end()
+  })
+  provider.on('stateless', ({ payload }: { payload: string }) => {
+    const refusal = readRefusal(payload)
+    if (refusal) refuse(refusal.code, refusal.message)
+  })
+  provider.on('message', ({ message }: { message: Frame }) => {
+    message.readVarString() // the document's name
+    const type = message.readVarUint()
+    if (type === SYNC_STATUS && message.readVarUint() === 0 && !tracker.facts.refusal) {
+      // The reason follows in a stateless frame, from a server that gives one.
+      refuse('refused', 'the server refused the last change')
+    }
+    if (type === CLOSE) {
+      const reason = message.readVarString()
+      setGone(readWhy(reason), reason)
+      // The provider would go on sending into the void; `retry` attaches again.
+      queueMicrotask(() => provider.detach())
+    }
+  })
+
+  // --- who is here ------------------------------------------------------------------------------
+  let leaveTimer: ReturnType<typeof setTimeout> | undefined
+  awareness.on('change', () => {
+    const now = readPeople(awareness, user)
+    clearTimeout(leaveTimer)
+    const someoneLeft = people.get().some((p) => !now.some((q) => q.id === p.id))
+    if (someoneLeft) leaveTimer = setTimeout(() => people.set(readPeople(awareness, user)), LEAVE_GRACE_MS)
+    else people.set(now)
+  })
+  // Hocuspocus takes our presence away on pagehide; a page restored from the back-forward cache lives on.
+  const onPageShow = (event: PageTransitionEvent) => {
+    if (event.persisted && !leaving) appear()
+  }
+  if (typeof window !== 'undefined') window.addEventListener('pageshow', onPageShow)
+
+  // --- begin and end ----------------------------------------------------------------------------
+  appear()
+  void begin()
+
+  async function begin() {
+    // First what is kept here, then the server: else the provider would count the cache's content as new edits.
+    cache = options.persist ? await openCache(cacheName(user.id, info.id, info.epoch), doc) : null
+    if (ended) return void cache?.close()
+    if (phase.get().kind === 'loading' && doc.store.clients.size > 0) phase.set({ kind: 'open' })
+    show()
+    provider.attach() // a provider on a shared socket does not attach itself
+  }
+
+  function end() {
+    if (ended) return
+    ended = true
+    clearTimeout(leaveTimer)
+    unfollowSocket()
+    if (typeof window !== 'undefined') window.removeEventListener('pageshow', onPageShow)
+    rejectSynced(new Error('the file was closed'))
+    undo.destroy()
+    provider.destroy()
+    void cache?.close()
+    doc.destroy()
+    options.onEnded()
+  }
+
+  return {
+    id: info.id,
+    projectId: info.project_id,
+    doc, text, awareness, undo, phase, editable, pending, people,
+    save: tracker.state,
+    whenSynced(signal) {
+      if (!signal) return synced
+      signal.throwIfAborted()
+      const aborted = new Promise<never>((_, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
+      return Promise.race([synced, aborted])
+    },
+    retry() {
+      tracker.update({ refusal: null })
+      phase.set({ kind: shown ? 'open' : 'loading' })
+      provider.detach()
+      provider.attach()
+    },
+    close() {
+      if (leaving) return
+      leaving = true
+      awareness.setLocalState(null)
+      if (pending.get() === 0 || tracker.facts.refusal) end()
+    },
+    async discard() {
+      leaving = true
+      setPending(0)
+      const kept = cache
+      cache = null
+      end()
+      await kept?.discard()
+    },
+    rejoin() {
+      leaving = false
+      appear()
+    },
+    end,
+  }
+}
+
+/** The part of a Hocuspocus frame that is read here. */
+interface Frame {
+  readVarString(): string
+  readVarUint(): number
+}
+
+const GONE_WORDS: Partial<Record<GoneWhy, string>> = {
+  deleted: 'this file was deleted',
+  'not-found': 'this file is not here, or you may not see it',
+  'signed-out': 'you are signed out',
+}
+
+export function readWhy(reason: string): GoneWhy {
+  const word = reason.toLowerCase()
+  if (word.includes('deleted')) return 'deleted'
+  if (/not.?found|no such|unknown document/.test(word)) return 'not-found'
+  if (/unauthori[sz]ed|unauthenticated|sign|log ?in/.test(word)) return 'signed-out'
+  return 'closed'
+}
+
+export function readRefusal(payload: string): { code: string; message: string } | null {
+  try {
+    const frame: unknown = JSON.parse(payload)
+    if (typeof frame !== 'object' || frame === null) return null
+    const { event, code, message } = frame as Record<string, unknown>
+    if (event !== 'refused') return null
+    return {
+      code: typeof code === 'string' ? code : 'refused',
+      message: typeof message === 'string' && message !== '' ? message : 'the server refused the last change',
+    }
+  } catch {
+    return null
+  }
+}
+
+function samePeople(a: Person[], b: Person[]): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}

@@ -1,0 +1,53 @@
+// What the HTTP API speaks, field for field (so that a look at the network panel explains the code).
+
+export type Role = 'owner' | 'editor' | 'commenter' | 'viewer'
+
+export interface User {
+  id: string
+  name: string
+  kind: 'guest' | 'user' | 'external' | 'assistant'
+  /** Strong enough for a label, `#rrggbb`. */
+  color: string
+  /** For the background of a selection. */
+  color_light: string
+  avatar: string | null
+}
+
+export interface ProjectInfo {
+  id: string
+  name: string
+  description: string | null
+  visibility: 'private' | 'link' | 'public'
+  /** What the signed-in user may do here. */
+  role: Role
+  created_at: string
+}
+
+export interface DocumentInfo {
+  id: string
+  project_id: string
+  path: string
+  /** The last sequence number of its log. */
+  head: number
+  /** A document's history starts once an epoch; caches of different epochs are never merged. */
+  epoch: number
+  created_at: string
+}
+
+export interface Invite {
+  id: string
+  url: string
+  token: string
+  role: Role
+  expires_at: string | null
+}
+
+export interface Page<T> {
+  items: T[]
+  /** Hand it back as `after` for the next page; null on the last one. */
+  next: string | null
+}
+
+export function canEdit(role: Role): boolean {
+  return role === 'owner' || role === 'editor'
+}

@@ -1,0 +1,205 @@
+// Other people's carets and selections, and telling them mine. Replaces y-codemirror.next's plugin,
+// which recomputes everybody on every update, paints with style attributes and knows one theme.
+
+import { StateEffect, type Range } from '@codemirror/state'
+import { Decoration, EditorView, ViewPlugin, WidgetType, type DecorationSet, type PluginValue, type ViewUpdate } from '@codemirror/view'
+import * as Y from 'yjs'
+import type { Awareness } from 'y-protocols/awareness'
+import { paintOf } from '../paint.ts'
+
+/** The name is shown this long after its caret moved; then it waits for the pointer. */
+const NAME_MS = 2_500
+/** Telling others where I am, at most this often. */
+const TELL_MS = 80
+
+const redraw = StateEffect.define<null>()
+
+interface Other {
+  name: string
+  color: string
+  assistant: boolean
+  anchor: number
+  head: number
+}
+
+class CaretWidget extends WidgetType {
+  constructor(
+    private readonly name: string,
+    private readonly color: string,
+    private readonly assistant: boolean,
+    private readonly fresh: boolean,
+    private readonly firstLine: boolean,
+  ) {
+    super()
+  }
+
+  override eq(other: CaretWidget): boolean {
+    return this.name === other.name && this.color === other.color && this.assistant === other.assistant
+      && this.fresh === other.fresh && this.firstLine === other.firstLine
+  }
+
+  override toDOM(): HTMLElement {
+    const caret = document.createElement('span')
+    caret.setAttribute('aria-hidden', 'true') // names are in the people list; in the text they would be read as text
+    const label = caret.appendChild(document.createElement('span'))
+    label.className = 'caret-name'
+    this.paint(caret)
+    return caret
+  }
+
+  override updateDOM(caret: HTMLElement): boolean {
+    this.paint(caret)
+    return true
+  }
+
+  private paint(caret: HTMLElement) {
+    caret.className = 'caret'
+    caret.classList.toggle('fresh', this.fresh)
+    caret.classList.toggle('assistant', this.assistant)
+    caret.classList.toggle('first-line', this.firstLine)
+    const { light, dark } = paintOf(this.color)
+    caret.style.setProperty('--who', `light-dark(${light}, ${dark})`)
+    if (caret.firstElementChild) caret.firstElementChild.textContent = this.name
+  }
+
+  override get estimatedHeight(): number {
+    return -1
+  }
+
+  override ignoreEvent(): boolean {
+    return true
+  }
+}
+
+class Carets implements PluginValue {
+  decorations: DecorationSet = Decoration.none
+  private readonly moved = new Map<number, { head: string; at: number }>()
+  private fadeTimer: ReturnType<typeof setTimeout> | undefined
+  private tellTimer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(
+    private readonly view: EditorView,
+    private readonly text: Y.Text,
+    private readonly awareness: Awareness,
+  ) {
+    awareness.on('change', this.onChange)
+    this.decorations = this.draw()
+  }
+
+  update(update: ViewUpdate) {
+    if (update.docChanged) this.decorations = this.decorations.map(update.changes)
+    const asked = update.transactions.some((tr) => tr.effects.some((effect) => effect.is(redraw)))
+    if (asked || update.viewportChanged || update.docChanged) this.decorations = this.draw()
+    if (update.selectionSet || update.docChanged || update.focusChanged) this.tellSoon()
+  }
+
+  destroy() {
+    clearTimeout(this.fadeTimer)
+    clearTimeout(this.tellTimer)
+    this.awareness.off('change', this.onChange)
+    if (this.awareness.getLocalState()) this.awareness.setLocalStateField('cursor', null)
+  }
+
+  private readonly onChange = ({ added, updated, removed }: { added: number[]; updated: number[]; removed: number[] }) => {
+    const others = [...added, ...updated, ...removed].some((id) => id !== this.awareness.clientID)
+    if (others) this.view.dispatch({ effects: redraw.of(null) })
+  }
+
+  private tellSoon() {
+    this.tellTimer ??= setTimeout(() => {
+      this.tellTimer = undefined
+      this.tell()
+    }, TELL_MS)
+  }
+
+  private tell() {
+    // Without a state I am leaving; without focus the caret stays where I was last seen.
+    if (!this.awareness.getLocalState() || !this.view.hasFocus) return
+    const { anchor, head } = this.view.state.selection.main
+    this.awareness.setLocalStateField('cursor', {
+      anchor: Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(this.text, anchor)) as unknown,
+      head: Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(this.text, head)) as unknown,
+    })
+  }
+
+  private draw(): DecorationSet {
+    const { state, viewport } = this.view
+    const ranges: Range<Decoration>[] = []
+    const now = Date.now()
+    let nextFade = Infinity
+    for (const id of this.moved.keys()) if (!this.awareness.getStates().has(id)) this.moved.delete(id)
+    for (const [id, awarenessState] of this.awareness.getStates()) {
+      if (id === this.awareness.clientID) continue
+      const other = this.locate(awarenessState)
+      if (!other) continue
+      const age = now - this.movedAt(id, awarenessState, now)
+      if (age < NAME_MS) nextFade = Math.min(nextFade, NAME_MS - age)
+      const from = Math.min(other.anchor, other.head)
+      const to = Math.max(other.anchor, other.head)
+      // Whoever is out of view costs nothing.
+      if (to < viewport.from || from > viewport.to) continue
+      if (to > from) {
+        const { light, dark } = paintOf(other.color)
+        ranges.push(Decoration.mark({
+          class: 'selected-by',
+          attributes: { style: `--who: light-dark(${light}, ${dark})` },
+        }).range(Math.max(from, viewport.from), Math.min(to, viewport.to)))
+      }
+      ranges.push(Decoration.widget({
+        // Outside the selection, so that it does not split the mark.
+        side: other.head > other.anchor ? -1 : 1,
+        widget: new CaretWidget(other.name, other.color, other.assistant, age < NAME_MS, state.doc.lineAt(other.head).number === 1),
+      }).range(other.head))
+    }
+    clearTimeout(this.fadeTimer)
+    if (nextFade < Infinity) this.fadeTimer = setTimeout(() => this.view.dispatch({ effects: redraw.of(null) }), nextFade + 20)
+    return Decoration.set(ranges, true)
+  }
+
+  /** When this caret was last seen at another place. A place moved by somebody's typing before it is the same place. */
+  private movedAt(id: number, state: Record<string, unknown>, now: number): number {
+    const head = JSON.stringify((state['cursor'] as { head?: unknown } | null)?.head)
+    const last = this.moved.get(id)
+    if (last?.head === head) return last.at
+    this.moved.set(id, { head, at: now })
+    return now
+  }
+
+  private locate(state: Record<string, unknown>): Other | null {
+    const { cursor, user } = state as { cursor?: { anchor?: unknown; head?: unknown } | null; user?: Record<string, unknown> }
+    if (!cursor || cursor.anchor == null || cursor.head == null) return null
+    const anchor = this.position(cursor.anchor)
+    const head = this.position(cursor.head)
+    if (anchor === null || head === null) return null
+    return {
+      name: typeof user?.['name'] === 'string' ? user['name'] : 'Somebody',
+      color: typeof user?.['color'] === 'string' ? user['color'] : '',
+      assistant: user?.['kind'] === 'assistant',
+      anchor,
+      head,
+    }
+  }
+
+  private position(json: unknown): number | null {
+    try {
+      const doc = this.text.doc
+      if (!doc) return null
+      const at = Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(json), doc)
+      return at && at.type === this.text ? Math.min(at.index, this.view.state.doc.length) : null
+    } catch {
+      return null // another client's own idea of a cursor
+    }
+  }
+}
+
+export function carets(text: Y.Text, awareness: Awareness) {
+  return ViewPlugin.define((view) => new Carets(view, text, awareness), { decorations: (plugin) => plugin.decorations })
+}
+
+/** Where a connection's caret is in the text, to scroll there. */
+export function caretOf(text: Y.Text, awareness: Awareness, clientId: number): number | null {
+  const cursor = awareness.getStates().get(clientId)?.['cursor'] as { head?: unknown } | null | undefined
+  if (cursor?.head == null || !text.doc) return null
+  const at = Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(cursor.head), text.doc)
+  return at?.type === text ? at.index : null
+}

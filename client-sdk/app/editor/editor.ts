@@ -1,0 +1,115 @@
+// A CodeMirror on a file. Takes the file and an element, gives back how to reach it and how to end it;
+// loaded on demand, so that the sign-in page does not carry an editor.
+
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete'
+import { defaultKeymap, indentWithTab } from '@codemirror/commands'
+import { bracketMatching, foldGutter, foldKeymap, indentOnInput } from '@codemirror/language'
+import { highlightSelectionMatches, searchKeymap } from '@codemirror/search'
+import { Compartment, EditorState, Prec, Transaction } from '@codemirror/state'
+import {
+  crosshairCursor, drawSelection, dropCursor, EditorView, highlightActiveLine, highlightActiveLineGutter,
+  highlightSpecialChars, keymap, lineNumbers, rectangularSelection,
+} from '@codemirror/view'
+import type { FileHandle } from 'coterie'
+import { yCollab, yUndoManagerKeymap, ySyncAnnotation } from 'y-codemirror.next'
+import { caretOf, carets } from './carets.ts'
+import { languageOf } from './languages.ts'
+import { newlines } from './newlines.ts'
+import { look } from './look.ts'
+
+export interface EditorOptions {
+  file: FileHandle
+  parent: HTMLElement
+  /** Says what the text is, to screen readers. */
+  label: string
+  path: string
+  describedBy: string
+  onSave(): void
+}
+
+export interface Editor {
+  focus(): void
+  /** Scrolls to where this connection is typing. */
+  showPerson(clientId: number): void
+  setPath(path: string, label: string): void
+  dispose(): void
+}
+
+export function createEditor(options: EditorOptions): Editor {
+  const { file } = options
+  const access = new Compartment()
+  const language = new Compartment()
+  const naming = new Compartment()
+  let disposed = false
+
+  // A reader can still put the caret into the text, select, copy and search.
+  const accessOf = (editable: boolean) => [
+    EditorState.readOnly.of(!editable),
+    EditorView.contentAttributes.of({ 'aria-readonly': String(!editable) }),
+  ]
+  const nameOf = (label: string) => EditorView.contentAttributes.of({
+    'aria-label': label, 'aria-describedby': options.describedBy, spellcheck: 'false', autocorrect: 'off', autocapitalize: 'off',
+  })
+
+  const view = new EditorView({
+    parent: options.parent,
+    state: EditorState.create({
+      doc: file.text.toString(),
+      extensions: [
+        newlines,
+        access.of(accessOf(file.editable.get())),
+        naming.of(nameOf(options.label)),
+        language.of([]),
+        lineNumbers(), highlightActiveLineGutter(), foldGutter(), highlightSpecialChars(),
+        drawSelection(), dropCursor(), rectangularSelection(), crosshairCursor(),
+        EditorState.allowMultipleSelections.of(true),
+        indentOnInput(), bracketMatching(), closeBrackets(), autocompletion(),
+        highlightActiveLine(), highlightSelectionMatches(),
+        look,
+        yCollab(file.text, null, { undoManager: file.undo }),
+        carets(file.text, file.awareness),
+        keepInSync(file),
+        Prec.high(keymap.of([{ key: 'Mod-s', preventDefault: true, run: () => (options.onSave(), true) }])),
+        keymap.of([
+          ...closeBracketsKeymap, ...yUndoManagerKeymap, ...searchKeymap, ...foldKeymap, ...completionKeymap,
+          ...defaultKeymap, indentWithTab,
+        ]),
+      ],
+    }),
+  })
+
+  const unfollow = file.editable.subscribe((editable) => view.dispatch({ effects: access.reconfigure(accessOf(editable)) }))
+
+  async function loadLanguage(path: string) {
+    const support = await languageOf(path)
+    if (!disposed) view.dispatch({ effects: language.reconfigure(support ?? []) })
+  }
+  void loadLanguage(options.path)
+
+  return {
+    focus: () => view.focus(),
+    showPerson(clientId) {
+      const at = caretOf(file.text, file.awareness, clientId)
+      if (at === null || at > view.state.doc.length) return
+      view.dispatch({ effects: EditorView.scrollIntoView(at, { y: 'center' }) })
+    },
+    setPath(path, label) {
+      view.dispatch({ effects: naming.reconfigure(nameOf(label)) })
+      void loadLanguage(path)
+    },
+    dispose() {
+      disposed = true
+      unfollow()
+      view.destroy()
+    },
+  }
+}
+
+/** Read-only refuses typing; nothing else may slip an edit past it (a paste handler, a command of an extension). */
+function keepInSync(file: FileHandle) {
+  return EditorState.transactionFilter.of((transaction) => {
+    if (!transaction.docChanged || file.editable.get()) return transaction
+    const fromOthers = transaction.annotation(ySyncAnnotation) !== undefined || transaction.annotation(Transaction.remote)
+    return fromOthers ? transaction : []
+  })
+}

@@ -1,0 +1,65 @@
+// A person's colour on this theme. The server sends one strong hex for everybody's eyes; a label
+// must be readable on light and on dark, so each theme gets a shade of it that is.
+
+export interface Paint {
+  /** Dark enough for white text (≥ 4.5 : 1). */
+  light: string
+  /** Bright enough for black text, and to stand out on dark paper (≥ 7 : 1). */
+  dark: string
+}
+
+type Rgb = [number, number, number]
+
+const WHITE: Rgb = [255, 255, 255]
+const BLACK: Rgb = [0, 0, 0]
+const FALLBACK: Rgb = [0x47, 0x54, 0x67]
+const known = new Map<string, Paint>()
+
+export function paintOf(color: string): Paint {
+  let paint = known.get(color)
+  if (!paint) {
+    const rgb = parseHex(color) ?? FALLBACK
+    paint = { light: toHex(shift(rgb, BLACK, WHITE, 4.5)), dark: toHex(shift(rgb, WHITE, BLACK, 7)) }
+    known.set(color, paint)
+  }
+  return paint
+}
+
+/** For a style attribute; theme.css's `.painted` picks from it. */
+export function paintStyle(color: string): string {
+  const { light, dark } = paintOf(color)
+  return `--who: light-dark(${light}, ${dark}); --on-who: light-dark(#fff, #000)`
+}
+
+/** Moves `color` towards `end` until text of colour `text` can be read on it. */
+function shift(color: Rgb, end: Rgb, text: Rgb, ratio: number): Rgb {
+  for (let step = 0; step <= 20; step += 1) {
+    const mixed = color.map((c, i) => Math.round(c + ((end[i] ?? 0) - c) * (step / 20))) as Rgb
+    if (contrast(mixed, text) >= ratio) return mixed
+  }
+  return end
+}
+
+export function contrast(a: Rgb, b: Rgb): number {
+  const [high, low] = [luminance(a), luminance(b)].sort((x, y) => y - x) as [number, number]
+  return (high + 0.05) / (low + 0.05)
+}
+
+function luminance(rgb: Rgb): number {
+  const [r, g, b] = rgb.map((c) => {
+    const s = c / 255
+    return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4
+  }) as Rgb
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b
+}
+
+export function parseHex(color: string): Rgb | null {
+  const match = /^#([0-9a-f]{6})/i.exec(color)
+  if (!match?.[1]) return null
+  const n = parseInt(match[1], 16)
+  return [n >> 16, (n >> 8) & 255, n & 255]
+}
+
+function toHex(rgb: Rgb): string {
+  return `#${rgb.map((c) => c.toString(16).padStart(2, '0')).join('')}`
+}

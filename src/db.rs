@@ -5,9 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::limits;
 
@@ -171,6 +169,19 @@ impl Db {
         }
     }
 
+    /// Begins a transaction that reads one snapshot of the database, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn begin_read(&self) -> Result<Tx, sqlx::Error> {
+        match self {
+            Self::Postgres(pool) => {
+                pool.begin_with("begin isolation level repeatable read read only").await.map(Tx::Postgres)
+            }
+            Self::Sqlite { read, .. } => read.begin().await.map(Tx::Sqlite),
+        }
+    }
+
     /// Whether the database answers now.
     ///
     /// # Errors
@@ -196,4 +207,10 @@ impl Db {
 pub fn now_us() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A duration in microseconds, the unit of every `…_us` column.
+#[must_use]
+pub fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

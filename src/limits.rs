@@ -15,6 +15,8 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Encoded size of a document, in bytes; what the studio and a browser tab still handle well.
 pub const DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+/// Text a document may be created with, in bytes: what still fits a document once it is encoded.
+pub const CONTENT_BYTES: usize = DOCUMENT_BYTES - 1024;
 /// Length of a path in bytes; what the file systems of an export take.
 pub const PATH_BYTES: usize = 255;
 /// Documents in one project; a tree that people can still use.
@@ -22,8 +24,10 @@ pub const DOCUMENTS_PER_PROJECT: i64 = 2_000;
 
 // --- HTTP ---
 
-/// Body of a JSON request, in bytes; larger contents come as updates.
-pub const JSON_BODY_BYTES: usize = 20 * 1024 * 1024;
+/// Body of a request, in bytes, where no content comes with it; also what a stranger can make the server hold.
+pub const BODY_BYTES: usize = 64 * 1024;
+/// Body of a JSON request that carries a document's content, in bytes: the largest document, and room for escapes.
+pub const CONTENT_BODY_BYTES: usize = 20 * 1024 * 1024;
 /// Items of a page when the caller does not say.
 pub const PAGE_ITEMS: i64 = 50;
 /// Items of a page at most.
@@ -32,10 +36,18 @@ pub const PAGE_ITEMS_MAX: i64 = 200;
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a login lasts without being used.
 pub const LOGIN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How old a login's last use gets before it is written down again; each request would be a write otherwise.
+pub const LOGIN_TOUCH: Duration = Duration::from_secs(24 * 3600);
+/// How often expired logins and tokens are removed; they open nothing in the meantime.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
+/// How long `/readyz` waits for the database; less than the second or more that a load balancer waits.
+pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a project token lives when the caller does not say.
 pub const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 /// How long a project token may live at most.
 pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How long an invite that expires may live at most; a longer one is one that does not expire.
+pub const INVITE_LIFETIME_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 /// Length of a person's or project's name, in characters.
 pub const NAME_CHARS: usize = 80;
 /// Length of a project's description, in characters.
@@ -47,3 +59,51 @@ pub const DESCRIPTION_CHARS: usize = 2_000;
 pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 /// Connections the kernel queues before they are accepted; a herd that returns after a restart fits.
 pub const LISTEN_BACKLOG: i32 = 4_096;
+
+// --- the journal ---
+
+/// Appends that wait for a commit; a room has one in flight at most, so beyond this rooms wait in line.
+pub const COMMIT_QUEUE: usize = 1_024;
+/// Bytes of rows in one transaction before the rest goes into the next, so that a large import delays no one long.
+pub const COMMIT_BYTES: usize = 4 * 1024 * 1024;
+/// Pause after a commit that failed because the database is away; doubled up to the longest.
+pub const COMMIT_RETRY_FIRST: Duration = Duration::from_millis(50);
+/// The longest pause between two tries, so that what waits is saved soon after the database is back.
+pub const COMMIT_RETRY_LONGEST: Duration = Duration::from_secs(2);
+
+// --- rooms ---
+
+/// Live frames that a room keeps for its followers, in bytes; a slower reader is brought back from the log.
+pub const RING_BYTES: usize = 1024 * 1024;
+/// Committed rows that a room keeps apart before it folds them into its base, in bytes; followers further behind get
+/// the whole state.
+pub const TAIL_BYTES: usize = 256 * 1024;
+/// Admitted edits of one document that wait for the database, in bytes; beyond it the room takes in no more, and its
+/// sockets are not read.
+pub const PENDING_BYTES: usize = 16 * 1024 * 1024;
+/// Inputs that wait for a room; beyond it the senders wait, each in front of its own socket.
+pub const ROOM_MAILBOX: usize = 256;
+/// Edits of one connection that came too early, in bytes; beyond it everything is asked for again.
+pub const PARKED_BYTES: usize = 1024 * 1024;
+/// How long an edit that came too early waits for what it builds on before everything is asked for again.
+pub const PARKED_TIME: Duration = Duration::from_secs(5);
+/// How often a connection is asked to send everything again before what never came is refused.
+pub const RESYNCS: u32 = 3;
+/// Acknowledgements owed to one connection; more than a client that waits for any would leave open.
+pub const DEBTS: usize = 65_536;
+/// How long presence keeps its place behind the same connection's uncommitted edits.
+pub const PRESENCE_HOLD: Duration = Duration::from_millis(50);
+/// How long a connection that broke is still shown, so that a reconnect does not flicker.
+pub const PRESENCE_GRACE: Duration = Duration::from_secs(3);
+/// Length of one person's awareness state as JSON, in bytes.
+pub const PRESENCE_BYTES: usize = 4 * 1024;
+/// ClientIDs that one connection may announce; its own, and those of a few other tabs it relays.
+pub const PRESENCE_CLIENTS: usize = 16;
+/// How long an empty room stays loaded, so that a reload of the page finds it.
+pub const ROOM_IDLE: Duration = Duration::from_secs(30);
+/// State above which an answer is computed off the runtime's own threads, in bytes.
+pub const INLINE_BYTES: usize = 256 * 1024;
+/// Answers that a room remembers for one head; a herd that returns asks for few different ones.
+pub const ANSWERS: usize = 64;
+/// How often a visitor looks for a room that was just being dropped before giving up.
+pub const REACH_TRIES: usize = 8;

@@ -1,8 +1,25 @@
-//! The log of every document.
+//! The log of every document: rows of updates in one contiguous order, the head that numbers them, folded snapshots,
+//! and whose each clientID is.
+//!
+//! Reading and creating are functions here; appending is the [`Committer`]'s alone. Nothing here knows what an update
+//! says, but for its seed and the check that what is loaded can be read.
+
+mod committer;
+mod sql;
+
+use anyhow::{Context, anyhow, ensure};
+use bytes::Bytes;
+
+pub use committer::{Append, Committer, Outcome, Row};
 
 use crate::db::{Db, Tx};
-use crate::error::Result;
-use crate::ids::{DocumentId, UserId};
+use crate::error::{Error, Result};
+use crate::gate::Owner;
+use crate::ids::{BatchId, DocumentId, UserId};
+use crate::update::{ClientId, is_empty_update, seed};
+
+/// The root text that makes a document a file.
+pub const CONTENT: &str = "content";
 
 /// Where a document's log stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,17 +30,132 @@ pub struct Head {
     pub epoch: i64,
 }
 
+/// A document as the log holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// Where its log stands.
+    pub head: Head,
+    /// The last snapshot and the number of the last row in it.
+    pub snapshot: Option<(i64, Bytes)>,
+    /// The rows after the snapshot, in order and without a gap.
+    pub rows: Vec<Bytes>,
+    /// Whose each clientID is.
+    pub owners: Vec<(ClientId, Owner)>,
+}
+
 /// Begins the log of a new document in the transaction that creates it, seeded from plain text (LF line ends).
-pub async fn create(_tx: &mut Tx, _document: DocumentId, _author: UserId, _text: &str) -> Result<Head> {
-    unimplemented!()
+///
+/// The seed is written under a fresh clientID that nobody owns, and only here: a history is never begun twice.
+///
+/// # Errors
+/// When the database refuses; a log that exists already is such a case.
+pub async fn create(tx: &mut Tx, document: DocumentId, author: UserId, text: &str) -> Result<Head> {
+    let client = ClientId(rand::random::<u32>().into());
+    let update = seed(client, CONTENT, text);
+    let head = Head { seq: i64::from(!is_empty_update(&update)), epoch: 1 };
+    sql::insert_head(tx, document, head).await?;
+    if head.seq > 0 {
+        sql::insert_row(tx, document, head.seq, BatchId::new(), author, &update).await?;
+        sql::insert_owner(tx, document, client, author, Owner::Closed).await?;
+    }
+    Ok(head)
 }
 
 /// Ends the log of a document in the transaction that deletes it: nothing decided before is appended any more.
-pub async fn end(_tx: &mut Tx, _document: DocumentId) -> Result<()> {
-    unimplemented!()
+///
+/// # Errors
+/// When the database refuses.
+pub async fn end(tx: &mut Tx, document: DocumentId) -> Result<()> {
+    sql::raise_epoch(tx, document).await
+}
+
+/// Begins a new epoch of every document, for use after a backup was restored: clients that remember more than the
+/// backup did are then told so, instead of merging what they remember. Every clientID is closed. Returns the number
+/// of documents.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn new_epoch(db: &Db) -> Result<u64> {
+    let mut tx = db.begin().await?;
+    sql::close_owners(&mut tx).await?;
+    let documents = sql::raise_epochs(&mut tx).await?;
+    tx.commit().await?;
+    Ok(documents)
 }
 
 /// Where the logs of these documents stand; unknown ones are left out.
-pub async fn heads(_db: &Db, _documents: &[DocumentId]) -> Result<Vec<(DocumentId, Head)>> {
-    unimplemented!()
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn heads(db: &Db, documents: &[DocumentId]) -> Result<Vec<(DocumentId, Head)>> {
+    let mut heads = Vec::with_capacity(documents.len());
+    for &document in documents {
+        if let Some(head) = sql::head(db, document).await? {
+            heads.push((document, head));
+        }
+    }
+    Ok(heads)
+}
+
+/// Reads a document as it stands, all of it verified: checksums, and rows without a gap up to the head.
+///
+/// # Errors
+/// [`Error::NotFound`] for a document without a log; a database that is away; bytes that are not what was stored.
+/// A failed load is never an empty document.
+pub async fn load(db: &Db, document: DocumentId) -> Result<Loaded> {
+    let stored = sql::load(db, document).await?.ok_or(Error::NotFound)?;
+    let head = stored.head;
+    let damaged = || format!("the stored log of document {document} is damaged");
+    let snapshot = match stored.snapshot {
+        None => None,
+        Some(row) => Some((row.seq, row.verified().with_context(damaged)?)),
+    };
+    let mut seq = snapshot.as_ref().map_or(0, |&(seq, _)| seq);
+    let mut rows = Vec::with_capacity(stored.rows.len());
+    for row in stored.rows {
+        let expected = seq + 1;
+        let found = row.seq;
+        if found != expected {
+            return Err(Error::Internal(anyhow!("row {expected} is missing, found row {found}").context(damaged())));
+        }
+        rows.push(row.verified().with_context(damaged)?);
+        seq = found;
+    }
+    if seq != head.seq {
+        return Err(Error::Internal(
+            anyhow!("it ends at row {seq}, but its head says {}", head.seq).context(damaged()),
+        ));
+    }
+    Ok(Loaded { head, snapshot, rows, owners: stored.owners })
+}
+
+/// Keeps a folded state: everything up to and including row `seq`. The rows stay.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn save_snapshot(db: &Db, document: DocumentId, seq: i64, state: &[u8]) -> Result<()> {
+    let mut tx = db.begin().await?;
+    sql::insert_snapshot(&mut tx, document, seq, state).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// One stored row or snapshot.
+struct Stored {
+    seq: i64,
+    bytes: Vec<u8>,
+    checksum: i64,
+}
+
+impl Stored {
+    fn verified(self) -> anyhow::Result<Bytes> {
+        let found = checksum(&self.bytes);
+        ensure!(found == self.checksum, "row {} has checksum {found:x} instead of {:x}", self.seq, self.checksum);
+        Ok(self.bytes.into())
+    }
+}
+
+/// CRC-32 as the tables hold it.
+fn checksum(bytes: &[u8]) -> i64 {
+    crc32fast::hash(bytes).into()
 }

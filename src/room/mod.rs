@@ -1,63 +1,284 @@
-//! Live documents.
+//! Live documents: a room for each, found by its id, loaded once and dropped when nobody is left.
+//!
+//! `machine` decides, `task` carries out, `attachment` is what a socket holds. A room holds bytes; no replica of the
+//! document is ever built in this process.
+
+mod attachment;
+mod committed;
+pub mod machine;
+mod outbox;
+mod participant;
+mod presence;
+pub mod ring;
+mod seat;
+mod tally;
+mod task;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, OnceCell, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use attachment::{Attachment, Outgoing};
+pub use committed::{Answer, Committed, Question};
+pub use participant::Participant;
+pub use tally::{Counter, Tally};
 
 use crate::db::Db;
-use crate::error::Result;
-use crate::ids::{DocumentId, UserId};
-
-/// Who is in a room, as the login says: what the gate, the log and presence know of a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Participant {
-    /// The principal.
-    pub user: UserId,
-    /// Guests this user was before signing in; what is theirs is the user's.
-    pub merged: Arc<[UserId]>,
-    /// Shown to others.
-    pub name: String,
-    /// guest, person, external or assistant.
-    pub kind: &'static str,
-    /// Colour of the caret, `#rrggbb`.
-    pub color: &'static str,
-    /// Colour of the selection, `#rrggbb` with alpha.
-    pub color_light: &'static str,
-    /// Picture address.
-    pub avatar: Option<String>,
-}
+use crate::error::{Error, Result};
+use crate::gate::Refusal;
+use crate::ids::{ConnectionId, DocumentId};
+use crate::journal::{self, Committer};
+use crate::limits;
+use crate::protocol::close::Close;
+use crate::update::StateVector;
+use machine::{Input, Machine};
+use outbox::Outbox;
+use ring::Ring;
 
 /// All live documents of this process; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Rooms {
-    #[allow(dead_code)]
+pub struct Rooms(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     db: Db,
+    committer: Committer,
+    rooms: DashMap<DocumentId, Slot>,
+    next_connection: AtomicU64,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    tally: Arc<Tally>,
+}
+
+/// A room that is loaded, being loaded, or failed to load. The error is told to all who waited for the same load.
+type Slot = Arc<OnceCell<Result<Arc<Handle>, Arc<Error>>>>;
+
+/// The way into one room.
+#[derive(Debug)]
+pub struct Handle {
+    /// Which document.
+    pub document: DocumentId,
+    mailbox: mpsc::Sender<Envelope>,
+    ring: Ring,
+    /// Connections that left; a drop cannot wait for the mailbox.
+    left: Mutex<Vec<ConnectionId>>,
+    left_bell: Notify,
+}
+
+/// What reaches a room's task.
+#[derive(Debug)]
+enum Envelope {
+    Join { connection: ConnectionId, participant: Participant, may_write: bool, outbox: Arc<Outbox> },
+    Input(Input),
+    Read { remote: StateVector, answer: oneshot::Sender<Question> },
+}
+
+impl Handle {
+    /// Hands an input to the room; waits while its mailbox is full. Nothing happens when the room has ended: its
+    /// connections were told.
+    pub async fn send(&self, input: Input) {
+        let _ = self.mailbox.send(Envelope::Input(input)).await;
+    }
+
+    fn leave(&self, connection: ConnectionId) {
+        self.left.lock().push(connection);
+        self.left_bell.notify_one();
+    }
 }
 
 impl Rooms {
     /// No room is open yet.
     #[must_use]
     pub fn new(db: Db) -> Self {
-        Self { db }
+        let committer = Committer::start(db.clone());
+        Self(Arc::new(Shared {
+            db,
+            committer,
+            rooms: DashMap::new(),
+            next_connection: AtomicU64::new(1),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            tally: Arc::new(Tally::default()),
+        }))
     }
 
-    /// Gates one update as `author`'s, appends it, shows it to the room, and returns the head once it is committed.
-    pub async fn write(&self, _document: DocumentId, _author: Participant, _update: Bytes) -> Result<i64> {
-        unimplemented!()
+    /// What all rooms did since the start.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.0.tally
     }
 
-    /// The committed difference of a document to a state vector (empty: the whole), and the head it reaches.
-    pub async fn read(&self, _document: DocumentId, _state_vector: &[u8]) -> Result<(Bytes, i64)> {
-        unimplemented!()
+    /// How many rooms are loaded.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.rooms.len()
+    }
+
+    /// Whether no room is loaded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.rooms.is_empty()
+    }
+
+    /// Joins the room of a document, which is loaded if it is not. `bell` is rung whenever there is something to drain.
+    ///
+    /// # Errors
+    /// When the document cannot be loaded, or the server is going down.
+    pub async fn join(
+        &self,
+        document: DocumentId,
+        participant: Participant,
+        may_write: bool,
+        bell: Arc<Notify>,
+    ) -> Result<Attachment> {
+        let connection = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
+        let outbox = Arc::new(Outbox::new(bell));
+        let room = self
+            .reach(document, || Envelope::Join {
+                connection,
+                participant: participant.clone(),
+                may_write,
+                outbox: outbox.clone(),
+            })
+            .await?;
+        Ok(Attachment::new(room, connection, outbox))
+    }
+
+    /// Gates one update as `author`'s, appends it, shows it to the room, and answers the head once it is committed.
+    ///
+    /// # Errors
+    /// What the gate refused, as a conflict or a malformed request; a document that cannot be loaded.
+    pub async fn write(&self, document: DocumentId, author: Participant, update: Bytes) -> Result<i64> {
+        let bell = Arc::new(Notify::new());
+        let mut attachment = self.join(document, author, true, bell.clone()).await?;
+        attachment.room().send(Input::Update(attachment.connection(), update)).await;
+        let mut outgoing = Vec::new();
+        loop {
+            bell.notified().await;
+            let _ = attachment.drain(&mut outgoing);
+            for one in outgoing.drain(..) {
+                match one {
+                    Outgoing::Saved => return Ok(self.read(document, StateVector::default()).await?.seq),
+                    Outgoing::Refused(refusal) => return Err(refused(&refusal)),
+                    Outgoing::Ended(close) => return Err(Error::unavailable(close.reason())),
+                    Outgoing::Message(_) | Outgoing::Frame(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Asks a document, as it is committed, for what `remote` lacks.
+    ///
+    /// # Errors
+    /// When the document cannot be loaded.
+    pub async fn read(&self, document: DocumentId, remote: StateVector) -> Result<Question> {
+        // The room may end between being found and reading its mailbox; it is then loaded anew.
+        for _ in 0..limits::REACH_TRIES {
+            let (answer, question) = oneshot::channel();
+            let mut envelope = Some(Envelope::Read { remote: remote.clone(), answer });
+            let room = self.open(document).await?;
+            if let Some(envelope) = envelope.take()
+                && room.mailbox.send(envelope).await.is_ok()
+                && let Ok(question) = question.await
+            {
+                return Ok(question);
+            }
+            self.forget(&room);
+        }
+        Err(Error::unavailable("the document is being closed, try again"))
     }
 
     /// Tells everyone in the room that the document was deleted, and closes it.
-    pub fn deleted(&self, _document: DocumentId) {
-        unimplemented!()
+    pub fn deleted(&self, document: DocumentId) {
+        let open = self.0.rooms.get(&document).and_then(|slot| slot.get()?.as_ref().ok().cloned());
+        if let Some(room) = open {
+            self.0.tasks.spawn(async move { room.send(Input::End(Close::Deleted)).await });
+        }
     }
 
     /// Commits what is in flight and ends every room.
     pub async fn shutdown(&self) {
-        unimplemented!()
+        self.0.shutdown.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    async fn reach(&self, document: DocumentId, envelope: impl Fn() -> Envelope) -> Result<Arc<Handle>> {
+        for _ in 0..limits::REACH_TRIES {
+            let room = self.open(document).await?;
+            if room.mailbox.send(envelope()).await.is_ok() {
+                return Ok(room);
+            }
+            self.forget(&room);
+        }
+        Err(Error::unavailable("the document is being closed, try again"))
+    }
+
+    /// Finds or loads a room. The first visitor loads; the others wait for the same load and share its outcome.
+    async fn open(&self, document: DocumentId) -> Result<Arc<Handle>> {
+        if self.0.shutdown.is_cancelled() {
+            return Err(Error::unavailable("the server is going down"));
+        }
+        let slot = self.0.rooms.entry(document).or_default().clone();
+        let loaded = slot.get_or_init(|| self.load(document)).await.clone();
+        loaded.map_err(|error| {
+            // The next visitor tries again; those who waited got this error.
+            self.0.rooms.remove_if(&document, |_, kept| Arc::ptr_eq(kept, &slot));
+            load_error(&error)
+        })
+    }
+
+    async fn load(&self, document: DocumentId) -> Result<Arc<Handle>, Arc<Error>> {
+        let shared = &self.0;
+        let machine = async {
+            let loaded = journal::load(&shared.db, document).await?;
+            Machine::new(document, loaded, shared.tally.clone())
+                .map_err(|wrong| Error::Internal(anyhow::anyhow!("document {document} cannot be read: {wrong}")))
+        };
+        let machine = machine.await.map_err(|error| {
+            shared.tally.failed_loads.add();
+            tracing::error!(%document, error = %format!("{error:#}"), "a document cannot be loaded");
+            Arc::new(error)
+        })?;
+        let (mailbox, inputs) = mpsc::channel(limits::ROOM_MAILBOX);
+        let handle = Arc::new(Handle {
+            document,
+            mailbox,
+            ring: Ring::default(),
+            left: Mutex::default(),
+            left_bell: Notify::new(),
+        });
+        shared.tasks.spawn(task::run(self.clone(), handle.clone(), machine, inputs));
+        Ok(handle)
+    }
+
+    /// Lets go of a room that has ended, unless another has taken its place.
+    fn forget(&self, room: &Arc<Handle>) {
+        let same = |slot: &Slot| slot.get().is_some_and(|loaded| matches!(loaded, Ok(kept) if Arc::ptr_eq(kept, room)));
+        self.0.rooms.remove_if(&room.document, |_, slot| same(slot));
+    }
+}
+
+/// The error of a shared load, for one of those who waited.
+fn load_error(error: &Error) -> Error {
+    match error {
+        Error::NotFound => Error::NotFound,
+        Error::Database(inner) if crate::error::is_away(inner) => Error::unavailable("the database is away, try again"),
+        _ => Error::Internal(anyhow::anyhow!("the document cannot be loaded")),
+    }
+}
+
+fn refused(refusal: &Refusal) -> Error {
+    match refusal {
+        Refusal::Malformed(_) => Error::invalid("malformed_update", refusal.to_string()),
+        Refusal::TooLarge => Error::TooLarge(refusal.to_string()),
+        Refusal::ReadOnly => Error::Forbidden("your role does not allow edits"),
+        _ => Error::conflict(refusal.code(), refusal.to_string()),
     }
 }

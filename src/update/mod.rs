@@ -26,12 +26,14 @@ pub use id_set::IdSet;
 pub use item::{Kind, Struct};
 pub use malformed::Malformed;
 pub use merge::{diff, merge};
+pub(crate) use reader::Reader;
 pub use reader::{MAX_CLOCK, MAX_NAME_BYTES, MAX_NESTING};
 pub use scan::{Scan, Section, scan};
 pub use seed::seed;
 pub use state_vector::{MAX_STATE_VECTOR_CLIENTS, StateVector};
 pub use summary::{Summary, summary};
 pub use take::take;
+pub(crate) use writer::{put_number, put_string};
 
 /// The update that holds nothing: no struct and no deletion.
 pub const EMPTY: &[u8] = &[0, 0];

@@ -18,28 +18,28 @@ const MAX_NUMBER_BYTES: usize = 8;
 const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 #[derive(Clone)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
-    pub(super) at: usize,
+    pub(crate) at: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at }
     }
 
-    pub(super) fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.bytes.len() - self.at
     }
 
     #[inline]
-    pub(super) fn byte(&mut self) -> Result<u8, Malformed> {
+    pub(crate) fn byte(&mut self) -> Result<u8, Malformed> {
         let byte = *self.bytes.get(self.at).ok_or(Malformed::Truncated(self.at))?;
         self.at += 1;
         Ok(byte)
     }
 
-    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
         if len > self.left() {
             return Err(Malformed::Truncated(self.bytes.len()));
         }
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(super) fn number(&mut self) -> Result<u64, Malformed> {
+    pub(crate) fn number(&mut self) -> Result<u64, Malformed> {
         match self.bytes.get(self.at) {
             Some(&byte) if byte < 0x80 => {
                 self.at += 1;
@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads past a signed number (6 bits and a sign in the first byte).
-    pub(super) fn skip_signed(&mut self) -> Result<(), Malformed> {
+    pub(crate) fn skip_signed(&mut self) -> Result<(), Malformed> {
         let from = self.at;
         let first = self.byte()?;
         let mut value = u64::from(first & 0x3f);
@@ -89,12 +89,12 @@ impl<'a> Reader<'a> {
         if more || value > MAX_NUMBER { Err(Malformed::Number(from)) } else { Ok(()) }
     }
 
-    pub(super) fn client(&mut self) -> Result<ClientId, Malformed> {
+    pub(crate) fn client(&mut self) -> Result<ClientId, Malformed> {
         self.number().map(ClientId)
     }
 
     #[inline]
-    pub(super) fn clock(&mut self) -> Result<u32, Malformed> {
+    pub(crate) fn clock(&mut self) -> Result<u32, Malformed> {
         let from = self.at;
         let clock = self.number()?;
         match u32::try_from(clock) {
@@ -104,12 +104,12 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(super) fn id(&mut self) -> Result<Id, Malformed> {
+    pub(crate) fn id(&mut self) -> Result<Id, Malformed> {
         Ok(Id { client: self.client()?, clock: self.clock()? })
     }
 
     /// A count of things of at least `least` bytes each, all of which must fit into the bytes left.
-    pub(super) fn count(&mut self, least: usize) -> Result<usize, Malformed> {
+    pub(crate) fn count(&mut self, least: usize) -> Result<usize, Malformed> {
         let from = self.at;
         let count = self.number()?;
         if count > (self.left() / least) as u64 {
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
         Ok(count as usize)
     }
 
-    pub(super) fn buffer(&mut self) -> Result<&'a [u8], Malformed> {
+    pub(crate) fn buffer(&mut self) -> Result<&'a [u8], Malformed> {
         let len = self.count(1).map_err(|wrong| match wrong {
             Malformed::Count(at) => Malformed::Truncated(at),
             other => other,
@@ -126,13 +126,13 @@ impl<'a> Reader<'a> {
         self.take(len)
     }
 
-    pub(super) fn string(&mut self) -> Result<&'a str, Malformed> {
+    pub(crate) fn string(&mut self) -> Result<&'a str, Malformed> {
         let bytes = self.buffer()?;
         let start = self.at - bytes.len();
         std::str::from_utf8(bytes).map_err(|wrong| Malformed::Utf8(start + wrong.valid_up_to()))
     }
 
-    pub(super) fn name(&mut self) -> Result<&'a str, Malformed> {
+    pub(crate) fn name(&mut self) -> Result<&'a str, Malformed> {
         let from = self.at;
         let name = self.string()?;
         if name.len() > MAX_NAME_BYTES { Err(Malformed::Name(from)) } else { Ok(name) }
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The length of `text` as JavaScript counts it, in UTF-16 units.
-pub(super) fn utf16_len(text: &str) -> usize {
+pub(crate) fn utf16_len(text: &str) -> usize {
     let bytes = text.as_bytes();
     if bytes.is_ascii() {
         return bytes.len();

@@ -1,0 +1,207 @@
+//! Group commit: one task takes every append that waits, writes all of them in one transaction, and answers each.
+//!
+//! There is no timer: while one commit is in flight, what arrives forms the next. A batch that failed because the
+//! database is away is tried again before anything else, for as long as it takes; one that the database refuses is
+//! halved until the append at fault stands alone. An outcome that is unknown (the connection broke during commit) is
+//! settled by looking the append up by its batch id, under the lock of the head.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Head, sql};
+use crate::db::Db;
+use crate::gate::Owner;
+use crate::ids::{BatchId, DocumentId, UserId};
+use crate::limits;
+use crate::update::ClientId;
+
+/// Rows to append to one document, decided against one head.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// Which document.
+    pub document: DocumentId,
+    /// Names this attempt; the same in every retry.
+    pub batch: BatchId,
+    /// The head that the rows were decided against. On any other the append is a conflict.
+    pub expected: Head,
+    /// What to log, in order.
+    pub rows: Vec<Row>,
+    /// ClientIDs to record: whose, or brought by whom.
+    pub claims: Vec<(ClientId, UserId, Owner)>,
+}
+
+impl Append {
+    /// Where the log stands after it.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        let rows = i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
+        Head { seq: self.expected.seq.saturating_add(rows), epoch: self.expected.epoch }
+    }
+}
+
+/// One row to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Who wrote it.
+    pub author: UserId,
+    /// Yjs update, v1.
+    pub update: Bytes,
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Durable, right after the expected head.
+    Committed,
+    /// The log does not stand where the append expected: load it again.
+    Conflict,
+    /// The database refuses these rows for good.
+    Refused,
+}
+
+struct Waiting {
+    append: Append,
+    answer: oneshot::Sender<Outcome>,
+}
+
+/// The way to append. Cheap to clone; the task ends with the last clone.
+#[derive(Debug, Clone)]
+pub struct Committer {
+    queue: mpsc::Sender<Waiting>,
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.append.fmt(f)
+    }
+}
+
+impl Committer {
+    /// Starts the task.
+    #[must_use]
+    pub fn start(db: Db) -> Self {
+        let (queue, waiting) = mpsc::channel(limits::COMMIT_QUEUE);
+        tokio::spawn(run(db, waiting));
+        Self { queue }
+    }
+
+    /// Appends, and answers when the database did. `None` when the server is going down.
+    pub async fn append(&self, append: Append) -> Option<Outcome> {
+        let (answer, outcome) = oneshot::channel();
+        self.queue.send(Waiting { append, answer }).await.ok()?;
+        outcome.await.ok()
+    }
+}
+
+async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>) {
+    let mut arrived = Vec::new();
+    while queue.recv_many(&mut arrived, limits::COMMIT_QUEUE).await > 0 {
+        arrived.sort_by_key(|waiting| waiting.append.document);
+        while !arrived.is_empty() {
+            let group = next_group(&mut arrived);
+            commit(&db, group).await;
+        }
+    }
+}
+
+/// Takes what one transaction may hold: each document once, and not too many bytes.
+fn next_group(arrived: &mut Vec<Waiting>) -> Vec<Waiting> {
+    let mut group: Vec<Waiting> = Vec::with_capacity(arrived.len());
+    let mut later = Vec::new();
+    let mut bytes = 0;
+    for waiting in arrived.drain(..) {
+        let size: usize = waiting.append.rows.iter().map(|row| row.update.len()).sum();
+        let twice = group.last().is_some_and(|last| last.append.document == waiting.append.document);
+        if twice || (bytes > 0 && bytes + size > limits::COMMIT_BYTES) {
+            later.push(waiting);
+        } else {
+            bytes += size;
+            group.push(waiting);
+        }
+    }
+    *arrived = later;
+    group
+}
+
+async fn commit(db: &Db, group: Vec<Waiting>) {
+    let mut groups = vec![group];
+    while let Some(mut group) = groups.pop() {
+        match try_until_answered(db, &group).await {
+            Ok(outcomes) => {
+                for (waiting, outcome) in group.into_iter().zip(outcomes) {
+                    // A room that is gone does not wait for its answer.
+                    let _ = waiting.answer.send(outcome);
+                }
+            }
+            Err(error) if group.len() > 1 => {
+                tracing::warn!(%error, appends = group.len(), "a batch was refused; halving it");
+                let rest = group.split_off(group.len() / 2);
+                groups.extend([rest, group]);
+            }
+            Err(error) => {
+                for waiting in group {
+                    tracing::error!(%error, document = %waiting.append.document, "the database refuses an append");
+                    let _ = waiting.answer.send(Outcome::Refused);
+                }
+            }
+        }
+    }
+}
+
+/// Tries a group until the database gave an answer that a further try would not change.
+async fn try_until_answered(db: &Db, group: &[Waiting]) -> Result<Vec<Outcome>, sqlx::Error> {
+    let appends: Vec<Append> = group.iter().map(|waiting| waiting.append.clone()).collect();
+    let mut pause = limits::COMMIT_RETRY_FIRST;
+    loop {
+        match try_once(db, &appends).await {
+            Ok(outcomes) => return Ok(outcomes),
+            Err(error) if is_refusal(&error) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, appends = appends.len(), "cannot commit; edits wait and are tried again");
+                tokio::time::sleep(pause).await;
+                pause = Duration::min(pause * 2, limits::COMMIT_RETRY_LONGEST);
+            }
+        }
+    }
+}
+
+async fn try_once(db: &Db, appends: &[Append]) -> Result<Vec<Outcome>, sqlx::Error> {
+    let mut tx = db.begin().await?;
+    let heads = sql::lock_heads(&mut tx, appends).await?;
+    let mut outcomes = Vec::with_capacity(appends.len());
+    let mut to_write = Vec::with_capacity(appends.len());
+    for (append, head) in appends.iter().zip(heads) {
+        outcomes.push(if head == Some(append.expected) {
+            to_write.push(append);
+            Outcome::Committed
+        } else if sql::last_of_batch(&mut tx, append).await? == Some(append.head().seq) {
+            // An earlier try was committed although its answer was lost.
+            Outcome::Committed
+        } else {
+            Outcome::Conflict
+        });
+    }
+    if !to_write.is_empty() {
+        sql::append(&mut tx, &to_write).await?;
+    }
+    tx.commit().await?;
+    Ok(outcomes)
+}
+
+/// Whether the database answered that it does not want these rows, as opposed to not being able to take any now.
+///
+/// Postgres: data exceptions (22), constraint violations (23), syntax or access (42), limits of the program (54).
+/// SQLite: too big (18), constraint (19), mismatch (20).
+fn is_refusal(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            Some(code) if code.len() == 5 => ["22", "23", "42", "54"].contains(&&code[..2]),
+            Some(code) => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 18..=20)),
+            None => false,
+        },
+        sqlx::Error::Encode(_) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,257 @@
+//! The journal's statements.
+
+use uuid::Uuid;
+
+use super::{Append, Head, Stored, checksum};
+use crate::db::{Db, Tx, now_us};
+use crate::error::Result;
+use crate::gate::Owner;
+use crate::ids::{BatchId, DocumentId, UserId};
+use crate::update::ClientId;
+use crate::{on_pool, on_tx};
+
+const HEAD: &str = "select head, epoch from document_head where document_id = $1";
+const SNAPSHOT: &str = "select seq, bytes, checksum from document_snapshot
+    where document_id = $1 order by seq desc limit 1";
+const ROWS: &str = "select seq, bytes, checksum from document_update
+    where document_id = $1 and seq > $2 order by seq";
+const OWNERS: &str = "select client_id, user_id, closed from document_client where document_id = $1";
+const LAST_OF_BATCH: &str = "select max(seq) from document_update where document_id = $1 and batch_id = $2";
+const INSERT_ROW: &str = "insert into document_update
+    (document_id, seq, batch_id, author_id, bytes, checksum, created_us) values ($1, $2, $3, $4, $5, $6, $7)";
+const INSERT_OWNER: &str = "insert into document_client (document_id, client_id, user_id, closed)
+    values ($1, $2, $3, $4) on conflict (document_id, client_id) do nothing";
+const SET_HEAD: &str = "update document_head set head = $2 where document_id = $1";
+
+/// Everything stored of one document.
+pub(super) struct Document {
+    pub(super) head: Head,
+    pub(super) snapshot: Option<Stored>,
+    pub(super) rows: Vec<Stored>,
+    pub(super) owners: Vec<(ClientId, Owner)>,
+}
+
+type StoredRow = (i64, Vec<u8>, i64);
+
+pub(super) async fn head(db: &Db, document: DocumentId) -> Result<Option<Head>> {
+    let row: Option<(i64, i64)> =
+        on_pool!(db, read, pool => sqlx::query_as(HEAD).bind(document).fetch_optional(pool).await)?;
+    Ok(row.map(|(seq, epoch)| Head { seq, epoch }))
+}
+
+/// Reads a document in one snapshot of the database.
+pub(super) async fn load(db: &Db, document: DocumentId) -> Result<Option<Document>> {
+    let mut tx = db.begin_read().await?;
+    let head: Option<(i64, i64)> =
+        on_tx!(&mut tx, conn => sqlx::query_as(HEAD).bind(document).fetch_optional(conn).await)?;
+    let Some((seq, epoch)) = head else { return Ok(None) };
+    let snapshot: Option<StoredRow> =
+        on_tx!(&mut tx, conn => sqlx::query_as(SNAPSHOT).bind(document).fetch_optional(conn).await)?;
+    let after = snapshot.as_ref().map_or(0, |row| row.0);
+    let rows: Vec<StoredRow> =
+        on_tx!(&mut tx, conn => sqlx::query_as(ROWS).bind(document).bind(after).fetch_all(conn).await)?;
+    let owners: Vec<(i64, UserId, i64)> =
+        on_tx!(&mut tx, conn => sqlx::query_as(OWNERS).bind(document).fetch_all(conn).await)?;
+    Ok(Some(Document {
+        head: Head { seq, epoch },
+        snapshot: snapshot.map(stored),
+        rows: rows.into_iter().map(stored).collect(),
+        owners: owners.into_iter().map(owner).collect(),
+    }))
+}
+
+fn stored((seq, bytes, checksum): StoredRow) -> Stored {
+    Stored { seq, bytes, checksum }
+}
+
+fn owner((client, user, closed): (i64, UserId, i64)) -> (ClientId, Owner) {
+    (ClientId(client.cast_unsigned()), if closed == 0 { Owner::User(user) } else { Owner::Closed })
+}
+
+pub(super) async fn insert_head(tx: &mut Tx, document: DocumentId, head: Head) -> Result<()> {
+    const INSERT: &str = "insert into document_head (document_id, head, epoch) values ($1, $2, $3)";
+    on_tx!(tx, conn => {
+        sqlx::query(INSERT).bind(document).bind(head.seq).bind(head.epoch).execute(conn).await.map(|_| ())
+    })?;
+    Ok(())
+}
+
+pub(super) async fn insert_row(
+    tx: &mut Tx,
+    document: DocumentId,
+    seq: i64,
+    batch: BatchId,
+    author: UserId,
+    bytes: &[u8],
+) -> Result<(), sqlx::Error> {
+    let sum = checksum(bytes);
+    on_tx!(tx, conn => {
+        sqlx::query(INSERT_ROW)
+            .bind(document)
+            .bind(seq)
+            .bind(batch)
+            .bind(author)
+            .bind(bytes)
+            .bind(sum)
+            .bind(now_us())
+            .execute(conn)
+            .await
+            .map(|_| ())
+    })
+}
+
+pub(super) async fn insert_owner(
+    tx: &mut Tx,
+    document: DocumentId,
+    client: ClientId,
+    user: UserId,
+    owner: Owner,
+) -> Result<(), sqlx::Error> {
+    let closed = i64::from(owner == Owner::Closed);
+    on_tx!(tx, conn => {
+        sqlx::query(INSERT_OWNER)
+            .bind(document)
+            .bind(client.0.cast_signed())
+            .bind(user)
+            .bind(closed)
+            .execute(conn)
+            .await
+            .map(|_| ())
+    })
+}
+
+pub(super) async fn insert_snapshot(tx: &mut Tx, document: DocumentId, seq: i64, bytes: &[u8]) -> Result<()> {
+    const INSERT: &str = "insert into document_snapshot (document_id, seq, bytes, checksum, created_us)
+        values ($1, $2, $3, $4, $5)";
+    let sum = checksum(bytes);
+    on_tx!(tx, conn => {
+        sqlx::query(INSERT)
+            .bind(document)
+            .bind(seq)
+            .bind(bytes)
+            .bind(sum)
+            .bind(now_us())
+            .execute(conn)
+            .await
+            .map(|_| ())
+    })?;
+    Ok(())
+}
+
+pub(super) async fn raise_epoch(tx: &mut Tx, document: DocumentId) -> Result<()> {
+    const RAISE: &str = "update document_head set epoch = epoch + 1 where document_id = $1";
+    on_tx!(tx, conn => sqlx::query(RAISE).bind(document).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+pub(super) async fn raise_epochs(tx: &mut Tx) -> Result<u64> {
+    const RAISE: &str = "update document_head set epoch = epoch + 1";
+    Ok(on_tx!(tx, conn => sqlx::query(RAISE).execute(conn).await.map(|done| done.rows_affected()))?)
+}
+
+pub(super) async fn close_owners(tx: &mut Tx) -> Result<()> {
+    const CLOSE: &str = "update document_client set closed = 1";
+    on_tx!(tx, conn => sqlx::query(CLOSE).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Reads the heads of the documents to append to and, on Postgres, locks them in id order, so that two servers never
+/// wait for each other in a circle. The answers are in the order of `appends`, which must be that of the ids.
+pub(super) async fn lock_heads(tx: &mut Tx, appends: &[Append]) -> Result<Vec<Option<Head>>, sqlx::Error> {
+    const LOCK: &str = "select document_id, head, epoch from document_head
+        where document_id = any($1) order by document_id for update";
+    let rows: Vec<(DocumentId, i64, i64)> = match tx {
+        Tx::Postgres(tx) => {
+            let ids: Vec<Uuid> = appends.iter().map(|append| append.document.0).collect();
+            sqlx::query_as(LOCK).bind(ids).fetch_all(&mut **tx).await?
+        }
+        Tx::Sqlite(tx) => {
+            let mut rows = Vec::with_capacity(appends.len());
+            for append in appends {
+                let row: Option<(i64, i64)> =
+                    sqlx::query_as(HEAD).bind(append.document).fetch_optional(&mut **tx).await?;
+                rows.extend(row.map(|(seq, epoch)| (append.document, seq, epoch)));
+            }
+            rows
+        }
+    };
+    let mut rows = rows.into_iter().peekable();
+    let head =
+        |append: &Append| rows.next_if(|row| row.0 == append.document).map(|(_, seq, epoch)| Head { seq, epoch });
+    Ok(appends.iter().map(head).collect())
+}
+
+/// The number of the last row that an append wrote, if it did.
+pub(super) async fn last_of_batch(tx: &mut Tx, append: &Append) -> Result<Option<i64>, sqlx::Error> {
+    let (seq,): (Option<i64>,) = on_tx!(tx, conn => {
+        sqlx::query_as(LAST_OF_BATCH).bind(append.document).bind(append.batch).fetch_one(conn).await
+    })?;
+    Ok(seq)
+}
+
+/// Writes rows, owners and new heads of appends whose heads are locked and as expected.
+pub(super) async fn append(tx: &mut Tx, appends: &[&Append]) -> Result<(), sqlx::Error> {
+    match tx {
+        Tx::Postgres(conn) => append_postgres(conn, appends).await,
+        Tx::Sqlite(_) => {
+            for append in appends {
+                let seqs = append.expected.seq + 1..;
+                for (row, seq) in append.rows.iter().zip(seqs) {
+                    insert_row(tx, append.document, seq, append.batch, row.author, &row.update).await?;
+                }
+                for &(client, user, owner) in &append.claims {
+                    insert_owner(tx, append.document, client, user, owner).await?;
+                }
+                on_tx!(&mut *tx, conn => {
+                    sqlx::query(SET_HEAD).bind(append.document).bind(append.head().seq).execute(conn).await.map(|_| ())
+                })?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn append_postgres(
+    tx: &mut sqlx::Transaction<'static, sqlx::Postgres>,
+    appends: &[&Append],
+) -> Result<(), sqlx::Error> {
+    const ROWS: &str = "insert into document_update
+        (document_id, seq, batch_id, author_id, bytes, checksum, created_us)
+        select *, $7 from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::bytea[], $6::bigint[])";
+    const OWNERS: &str = "insert into document_client (document_id, client_id, user_id, closed)
+        select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[])
+        on conflict (document_id, client_id) do nothing";
+    const HEADS: &str = "update document_head as h set head = new.head
+        from unnest($1::uuid[], $2::bigint[]) as new (document_id, head) where h.document_id = new.document_id";
+    let rows = || {
+        appends
+            .iter()
+            .flat_map(|append| append.rows.iter().zip(append.expected.seq + 1..).map(move |row| (append, row)))
+    };
+    sqlx::query(ROWS)
+        .bind(rows().map(|(append, _)| append.document.0).collect::<Vec<Uuid>>())
+        .bind(rows().map(|(_, (_, seq))| seq).collect::<Vec<i64>>())
+        .bind(rows().map(|(append, _)| append.batch.0).collect::<Vec<Uuid>>())
+        .bind(rows().map(|(_, (row, _))| row.author.0).collect::<Vec<Uuid>>())
+        .bind(rows().map(|(_, (row, _))| &row.update[..]).collect::<Vec<&[u8]>>())
+        .bind(rows().map(|(_, (row, _))| checksum(&row.update)).collect::<Vec<i64>>())
+        .bind(now_us())
+        .execute(&mut **tx)
+        .await?;
+    let claims = || appends.iter().flat_map(|append| append.claims.iter().map(move |claim| (append, claim)));
+    if claims().next().is_some() {
+        sqlx::query(OWNERS)
+            .bind(claims().map(|(append, _)| append.document.0).collect::<Vec<Uuid>>())
+            .bind(claims().map(|(_, (client, _, _))| client.0.cast_signed()).collect::<Vec<i64>>())
+            .bind(claims().map(|(_, (_, user, _))| user.0).collect::<Vec<Uuid>>())
+            .bind(claims().map(|(_, (_, _, owner))| i64::from(*owner == Owner::Closed)).collect::<Vec<i64>>())
+            .execute(&mut **tx)
+            .await?;
+    }
+    sqlx::query(HEADS)
+        .bind(appends.iter().map(|append| append.document.0).collect::<Vec<Uuid>>())
+        .bind(appends.iter().map(|append| append.head().seq).collect::<Vec<i64>>())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}

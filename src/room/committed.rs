@@ -1,0 +1,155 @@
+//! A document as it is committed, in bytes: a folded base and the rows since. It answers whoever asks for what they
+//! lack; no document is built for that.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::gate;
+use crate::journal::{Head, Loaded};
+use crate::limits;
+use crate::protocol;
+use crate::update::{ClientId, EMPTY, Malformed, StateVector, diff, is_empty_update, merge, summary};
+
+/// A state without content.
+const NOTHING: Bytes = Bytes::from_static(EMPTY);
+
+/// The committed state of a document.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// Where the log stands.
+    pub head: Head,
+    /// For each client, how many of its ids are committed.
+    pub clocks: StateVector,
+    /// Everything up to and including row `base_seq`.
+    base: Bytes,
+    base_seq: i64,
+    /// The rows after it.
+    tail: Vec<Bytes>,
+    tail_bytes: usize,
+}
+
+/// What a newcomer, or someone who comes back, is sent: messages that all dialects share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Sent before, as an edit: a state so large that it is not copied into the answer.
+    pub first: Option<Bytes>,
+    /// The SyncStep2 that completes it.
+    pub last: Bytes,
+    /// The row it reaches.
+    pub seq: i64,
+}
+
+/// A question to a committed state, to be answered anywhere; it holds shared bytes, no copies.
+#[derive(Debug, Clone)]
+pub struct Question {
+    base: Bytes,
+    tail: Arc<[Bytes]>,
+    remote: StateVector,
+    /// The row the answer will reach.
+    pub seq: i64,
+}
+
+impl Committed {
+    /// What was loaded, and the state for the gate that it amounts to.
+    ///
+    /// # Errors
+    /// When stored bytes are not what the gate lets in, so that they were not stored by it.
+    pub fn new(loaded: Loaded) -> Result<(Self, gate::State), Malformed> {
+        let base = match (loaded.snapshot, &loaded.rows[..]) {
+            (None, []) => NOTHING,
+            (Some((_, snapshot)), []) => snapshot,
+            (None, [only]) => only.clone(),
+            (snapshot, rows) => {
+                let parts: Vec<&Bytes> = snapshot.iter().map(|(_, bytes)| bytes).chain(rows).collect();
+                merge(&parts)?.into()
+            }
+        };
+        let summary = summary(&base)?;
+        let clocks = summary.state_vector.clone();
+        let state = gate::State::new(summary, loaded.owners, base.len());
+        let base_seq = loaded.head.seq;
+        Ok((Self { head: loaded.head, clocks, base, base_seq, tail: Vec::new(), tail_bytes: 0 }, state))
+    }
+
+    /// Takes in one committed row and the clocks it reaches.
+    pub fn push(&mut self, row: Bytes, clocks: impl IntoIterator<Item = (ClientId, u32)>) {
+        self.head.seq += 1;
+        self.tail_bytes += row.len();
+        self.tail.push(row);
+        for (client, end) in clocks {
+            self.clocks.raise(client, end);
+        }
+        if self.tail_bytes > limits::TAIL_BYTES.max(self.base.len()) {
+            self.fold();
+        }
+    }
+
+    fn fold(&mut self) {
+        self.base = merged(&self.base, &self.tail);
+        self.base_seq = self.head.seq;
+        self.tail = Vec::new();
+        self.tail_bytes = 0;
+    }
+
+    /// Encoded size in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.base.len() + self.tail_bytes
+    }
+
+    /// Asks for what `remote` lacks.
+    #[must_use]
+    pub fn question(&self, remote: StateVector) -> Question {
+        Question { base: self.base.clone(), tail: self.tail.as_slice().into(), remote, seq: self.head.seq }
+    }
+
+    /// What was committed after row `seq`: the rows, or everything once they are folded. Merged into one update.
+    #[must_use]
+    pub fn since(&self, seq: i64) -> Bytes {
+        match usize::try_from(seq - self.base_seq) {
+            Ok(shown) => merged(&NOTHING, self.tail.get(shown..).unwrap_or(&[])),
+            Err(_) => merged(&self.base, &self.tail),
+        }
+    }
+}
+
+impl Question {
+    /// Bytes to be looked at for the answer.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.base.len() + self.tail.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// The answer. Someone who has nothing gets the base's bytes untouched, then the merged tail.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        let all_at_once = self.tail.is_empty() || is_empty_update(&self.base);
+        if self.remote.is_empty() && !all_at_once {
+            let first = Some(protocol::update(&self.base));
+            return Answer { first, last: protocol::sync_step_2(&merged(&NOTHING, &self.tail)), seq: self.seq };
+        }
+        Answer { first: None, last: protocol::sync_step_2(&self.update()), seq: self.seq }
+    }
+
+    /// The answer as one update.
+    #[must_use]
+    pub fn update(&self) -> Bytes {
+        let whole = merged(&self.base, &self.tail);
+        if self.remote.is_empty() {
+            return whole;
+        }
+        diff(&whole, &self.remote).expect("committed bytes were scanned").into()
+    }
+}
+
+fn merged(base: &Bytes, tail: &[Bytes]) -> Bytes {
+    match tail {
+        [] => base.clone(),
+        [only] if is_empty_update(base) => only.clone(),
+        rows => {
+            let parts: Vec<&Bytes> = std::iter::once(base).chain(rows).collect();
+            merge(&parts).expect("committed bytes were scanned").into()
+        }
+    }
+}

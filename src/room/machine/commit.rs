@@ -1,0 +1,174 @@
+//! How the machine commits: one append in flight, and what its outcome means.
+
+use std::collections::HashSet;
+
+use super::rows::{PlannedRow, plan_rows};
+use super::{Edit, Effect, Machine, Message};
+use crate::gate::{self, Context, Refusal, Writer};
+use crate::ids::{BatchId, ConnectionId};
+use crate::journal::{Append, Loaded, Outcome, Row};
+use crate::protocol;
+use crate::protocol::close::Close;
+use crate::room::committed::Committed;
+use crate::room::ring::Frame;
+use crate::room::seat::Ordinal;
+
+/// The append that is being committed.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    edits: Vec<Edit>,
+    rows: Vec<PlannedRow>,
+    through: Ordinal,
+}
+
+impl Machine {
+    /// Sends the next append on its way, if none is and there is anything to append. Call it when no further input is
+    /// at hand: what arrived together is committed together.
+    pub fn dispatch(&mut self, effects: &mut Vec<Effect>) {
+        if self.in_flight.is_some() || self.reloading || self.pending.is_empty() {
+            return;
+        }
+        let count = self.next_edits.min(self.pending.len());
+        let edits: Vec<Edit> = self.pending.drain(..count).collect();
+        let through = if self.pending.is_empty() { self.admitted } else { edits[count - 1].ordinal };
+        let rows = plan_rows(&edits);
+        effects.push(Effect::Append(Append {
+            document: self.document,
+            batch: BatchId::new(),
+            expected: self.committed.head,
+            rows: rows.iter().map(|row| Row { author: row.author, update: row.update.clone() }).collect(),
+            claims: edits
+                .iter()
+                .flat_map(|edit| {
+                    let user = edit.participant.user;
+                    edit.admitted.claims.iter().map(move |&(client, owner)| (client, user, owner))
+                })
+                .collect(),
+        }));
+        self.in_flight = Some(InFlight { edits, rows, through });
+    }
+
+    pub(super) fn settle(&mut self, outcome: Outcome, effects: &mut Vec<Effect>) {
+        let Some(flight) = self.in_flight.take() else { return };
+        match outcome {
+            Outcome::Committed => self.show(flight, effects),
+            Outcome::Conflict => {
+                self.tally.conflicts.add();
+                self.put_back(flight.edits);
+                self.ask_reload(effects);
+            }
+            Outcome::Refused if flight.edits.len() > 1 => {
+                self.next_edits = flight.edits.len() / 2;
+                self.put_back(flight.edits);
+            }
+            Outcome::Refused => {
+                self.tally.unstorable.add();
+                self.next_edits = usize::MAX;
+                for edit in flight.edits {
+                    self.pending_bytes -= edit.admitted.update.len();
+                    self.fail(&edit, &Refusal::Unstorable);
+                }
+                self.ask_reload(effects);
+            }
+        }
+    }
+
+    fn ask_reload(&mut self, effects: &mut Vec<Effect>) {
+        self.reloading = true;
+        effects.push(Effect::Reload);
+    }
+
+    fn put_back(&mut self, edits: Vec<Edit>) {
+        for edit in edits.into_iter().rev() {
+            self.pending.push_front(edit);
+        }
+    }
+
+    /// Shows what is committed to everyone, and tells its authors that it is saved.
+    fn show(&mut self, flight: InFlight, effects: &mut Vec<Effect>) {
+        self.answers.clear();
+        for row in flight.rows {
+            self.tally.rows.add();
+            let message = protocol::update(&row.update);
+            self.committed.push(row.update, row.clocks);
+            effects.push(Effect::Publish(Frame::new(row.from, Some(self.committed.head.seq), message)));
+        }
+        self.settled = flight.through;
+        self.next_edits = usize::MAX;
+        for edit in &flight.edits {
+            self.pending_bytes -= edit.admitted.update.len();
+        }
+        self.pay_all(effects);
+    }
+
+    fn pay_all(&mut self, effects: &mut Vec<Effect>) {
+        let owing: Vec<ConnectionId> = self
+            .seats
+            .iter()
+            .filter(|(_, seat)| !seat.debts.is_empty() || seat.held.is_some())
+            .map(|(&connection, _)| connection)
+            .collect();
+        let settled = self.settled;
+        for connection in owing {
+            self.pay(connection, effects);
+            self.release_held(connection, |held| held.behind <= settled, effects);
+        }
+    }
+
+    /// Goes on from what the log really holds: everything admitted but not committed is decided on again.
+    pub(super) fn reload(&mut self, loaded: Loaded, effects: &mut Vec<Effect>) {
+        self.reloading = false;
+        if loaded.head.epoch != self.committed.head.epoch {
+            return self.end(Close::Replaced, effects);
+        }
+        let Ok((committed, state)) = Committed::new(loaded) else { return self.end(Close::Failed, effects) };
+        let moved = committed.head != self.committed.head;
+        self.committed = committed;
+        self.state = state;
+        self.answers.clear();
+        if moved {
+            effects.push(Effect::Skip);
+        }
+        let none = HashSet::new();
+        for mut edit in std::mem::take(&mut self.pending) {
+            let writer = Writer {
+                user: edit.participant.user,
+                merged: &edit.participant.merged,
+                may_write: true,
+                ended: self.seats.get(&edit.connection).map_or(&none, |seat| &seat.ended),
+            };
+            let context = Context { committed: &self.committed.clocks, announced: self.presence.announced() };
+            let decision = gate::decide(&self.state, &writer, &context, &edit.admitted.update);
+            self.pending_bytes -= edit.admitted.update.len();
+            if let Some(refusal) = decision.refused.or(decision.parked.map(|_| Refusal::Incomplete)) {
+                self.fail(&edit, &refusal);
+            }
+            if let Some(admitted) = decision.admitted {
+                self.state.admit(&admitted);
+                self.pending_bytes += admitted.update.len();
+                edit.admitted = admitted;
+                self.pending.push_back(edit);
+            }
+        }
+        if self.pending.is_empty() {
+            self.settled = self.admitted;
+        }
+        self.pay_all(effects);
+        let waited_for = self.seats.values().flat_map(|seat| &seat.parked).flat_map(|parked| &parked.early.waits);
+        self.retry_parked(waited_for.copied().collect(), effects);
+    }
+
+    /// Ends the room: its document's history has ended.
+    pub(super) fn end(&mut self, close: Close, effects: &mut Vec<Effect>) {
+        self.ended = Some(close);
+        self.in_flight = None;
+        self.pending.clear();
+        self.pending_bytes = 0;
+        for (connection, seat) in std::mem::take(&mut self.seats) {
+            for _ in seat.debts {
+                effects.push(Effect::Send(connection, Message::Refused(Refusal::Gone)));
+            }
+            effects.push(Effect::Send(connection, Message::Ended(close)));
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The room as a pure state machine: inputs in, effects out. No clock, no database, no channel of its own.
+//!
+//! The invariants it keeps: an edit is gated against everything admitted before it; at most one append is in flight;
+//! nothing of an edit leaves the room, and no debt for it is paid, before its row is committed; and every debt is paid
+//! once, in the order of its connection's frames.
+
+mod commit;
+mod edits;
+mod rows;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::gate::{self, Admitted, Owner, Refusal};
+use crate::ids::{ConnectionId, DocumentId};
+use crate::journal::{Append, Loaded, Outcome};
+use crate::limits;
+use crate::protocol;
+use crate::protocol::close::Close;
+use crate::room::committed::{Answer, Committed, Question};
+use crate::room::participant::Participant;
+use crate::room::presence::{Millis, Presence};
+use crate::room::ring::Frame;
+use crate::room::seat::{Held, Ordinal, Seat};
+use crate::room::tally::Tally;
+use crate::update::{ClientId, Malformed, StateVector};
+use commit::InFlight;
+
+/// What happens to a room.
+#[derive(Debug)]
+pub enum Input {
+    /// A connection comes. It follows the ring from before anything that is decided after this.
+    Join {
+        /// Which.
+        connection: ConnectionId,
+        /// Whose.
+        participant: Participant,
+        /// Whether the role allows edits.
+        may_write: bool,
+    },
+    /// A connection has gone.
+    Leave(ConnectionId),
+    /// A SyncStep2 or Update came.
+    Update(ConnectionId, Bytes),
+    /// A SyncStep1 came: an encoded state vector.
+    Ask(ConnectionId, Bytes),
+    /// A question was answered.
+    Answered(Bytes, Answer),
+    /// A follower fell off the ring; it was shown everything up to this row.
+    CatchUp(ConnectionId, i64),
+    /// An awareness update came.
+    Awareness(ConnectionId, Bytes),
+    /// Everyone's presence was asked for.
+    QueryAwareness(ConnectionId),
+    /// The append in flight has an outcome.
+    Settled(Outcome),
+    /// The log was read again, as [`Effect::Reload`] asked.
+    Reloaded(Box<Loaded>),
+    /// The document's history has ended, for this reason.
+    End(Close),
+}
+
+/// What a room wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Append to the log; answer with [`Input::Settled`].
+    Append(Append),
+    /// Read the log again; answer with [`Input::Reloaded`].
+    Reload,
+    /// Show everyone.
+    Publish(Frame),
+    /// What comes next does not follow on what was shown: every follower must catch up.
+    Skip,
+    /// Tell one connection.
+    Send(ConnectionId, Message),
+    /// Answer a question, here or elsewhere; answer with [`Input::Answered`] and the same key.
+    Answer(Bytes, Question),
+}
+
+/// What one connection is told. The bytes are messages that all dialects share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// It is in: the server's SyncStep1, and who is here.
+    Welcome(Bytes, Option<Bytes>),
+    /// The answer to its SyncStep1.
+    Answer(Answer),
+    /// What it missed up to this row, and who is here.
+    CaughtUp(Bytes, i64, Option<Bytes>),
+    /// Something for it alone.
+    Other(Bytes),
+    /// One SyncStep2 or Update is saved.
+    Saved,
+    /// One SyncStep2 or Update is refused.
+    Refused(Refusal),
+    /// The document, or this connection's part in it, has ended.
+    Ended(Close),
+}
+
+/// An admitted edit that is not committed.
+#[derive(Debug, Clone)]
+struct Edit {
+    ordinal: Ordinal,
+    connection: ConnectionId,
+    participant: Arc<Participant>,
+    admitted: Admitted,
+}
+
+/// A room.
+#[derive(Debug)]
+pub struct Machine {
+    document: DocumentId,
+    committed: Committed,
+    /// Everything admitted: committed, in flight and pending.
+    state: gate::State,
+    seats: BTreeMap<ConnectionId, Seat>,
+    presence: Presence,
+    pending: VecDeque<Edit>,
+    pending_bytes: usize,
+    in_flight: Option<InFlight>,
+    reloading: bool,
+    /// How many pending edits the next append takes at most, while one that the database refuses is searched for.
+    next_edits: usize,
+    admitted: Ordinal,
+    settled: Ordinal,
+    /// Answers for the present head, by encoded state vector.
+    answers: HashMap<Bytes, Answer>,
+    /// Who waits for an answer that is being computed.
+    asking: HashMap<Bytes, Vec<ConnectionId>>,
+    /// Why the room has ended, once it has.
+    ended: Option<Close>,
+    tally: Arc<Tally>,
+}
+
+impl Machine {
+    /// The room of a document that was just loaded.
+    ///
+    /// # Errors
+    /// When the stored bytes cannot be read.
+    pub fn new(document: DocumentId, loaded: Loaded, tally: Arc<Tally>) -> Result<Self, Malformed> {
+        let (committed, state) = Committed::new(loaded)?;
+        Ok(Self {
+            document,
+            committed,
+            state,
+            seats: BTreeMap::new(),
+            presence: Presence::default(),
+            pending: VecDeque::new(),
+            pending_bytes: 0,
+            in_flight: None,
+            reloading: false,
+            next_edits: usize::MAX,
+            admitted: 0,
+            settled: 0,
+            answers: HashMap::new(),
+            asking: HashMap::new(),
+            ended: None,
+            tally,
+        })
+    }
+
+    /// What is committed.
+    #[must_use]
+    pub fn committed(&self) -> &Committed {
+        &self.committed
+    }
+
+    /// What is admitted.
+    #[must_use]
+    pub fn state(&self) -> &gate::State {
+        &self.state
+    }
+
+    /// Whether nobody is here and nothing is left to do.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.seats.is_empty() && self.is_settled()
+    }
+
+    /// Whether everything admitted is committed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.in_flight.is_none() && self.pending.is_empty() && !self.reloading
+    }
+
+    /// Whether the document's history has ended, and the room with it.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Whether there is room for more edits. While there is none, inputs from connections wait.
+    #[must_use]
+    pub fn accepts(&self) -> bool {
+        self.pending_bytes < limits::PENDING_BYTES
+    }
+
+    /// When [`Machine::tick`] is next needed.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Millis> {
+        let seats = self.seats.values();
+        let parked = seats.clone().flat_map(|seat| &seat.parked).map(|parked| parked.expires_at);
+        let held = seats.filter_map(|seat| seat.held.as_ref()).map(|held| held.until);
+        parked.chain(held).chain(self.presence.next_departure()).min()
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, input: Input, now: Millis, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Join { connection, participant, may_write } => {
+                self.join(connection, Seat::new(participant, may_write), effects);
+            }
+            Input::Leave(connection) => {
+                self.seats.remove(&connection);
+                self.presence.leave(connection, now);
+            }
+            Input::Update(connection, update) => self.update(connection, &update, now, effects),
+            Input::Ask(connection, remote) => self.ask(connection, remote, effects),
+            Input::Answered(remote, answer) => self.answered(remote, answer, effects),
+            Input::CatchUp(connection, shown) => {
+                self.tally.lagged.add();
+                let update = protocol::update(&self.committed.since(shown));
+                let message = Message::CaughtUp(update, self.committed.head.seq, self.presence.everyone());
+                effects.push(Effect::Send(connection, message));
+            }
+            Input::Awareness(connection, body) => self.awareness(connection, &body, now, effects),
+            Input::QueryAwareness(connection) => {
+                let everyone =
+                    self.presence.everyone().map(|message| Effect::Send(connection, Message::Other(message)));
+                effects.extend(everyone);
+            }
+            Input::Settled(outcome) => self.settle(outcome, effects),
+            Input::Reloaded(loaded) => self.reload(*loaded, effects),
+            Input::End(close) => self.end(close, effects),
+        }
+    }
+
+    fn join(&mut self, connection: ConnectionId, seat: Seat, effects: &mut Vec<Effect>) {
+        if let Some(close) = self.ended {
+            effects.push(Effect::Send(connection, Message::Ended(close)));
+            return;
+        }
+        let question = protocol::sync_step_1(&self.committed.clocks.encode());
+        effects.push(Effect::Send(connection, Message::Welcome(question, self.presence.everyone())));
+        self.seats.insert(connection, seat);
+    }
+
+    fn ask(&mut self, connection: ConnectionId, remote: Bytes, effects: &mut Vec<Effect>) {
+        if let Some(answer) = self.answers.get(&remote) {
+            effects.push(Effect::Send(connection, Message::Answer(answer.clone())));
+            return;
+        }
+        let Ok(vector) = StateVector::decode(&remote) else {
+            effects.push(Effect::Send(connection, Message::Ended(Close::Malformed)));
+            return;
+        };
+        let waiting = self.asking.entry(remote.clone()).or_default();
+        waiting.push(connection);
+        if waiting.len() == 1 {
+            effects.push(Effect::Answer(remote, self.committed.question(vector)));
+        }
+    }
+
+    fn answered(&mut self, remote: Bytes, answer: Answer, effects: &mut Vec<Effect>) {
+        for connection in self.asking.remove(&remote).unwrap_or_default() {
+            effects.push(Effect::Send(connection, Message::Answer(answer.clone())));
+        }
+        if answer.seq == self.committed.head.seq && self.answers.len() < limits::ANSWERS {
+            self.answers.insert(remote, answer);
+        }
+    }
+
+    fn awareness(&mut self, connection: ConnectionId, body: &[u8], now: Millis, effects: &mut Vec<Effect>) {
+        let Some(seat) = self.seats.get_mut(&connection) else { return };
+        let owners = &self.state.owners;
+        let participant = &seat.participant;
+        let foreign = |client: ClientId| match owners.get(&client) {
+            Some(Owner::User(user)) => *user != participant.user && !participant.merged.contains(user),
+            Some(Owner::Closed) | None => false,
+        };
+        let Ok(changed) = self.presence.receive(connection, participant, body, foreign) else {
+            effects.push(Effect::Send(connection, Message::Ended(Close::Malformed)));
+            return;
+        };
+        if changed.is_empty() {
+            return;
+        }
+        if let Some(held) = &mut seat.held {
+            held.clients.extend(changed);
+        } else if seat.last_admitted > self.settled {
+            let until = now + millis(limits::PRESENCE_HOLD);
+            seat.held = Some(Held { clients: changed, behind: seat.last_admitted, until });
+        } else {
+            let message = self.presence.message(&changed);
+            effects.extend(message.map(|message| Effect::Publish(Frame::new(Some(connection), None, message))));
+        }
+    }
+
+    /// Does what time brings: tells of those who left, lets presence go that waited long enough, and asks for
+    /// everything again where something never came.
+    pub fn tick(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        let departed = self.presence.depart(now);
+        effects.extend(departed.map(|message| Effect::Publish(Frame::new(None, None, message))));
+        let connections: Vec<ConnectionId> = self.seats.keys().copied().collect();
+        for connection in connections {
+            self.release_held(connection, |held| held.until <= now, effects);
+            self.expire_parked(connection, now, effects);
+        }
+    }
+
+    fn release_held(&mut self, connection: ConnectionId, due: impl Fn(&Held) -> bool, effects: &mut Vec<Effect>) {
+        let Some(seat) = self.seats.get_mut(&connection) else { return };
+        if let Some(held) = seat.held.take_if(|held| due(held)) {
+            let message = self.presence.message(&held.clients);
+            effects.extend(message.map(|message| Effect::Publish(Frame::new(Some(connection), None, message))));
+        }
+    }
+}
+
+fn millis(time: std::time::Duration) -> Millis {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,61 @@
+//! What rooms did, counted: for the metrics of a running server and for tests that must prove what they exercised.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! tally {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Counters of all rooms of one server, since its start.
+        #[derive(Debug, Default)]
+        pub struct Tally {
+            $($(#[$doc])* pub $name: Counter,)*
+        }
+
+        impl Tally {
+            /// Every counter by its name.
+            #[must_use]
+            pub fn read(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name.get()),)*]
+            }
+        }
+    };
+}
+
+tally! {
+    /// Updates of which something was admitted.
+    admitted,
+    /// Updates with nothing new.
+    known,
+    /// Updates of which something came too early.
+    parked,
+    /// Updates of which something was refused.
+    refused,
+    /// Followers that fell off the ring and were brought back from the log.
+    lagged,
+    /// Rows committed.
+    rows,
+    /// Appends that found another head than they expected.
+    conflicts,
+    /// Appends that the database refused.
+    unstorable,
+    /// Loads that failed.
+    failed_loads,
+    /// Clients asked to send everything again, because what they built on never came.
+    resyncs,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The number now.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

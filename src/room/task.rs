@@ -1,0 +1,198 @@
+//! The task of one room: it feeds the machine with what arrives and carries out what it wants done.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant, sleep_until};
+
+use super::committed::Answer;
+use super::machine::{Effect, Input, Machine};
+use super::outbox::Outbox;
+use super::presence::Millis;
+use super::{Envelope, Handle, Rooms};
+use crate::error::{Error, Result};
+use crate::ids::ConnectionId;
+use crate::journal::{self, Append, Loaded};
+use crate::limits;
+use crate::protocol::close::Close;
+
+/// What the room waits for besides its mailbox.
+#[derive(Debug)]
+enum Done {
+    Input(Input),
+    Reload(Result<Loaded>),
+    /// The server goes down before the database answered.
+    Abandoned,
+}
+
+struct Task {
+    rooms: Rooms,
+    room: Arc<Handle>,
+    machine: Machine,
+    outboxes: HashMap<ConnectionId, Arc<Outbox>>,
+    work: JoinSet<Done>,
+    began: Instant,
+    effects: Vec<Effect>,
+}
+
+/// Runs a room until nobody is left, its document has ended, or the server goes down.
+pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut mailbox: mpsc::Receiver<Envelope>) {
+    let shutdown = rooms.0.shutdown.clone();
+    let mut task = Task {
+        rooms,
+        room,
+        machine,
+        outboxes: HashMap::new(),
+        work: JoinSet::new(),
+        began: Instant::now(),
+        effects: Vec::new(),
+    };
+    let mut envelopes = Vec::new();
+    let mut idle_since = Instant::now();
+    loop {
+        let tick = task.machine.next_tick().map(|at| task.began + Duration::from_millis(at));
+        let idle = task.machine.is_idle() && task.work.is_empty();
+        if !idle {
+            idle_since = Instant::now();
+        }
+        tokio::select! {
+            received = mailbox.recv_many(&mut envelopes, limits::ROOM_MAILBOX), if task.machine.accepts() => {
+                if received == 0 {
+                    break;
+                }
+                for envelope in envelopes.drain(..) {
+                    task.open(envelope);
+                }
+            }
+            Some(done) = task.work.join_next(), if !task.work.is_empty() => task.finish(done),
+            () = task.room.left_bell.notified() => {
+                let left = std::mem::take(&mut *task.room.left.lock());
+                for connection in left {
+                    task.outboxes.remove(&connection);
+                    task.handle(Input::Leave(connection));
+                }
+            }
+            () = sleep_until(tick.unwrap_or(idle_since)), if tick.is_some() => {
+                let now = task.now();
+                task.machine.tick(now, &mut task.effects);
+            }
+            () = sleep_until(idle_since + limits::ROOM_IDLE), if idle => break,
+            () = shutdown.cancelled(), if idle || task.machine.is_settled() => break,
+        }
+        task.machine.dispatch(&mut task.effects);
+        task.carry_out();
+        if task.machine.has_ended() {
+            break;
+        }
+    }
+    // Whoever found this room and did not reach its mailbox finds it closed and loads the document anew.
+    task.rooms.forget(&task.room);
+}
+
+impl Task {
+    fn now(&self) -> Millis {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn open(&mut self, envelope: Envelope) {
+        match envelope {
+            Envelope::Join { connection, participant, may_write, outbox } => {
+                self.outboxes.insert(connection, outbox);
+                self.handle(Input::Join { connection, participant, may_write });
+            }
+            Envelope::Input(input) => self.handle(input),
+            Envelope::Read { remote, answer } => {
+                // A reader that stopped waiting needs no answer.
+                let _ = answer.send(self.machine.committed().question(remote));
+            }
+        }
+    }
+
+    /// Feeds the machine, and carries its effects out before the next input, so that positions in the ring are those
+    /// at which it decided.
+    fn handle(&mut self, input: Input) {
+        let now = self.now();
+        self.machine.handle(input, now, &mut self.effects);
+        self.carry_out();
+    }
+
+    fn finish(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        match done {
+            Ok(Done::Input(input)) => self.handle(input),
+            Ok(Done::Reload(Ok(loaded))) => self.handle(Input::Reloaded(Box::new(loaded))),
+            Ok(Done::Reload(Err(Error::NotFound))) => self.handle(Input::End(Close::Deleted)),
+            Ok(Done::Reload(Err(error))) => {
+                tracing::warn!(document = %self.room.document, %error, "cannot read the log again; trying again");
+                self.reload(limits::COMMIT_RETRY_LONGEST);
+            }
+            Ok(Done::Abandoned) => {}
+            Err(error) => {
+                tracing::error!(document = %self.room.document, %error, "a room's work was lost");
+                self.handle(Input::End(Close::Failed));
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while !self.effects.is_empty() {
+            for effect in std::mem::take(&mut self.effects) {
+                match effect {
+                    Effect::Append(append) => self.append(append),
+                    Effect::Reload => self.reload(Duration::ZERO),
+                    Effect::Publish(frame) => {
+                        self.room.ring.push(frame);
+                        self.ring();
+                    }
+                    Effect::Skip => {
+                        self.room.ring.skip();
+                        self.ring();
+                    }
+                    Effect::Send(connection, message) => {
+                        if let Some(outbox) = self.outboxes.get(&connection) {
+                            outbox.send(self.room.ring.head(), message);
+                        }
+                    }
+                    Effect::Answer(key, question) if question.bytes() <= limits::INLINE_BYTES => {
+                        let answer = question.answer();
+                        let now = self.now();
+                        self.machine.handle(Input::Answered(key, answer), now, &mut self.effects);
+                    }
+                    Effect::Answer(key, question) => {
+                        self.work.spawn_blocking(move || Done::Input(answered(key, question.answer())));
+                    }
+                }
+            }
+        }
+    }
+
+    fn ring(&self) {
+        for outbox in self.outboxes.values() {
+            outbox.ring();
+        }
+    }
+
+    fn append(&mut self, append: Append) {
+        let committer = self.rooms.0.committer.clone();
+        self.work.spawn(async move {
+            match committer.append(append).await {
+                Some(outcome) => Done::Input(Input::Settled(outcome)),
+                None => Done::Abandoned,
+            }
+        });
+    }
+
+    fn reload(&mut self, pause: Duration) {
+        let (db, document) = (self.rooms.0.db.clone(), self.room.document);
+        self.work.spawn(async move {
+            tokio::time::sleep(pause).await;
+            Done::Reload(journal::load(&db, document).await)
+        });
+    }
+}
+
+fn answered(key: Bytes, answer: Answer) -> Input {
+    Input::Answered(key, answer)
+}

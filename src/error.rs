@@ -3,7 +3,7 @@
 //! A variant exists only where a client can act on it. Internals are logged once, where they become a response,
 //! and never sent.
 
-use axum::Json;
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -120,9 +120,7 @@ impl Error {
     #[must_use]
     pub fn public_message(&self) -> String {
         match self {
-            Self::Database(error) if is_away(error) => {
-                "the database is away; nothing was changed, try again soon".to_owned()
-            }
+            Self::Database(error) if is_away(error) => "the database is away or busy; try again soon".to_owned(),
             Self::Database(_) | Self::Internal(_) => {
                 "the server failed; the request id helps its operator to find out why".to_owned()
             }
@@ -131,17 +129,47 @@ impl Error {
     }
 }
 
-/// Whether the database could not be reached or asked, as opposed to refusing a statement.
+/// Whether the database could not be reached or was too busy to answer, as opposed to refusing a statement.
 pub(crate) fn is_away(error: &sqlx::Error) -> bool {
-    matches!(
-        error,
+    match error {
         sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::Protocol(_)
-    )
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| is_passing(&code)),
+        _ => false,
+    }
+}
+
+/// Whether an engine's own error code tells of a state that passes: locks, shutdowns, full disks.
+///
+/// Postgres' codes have five characters, SQLite's are numbers whose lowest byte is the kind.
+fn is_passing(code: &str) -> bool {
+    if code.len() == 5 {
+        let class = &code[..2];
+        return matches!(class, "08" | "53" | "57" | "58") || matches!(code, "40001" | "40P01" | "55P03" | "25006");
+    }
+    // busy, locked, readonly, ioerr, full, cantopen
+    code.parse::<i32>().is_ok_and(|number| matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
+}
+
+/// What an error response says, kept beside its body so that the request id can be added on the way out.
+#[derive(Debug, Clone)]
+struct Told {
+    code: &'static str,
+    message: String,
+}
+
+impl Told {
+    fn body(&self, request_id: Option<&str>) -> Body {
+        let mut error = json!({ "code": self.code, "message": self.message });
+        if let Some(id) = request_id {
+            error["request_id"] = id.into();
+        }
+        Body::from(json!({ "error": error }).to_string())
+    }
 }
 
 impl IntoResponse for Error {
@@ -155,11 +183,63 @@ impl IntoResponse for Error {
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(1),
             _ => None,
         };
-        let body = json!({ "error": { "code": self.code(), "message": self.public_message() } });
-        let mut response = (status, Json(body)).into_response();
+        let mut response = tell(status, Told { code: self.code(), message: self.public_message() });
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+fn tell(status: StatusCode, told: Told) -> Response {
+    let mut response = (status, told.body(None)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.extensions_mut().insert(told);
+    response
+}
+
+/// The same response, when it is an error, in the API's one shape with the request's id in it.
+///
+/// Refusals of the framework and of layers (no such method, too slow, …) are plain text or empty; they are told in
+/// the same shape here.
+#[must_use]
+pub fn with_request_id(response: Response, request_id: &str) -> Response {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let (mut parts, _) = response.into_parts();
+    let told = parts.extensions.remove::<Told>().unwrap_or_else(|| of_status(status));
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Response::from_parts(parts, told.body(Some(request_id)))
+}
+
+fn of_status(status: StatusCode) -> Told {
+    let (code, message) = match status {
+        StatusCode::NOT_FOUND => ("not_found", "not found"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("method_not_allowed", "this address does not take this method; see the Allow header")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the body is larger than this address takes"),
+        StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "this took too long; try again soon"),
+        status if status.is_client_error() => ("bad_request", "the request cannot be read"),
+        _ => ("internal", "the server failed; the request id helps its operator to find out why"),
+    };
+    Told { code, message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passing_states_of_both_engines_are_told_apart_from_refusals() {
+        for code in ["57P01", "08006", "53300", "55P03", "5", "261", "517", "13"] {
+            assert!(is_passing(code), "{code}");
+        }
+        for code in ["23505", "42601", "1555", "2067", "1"] {
+            assert!(!is_passing(code), "{code}");
+        }
     }
 }

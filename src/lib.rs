@@ -8,14 +8,41 @@ pub mod update;
 pub mod error;
 pub mod ids;
 pub mod limits;
+pub mod role;
+pub mod telemetry;
+pub mod text;
+pub mod timestamp;
 
 // floor 1
+pub mod config;
 pub mod db;
+pub mod extract;
 pub mod gate;
+pub mod page;
 pub mod protocol;
+pub mod studio;
 
 // floor 3
 pub mod journal;
 
 // floor 4
 pub mod room;
+pub mod state;
+
+// floor 5
+pub mod auth;
+
+// floor 6
+pub mod access;
+
+// floor 7
+pub mod document;
+
+// floor 9
+pub mod project;
+
+// floor 11
+pub mod router;
+
+// floor 12
+pub mod server;

@@ -1,0 +1,156 @@
+//! Invites: links that make whoever opens them a member.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Role, lock_project, sql};
+use crate::auth::{Caller, Secret, digest};
+use crate::db::{Db, micros, now_us};
+use crate::error::{Error, Result};
+use crate::ids::{InviteId, ProjectId, UserId};
+use crate::limits;
+use crate::page::{Page, PageQuery};
+use crate::timestamp::Timestamp;
+
+/// An invite without its secret, which only its creator is told, once.
+#[derive(Debug, Clone)]
+pub(super) struct Invite {
+    pub(super) id: InviteId,
+    pub(super) role: Role,
+    pub(super) created_by: UserId,
+    pub(super) created_us: i64,
+    pub(super) expires_us: Option<i64>,
+    pub(super) max_uses: Option<i64>,
+    pub(super) uses: i64,
+}
+
+/// What an invite shall be.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct NewInvite {
+    role: Role,
+    /// Seconds.
+    expires_in: Option<i64>,
+    max_uses: Option<i64>,
+}
+
+/// An invite as the API tells it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct InviteView {
+    id: InviteId,
+    role: Role,
+    created_by: UserId,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    max_uses: Option<i64>,
+    uses: i64,
+}
+
+/// A new invite as its creator is told it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct InviteLink {
+    #[serde(flatten)]
+    invite: InviteView,
+    url: String,
+    token: String,
+}
+
+impl Invite {
+    pub(super) fn view(&self) -> InviteView {
+        InviteView {
+            id: self.id,
+            role: self.role,
+            created_by: self.created_by,
+            created_at: Timestamp(self.created_us),
+            expires_at: self.expires_us.map(Timestamp),
+            max_uses: self.max_uses,
+            uses: self.uses,
+        }
+    }
+
+    /// The link for its creator; `base_url` is where people open the studio.
+    pub(super) fn link(&self, secret: Secret, base_url: &str) -> InviteLink {
+        let token = secret.reveal();
+        InviteLink { invite: self.view(), url: format!("{base_url}/join/{token}"), token }
+    }
+}
+
+pub(super) async fn create(
+    db: &Db,
+    project: ProjectId,
+    creator: UserId,
+    wanted: &NewInvite,
+) -> Result<(Invite, Secret)> {
+    let now = now_us();
+    let lifetime = wanted.expires_in.map(|seconds| lifetime(seconds, limits::INVITE_LIFETIME_MAX)).transpose()?;
+    if wanted.max_uses.is_some_and(|uses| uses < 1) {
+        return Err(Error::invalid("bad_max_uses", "max_uses must be at least 1; leave it out for any number"));
+    }
+    let invite = Invite {
+        id: InviteId::new(),
+        role: wanted.role,
+        created_by: creator,
+        created_us: now,
+        expires_us: lifetime.map(|lifetime| now.saturating_add(micros(lifetime))),
+        max_uses: wanted.max_uses,
+        uses: 0,
+    };
+    let secret = Secret::new();
+    sql::insert_invite(db, project, &invite, secret.digest()).await?;
+    Ok((invite, secret))
+}
+
+pub(super) async fn list(db: &Db, project: ProjectId, page: &PageQuery) -> Result<Page<Invite>> {
+    let limit = page.limit()?;
+    let invites = sql::invites(db, project, page.after()?, now_us(), limit + 1).await?;
+    Ok(Page::cut(invites, limit, |invite| invite.id))
+}
+
+pub(super) async fn delete(db: &Db, project: ProjectId, invite: InviteId) -> Result<()> {
+    if sql::delete_invite(db, project, invite).await? { Ok(()) } else { Err(Error::NotFound) }
+}
+
+/// Makes the caller a member by an invite's secret and returns the project. Who may already do as much is not changed,
+/// and uses nothing up.
+///
+/// # Errors
+/// [`Error::NotFound`] for an invite that is unknown, used up, expired, or of a deleted project; they look alike.
+pub async fn accept(db: &Db, caller: &Caller, token: &str) -> Result<ProjectId> {
+    let hash = digest(token);
+    let found = sql::invite_by_hash(db, hash, now_us()).await?;
+    let (project, role) = found.ok_or(Error::NotFound)?;
+    let mut tx = db.begin().await?;
+    lock_project(&mut tx, project).await?;
+    let current = sql::member_role(&mut tx, project, caller.user.id).await?;
+    if current.is_some_and(|current| current.covers(role)) {
+        return Ok(project);
+    }
+    if !sql::use_invite(&mut tx, hash, now_us()).await? {
+        return Err(Error::NotFound);
+    }
+    sql::put_member(&mut tx, project, caller.user.id, role, now_us()).await?;
+    tx.commit().await?;
+    Ok(project)
+}
+
+/// A lifetime given in seconds, within 1 and `max`.
+pub(super) fn lifetime(seconds: i64, max: Duration) -> Result<Duration> {
+    let given = u64::try_from(seconds).ok().filter(|seconds| *seconds >= 1).map(Duration::from_secs);
+    given.filter(|given| *given <= max).ok_or_else(|| {
+        Error::invalid("bad_expiry", format!("expires_in must be between 1 and {} seconds", max.as_secs()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetimes_are_bounded_on_both_sides() {
+        let max = Duration::from_secs(10);
+        assert!(lifetime(10, max).is_ok());
+        for bad in [i64::MIN, -1, 0, 11, i64::MAX] {
+            assert!(lifetime(bad, max).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Members: who they are, what they may do, and how that changes.
+
+use serde::Serialize;
+
+use super::{Role, lock_project, sql};
+use crate::auth::{User, UserView};
+use crate::db::{Db, now_us};
+use crate::error::{Error, Result};
+use crate::ids::{ProjectId, UserId};
+use crate::page::{Page, PageQuery};
+use crate::timestamp::Timestamp;
+
+/// Somebody with a role in a project.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    pub(super) user: User,
+    pub(super) role: Role,
+    pub(super) created_us: i64,
+}
+
+/// A member as the API tells it: the user with the role beside it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct MemberView {
+    #[serde(flatten)]
+    user: UserView,
+    role: Role,
+    created_at: Timestamp,
+}
+
+impl Member {
+    pub(super) fn view(&self) -> MemberView {
+        MemberView { user: self.user.view(), role: self.role, created_at: Timestamp(self.created_us) }
+    }
+}
+
+pub(super) async fn list(db: &Db, project: ProjectId, page: &PageQuery) -> Result<Page<Member>> {
+    let limit = page.limit()?;
+    let members = sql::members(db, project, page.after()?, limit + 1).await?;
+    Ok(Page::cut(members, limit, |member| member.user.id))
+}
+
+/// Gives a member another role; the last owner stays one.
+pub(super) async fn change(db: &Db, project: ProjectId, user: UserId, role: Role) -> Result<Member> {
+    let mut tx = db.begin().await?;
+    lock_project(&mut tx, project).await?;
+    sql::member_role(&mut tx, project, user).await?.ok_or(Error::NotFound)?;
+    if !role.can_manage() {
+        keep_an_owner(&mut tx, project, user).await?;
+    }
+    sql::put_member(&mut tx, project, user, role, now_us()).await?;
+    tx.commit().await?;
+    sql::member(db, project, user).await?.ok_or(Error::NotFound)
+}
+
+/// Ends a membership; the last owner stays.
+pub(super) async fn remove(db: &Db, project: ProjectId, user: UserId) -> Result<()> {
+    let mut tx = db.begin().await?;
+    lock_project(&mut tx, project).await?;
+    keep_an_owner(&mut tx, project, user).await?;
+    if !sql::delete_member(&mut tx, project, user).await? {
+        return Err(Error::NotFound);
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn keep_an_owner(tx: &mut crate::db::Tx, project: ProjectId, leaving: UserId) -> Result<()> {
+    if sql::owners_besides(tx, project, leaving).await? == 0 {
+        return Err(Error::conflict("last_owner", "a project needs an owner; make somebody else one first"));
+    }
+    Ok(())
+}

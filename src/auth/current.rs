@@ -1,0 +1,47 @@
+//! Being known as a parameter: handlers that need a caller say so in their signature.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use tower_sessions::Session;
+
+use super::{Caller, Credential, bearer, by_token, login, sql};
+use crate::db::now_us;
+use crate::error::{Error, Result};
+use crate::state::AppState;
+
+/// Whoever is asking, by login or by token; 401 for nobody.
+#[derive(Debug, Clone)]
+pub struct CurrentUser(pub Caller);
+
+impl FromRequestParts<AppState> for CurrentUser {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        if let Some(token) = bearer(&parts.headers) {
+            return by_token(&state.db, token).await?.map(Self).ok_or(Error::Unauthorized);
+        }
+        let hash = login::cookie_digest(state, &parts.headers).ok_or(Error::Unauthorized)?;
+        let found = sql::caller_by_login(&state.db, hash, now_us()).await?;
+        let (caller, expires_us) = found.ok_or(Error::Unauthorized)?;
+        if let Some(session) = parts.extensions.get::<Session>() {
+            login::touch(session, expires_us);
+        }
+        Ok(Self(caller))
+    }
+}
+
+/// A person or guest in their own browser; a token, which acts in one project only, is refused with 403.
+#[derive(Debug, Clone)]
+pub struct SignedIn(pub Caller);
+
+impl FromRequestParts<AppState> for SignedIn {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let CurrentUser(caller) = CurrentUser::from_request_parts(parts, state).await?;
+        match caller.credential {
+            Credential::Login { .. } => Ok(Self(caller)),
+            Credential::Token(_) => Err(Error::Forbidden("a project token cannot do this; sign in instead")),
+        }
+    }
+}

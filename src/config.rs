@@ -1,0 +1,267 @@
+//! Every setting of the server: what was typed ([`Cli`], [`Settings`]) and what it means ([`Config`]).
+//!
+//! The only file that reads the environment. A [`Config`] is made by hand in tests.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::{Context, bail};
+use axum::http::Uri;
+use clap::{Args, Parser, Subcommand};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+/// What a folder's name may hold, but an address takes for something else.
+const NOT_IN_ADDRESS: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "coterie", version, about)]
+pub struct Cli {
+    /// What to do; nothing means `serve`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The settings, the same for every command.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What the binary can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Run the server (the default).
+    Serve,
+    /// After a backup was restored: give every document a new epoch, so that what browsers kept from before is
+    /// offered as a copy instead of being merged in.
+    NewEpoch,
+}
+
+/// Settings as typed, each a flag and an environment variable. An empty value counts as not set.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Settings {
+    /// Address and port to listen on [default: 127.0.0.1:3000].
+    #[arg(long, env = "COTERIE_LISTEN", value_name = "ADDRESS:PORT", global = true)]
+    pub listen: Option<String>,
+    /// Address people open in their browser, such as `https://coterie.example.com`. Needed when it is not the
+    /// listening address: behind a proxy, or when listening on all interfaces.
+    #[arg(long, env = "COTERIE_PUBLIC_URL", value_name = "URL", global = true)]
+    pub public_url: Option<String>,
+    /// Folder for the server's files, created when absent [default: ./data].
+    #[arg(long, env = "COTERIE_DATA_DIR", value_name = "FOLDER", global = true)]
+    pub data_dir: Option<PathBuf>,
+    /// Database: `sqlite://path` or `postgres://user:password@host/name` [default: sqlite://{data dir}/coterie.db].
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
+    /// Whether people may come in by just giving a name: auto (only on loopback), on or off [default: auto].
+    #[arg(long, env = "COTERIE_GUESTS", value_name = "auto|on|off", global = true)]
+    pub guests: Option<String>,
+    /// What is logged, such as `info` or `info,coterie=debug`.
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
+    pub log: Option<String>,
+}
+
+/// The settings of one server.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The address people open, when it differs from the listening address.
+    pub public_url: Option<PublicUrl>,
+    /// Where its files are.
+    pub data_dir: PathBuf,
+    /// Where its database is.
+    pub database_url: String,
+    /// Who may come in with just a name.
+    pub guests: Guests,
+}
+
+/// Who may sign in as a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guests {
+    /// Everyone, while the server can only be reached from its own machine.
+    Auto,
+    /// Everyone.
+    On,
+    /// Nobody.
+    Off,
+}
+
+/// The address people open: scheme, host and port, without a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    origin: String,
+    https: bool,
+    loopback: bool,
+}
+
+impl Config {
+    /// A server on the given database that listens on a free loopback port: what tests start from.
+    #[must_use]
+    pub fn local(data_dir: PathBuf, database_url: String) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            public_url: None,
+            data_dir,
+            database_url,
+            guests: Guests::Auto,
+        }
+    }
+}
+
+impl TryFrom<Settings> for Config {
+    type Error = anyhow::Error;
+
+    fn try_from(settings: Settings) -> anyhow::Result<Self> {
+        let given = |value: Option<String>| value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let data_dir =
+            settings.data_dir.filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(|| PathBuf::from("data"));
+        let database_url = match given(settings.database_url) {
+            Some(url) => url,
+            None => {
+                let folder = data_dir.to_str().context("COTERIE_DATA_DIR must be valid UTF-8")?;
+                format!("sqlite://{}/coterie.db", utf8_percent_encode(folder, NOT_IN_ADDRESS))
+            }
+        };
+        Ok(Self {
+            listen: listen_address(given(settings.listen).as_deref().unwrap_or("127.0.0.1:3000"))?,
+            public_url: given(settings.public_url).map(|url| url.parse()).transpose()?,
+            data_dir,
+            database_url,
+            guests: given(settings.guests).as_deref().unwrap_or("auto").parse()?,
+        })
+    }
+}
+
+fn listen_address(text: &str) -> anyhow::Result<SocketAddr> {
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    numeric.parse().map_err(|_| {
+        anyhow::anyhow!(
+            "COTERIE_LISTEN is {text:?}, but must be an address and a port, such as 127.0.0.1:3000 or 0.0.0.0:3000"
+        )
+    })
+}
+
+impl FromStr for Guests {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            other => bail!("COTERIE_GUESTS is {other:?}, but must be auto, on or off"),
+        }
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let rule = "COTERIE_PUBLIC_URL must be what people open, without a path, such as https://coterie.example.com";
+        let uri: Uri = text.parse().context(rule)?;
+        let https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => bail!(rule),
+        };
+        let authority = uri.authority().context(rule)?;
+        if authority.as_str().contains('@') || uri.path() != "/" || uri.query().is_some() {
+            bail!(rule);
+        }
+        let host = authority.host().to_ascii_lowercase();
+        let default_port = if https { 443 } else { 80 };
+        let scheme = if https { "https" } else { "http" };
+        let origin = match authority.port_u16() {
+            Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
+            _ => format!("{scheme}://{host}"),
+        };
+        Ok(Self { origin, https, loopback: is_loopback_name(&host) })
+    }
+}
+
+impl PublicUrl {
+    /// The origin as browsers write it: lower case, without a default port and without a slash at the end.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Whether people reach it over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Whether it names the machine itself.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+}
+
+/// Whether a host (as in an origin: brackets around IPv6) names the machine itself.
+#[must_use]
+pub fn is_loopback_name(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_set_means_the_documented_defaults() {
+        let config = Config::try_from(Settings::default()).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
+        assert_eq!(config.database_url, "sqlite://data/coterie.db");
+        assert_eq!(config.guests, Guests::Auto);
+        assert_eq!(config.public_url, None);
+    }
+
+    #[test]
+    fn empty_values_count_as_not_set() {
+        let empty = Some(String::new());
+        let settings = Settings {
+            listen: empty.clone(),
+            public_url: empty.clone(),
+            data_dir: Some(PathBuf::new()),
+            database_url: empty.clone(),
+            guests: empty,
+            log: None,
+        };
+        assert!(Config::try_from(settings).is_ok());
+    }
+
+    #[test]
+    fn a_public_url_becomes_the_origin_browsers_send() {
+        let origin = |text: &str| text.parse::<PublicUrl>().map(|url| url.origin().to_owned()).ok();
+        assert_eq!(origin("https://Coterie.Example.com:443/"), Some("https://coterie.example.com".to_owned()));
+        assert_eq!(origin("http://localhost:3000"), Some("http://localhost:3000".to_owned()));
+        assert_eq!(origin("http://[::1]:3000"), Some("http://[::1]:3000".to_owned()));
+        for bad in ["coterie.example.com", "ftp://x", "https://x/app", "https://x/?q", "https://me@x", "https://"] {
+            assert_eq!(origin(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_to_listen_on_is_an_address_and_a_port() {
+        assert!(listen_address("localhost:0").is_ok());
+        assert!(listen_address("[::]:3000").is_ok());
+        assert!(listen_address("3000").is_err());
+        assert!(listen_address("127.0.0.1:70000").is_err());
+    }
+
+    #[test]
+    fn every_command_takes_every_setting() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+        let cli = Cli::try_parse_from(["coterie", "serve", "--listen", "127.0.0.1:1"]).unwrap();
+        assert_eq!(cli.command, Some(Command::Serve));
+        assert_eq!(cli.settings.listen.as_deref(), Some("127.0.0.1:1"));
+    }
+}

@@ -1,0 +1,221 @@
+//! The documents of a project: which there are, what they are called, and their life from creation to deletion.
+//!
+//! What a document says is the journal's and the rooms' affair; here it is only seeded.
+//! Whatever depends on which paths are taken happens under the project's lock.
+
+mod path;
+mod routes;
+mod sql;
+mod target;
+
+use serde::Serialize;
+
+pub use self::path::DocumentPath;
+pub use self::routes::routes;
+pub use self::target::Target;
+
+use crate::access::lock_project;
+use crate::db::{Db, Tx, now_us};
+use crate::error::{Error, Result};
+use crate::ids::{DocumentId, ProjectId, UserId};
+use crate::journal::{self, Head};
+use crate::limits;
+use crate::room::Rooms;
+use crate::text;
+use crate::timestamp::Timestamp;
+
+/// A living document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its id, which stays through every rename.
+    pub id: DocumentId,
+    /// Whose it is.
+    pub project: ProjectId,
+    /// Where it is in the tree now.
+    pub path: String,
+    /// Where its log stood when it was looked up.
+    pub head: Head,
+    /// When it was created, in microseconds since 1970.
+    pub created_us: i64,
+}
+
+/// What a name stands for in a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// A living document: named by its id, by its path, or by a path it had.
+    Live(Document),
+    /// A document that was deleted.
+    Deleted,
+    /// Nothing, and never has.
+    Unknown,
+}
+
+/// A document as the API tells it.
+#[derive(Debug, Clone, Serialize)]
+pub struct DocumentView {
+    id: DocumentId,
+    project_id: ProjectId,
+    path: String,
+    head: i64,
+    epoch: i64,
+    created_at: Timestamp,
+}
+
+impl Document {
+    /// As the API tells it.
+    #[must_use]
+    pub fn view(&self) -> DocumentView {
+        DocumentView {
+            id: self.id,
+            project_id: self.project,
+            path: self.path.clone(),
+            head: self.head.seq,
+            epoch: self.head.epoch,
+            created_at: Timestamp(self.created_us),
+        }
+    }
+}
+
+/// What a name stands for: an id of this project, else a path; paths that documents had before count too.
+///
+/// # Errors
+/// When the database fails.
+pub async fn resolve(db: &Db, project: ProjectId, name: &str) -> Result<Resolved> {
+    if let Some(id) = as_id(name) {
+        let found = sql::by_id(db, project, id).await?;
+        if found != Resolved::Unknown {
+            return Ok(found);
+        }
+    }
+    // What no path can be was never one; the database is not asked, and could not be (NUL).
+    if DocumentPath::new(name).is_err() {
+        return Ok(Resolved::Unknown);
+    }
+    sql::by_path(db, project, name).await
+}
+
+/// As [`resolve`], but a path that never was is created empty, as `creator`'s, for somebody who may edit. However many
+/// come at once, one document is made.
+///
+/// # Errors
+/// `bad_path` for what cannot be a path, `path_taken` where a file is in the way of a folder or the reverse,
+/// [`Error::TooLarge`] when the project is full, or when the database fails.
+pub async fn resolve_or_create(db: &Db, project: ProjectId, name: &str, creator: UserId) -> Result<Resolved> {
+    let found = resolve(db, project, name).await?;
+    if found != Resolved::Unknown {
+        return Ok(found);
+    }
+    let path = DocumentPath::new(name)?;
+    let mut tx = db.begin().await?;
+    lock_project(&mut tx, project).await?;
+    let found = sql::by_path_in(&mut tx, project, name).await?;
+    if found != Resolved::Unknown {
+        return Ok(found);
+    }
+    let document = insert(&mut tx, project, creator, path, "").await?;
+    tx.commit().await?;
+    Ok(Resolved::Live(document))
+}
+
+/// Creates a document with a text. Takes over a path that only points to where a document went, or that a deleted one
+/// had.
+///
+/// # Errors
+/// `path_taken` when another document is there, `bad_path`, [`Error::TooLarge`] for too much text or a full project,
+/// or when the database fails.
+pub async fn create(db: &Db, project: ProjectId, creator: UserId, path: &str, content: &str) -> Result<Document> {
+    let path = DocumentPath::new(path)?;
+    let content = text::to_lf(content);
+    if content.len() > limits::CONTENT_BYTES {
+        return Err(Error::TooLarge(format!("a document's text has at most {} bytes", limits::CONTENT_BYTES)));
+    }
+    let mut tx = db.begin().await?;
+    lock_project(&mut tx, project).await?;
+    let document = insert(&mut tx, project, creator, path, &content).await?;
+    tx.commit().await?;
+    Ok(document)
+}
+
+/// Moves a document to another path; the old one goes on pointing to it.
+///
+/// # Errors
+/// `path_taken`, `bad_path`, [`Error::NotFound`] when it was deleted meanwhile, or when the database fails.
+pub async fn rename(db: &Db, project: ProjectId, document: DocumentId, path: &str) -> Result<Document> {
+    let path = DocumentPath::new(path)?;
+    let mut tx = db.begin().await?;
+    lock_project(&mut tx, project).await?;
+    let Resolved::Live(mut found) = sql::by_id_in(&mut tx, project, document).await? else {
+        return Err(Error::NotFound);
+    };
+    if found.path != path.as_str() {
+        refuse_taken(&mut tx, project, Some(document), &path).await?;
+        sql::move_to(&mut tx, document, path.as_str()).await?;
+        sql::point(&mut tx, project, path.as_str(), document).await?;
+        tx.commit().await?;
+        path.as_str().clone_into(&mut found.path);
+    }
+    Ok(found)
+}
+
+/// Deletes a document for everybody; who has it open is told. Its rows stay, and its paths are refused until somebody
+/// creates them anew.
+///
+/// # Errors
+/// [`Error::NotFound`] when it was deleted meanwhile, or when the database fails.
+pub async fn delete(db: &Db, rooms: &Rooms, project: ProjectId, document: DocumentId) -> Result<()> {
+    let mut tx = db.begin().await?;
+    lock_project(&mut tx, project).await?;
+    if !sql::mark_deleted(&mut tx, project, document, now_us()).await? {
+        return Err(Error::NotFound);
+    }
+    journal::end(&mut tx, document).await?;
+    tx.commit().await?;
+    rooms.deleted(document);
+    Ok(())
+}
+
+/// Ends the logs of all documents in the transaction that deletes their project, which holds its lock.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_all(tx: &mut Tx, project: ProjectId) -> Result<Vec<DocumentId>> {
+    let documents = sql::living(tx, project).await?;
+    for document in &documents {
+        journal::end(tx, *document).await?;
+    }
+    Ok(documents)
+}
+
+/// The id a name spells, in the one spelling that counts as an id.
+fn as_id(name: &str) -> Option<DocumentId> {
+    if name.len() == 36 { name.parse().ok() } else { None }
+}
+
+async fn insert(
+    tx: &mut Tx,
+    project: ProjectId,
+    creator: UserId,
+    path: DocumentPath,
+    content: &str,
+) -> Result<Document> {
+    refuse_taken(tx, project, None, &path).await?;
+    if sql::count(tx, project).await? >= limits::DOCUMENTS_PER_PROJECT {
+        let most = limits::DOCUMENTS_PER_PROJECT;
+        return Err(Error::TooLarge(format!("a project has at most {most} documents; delete some first")));
+    }
+    let (id, created_us) = (DocumentId::new(), now_us());
+    sql::insert(tx, id, project, path.as_str(), creator, created_us).await?;
+    sql::point(tx, project, path.as_str(), id).await?;
+    let head = journal::create(tx, id, creator, content).await?;
+    Ok(Document { id, project, path: path.as_str().to_owned(), head, created_us })
+}
+
+async fn refuse_taken(tx: &mut Tx, project: ProjectId, moving: Option<DocumentId>, path: &DocumentPath) -> Result<()> {
+    let Some(taken) = sql::in_the_way(tx, project, moving, path.as_str()).await? else { return Ok(()) };
+    let said = if taken == path.as_str() {
+        format!("there is a document at {taken} already")
+    } else {
+        format!("{path} cannot be beside {taken}: one name cannot be both a file and a folder")
+    };
+    Err(Error::conflict("path_taken", said))
+}

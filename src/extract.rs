@@ -1,0 +1,108 @@
+//! What handlers take and give in the server's own manner: JSON, queries, raw bytes, ids in paths.
+//!
+//! Each refuses with [`Error`], so that every refusal has the one shape.
+
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+/// A JSON body, in and out.
+#[derive(Debug, Clone)]
+pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        if !has_type(request.headers(), "application/json") {
+            return Err(Error::UnsupportedMediaType("JSON with content-type: application/json"));
+        }
+        let body = read(request, state).await?;
+        serde_json::from_slice(&body)
+            .map(Self)
+            .map_err(|error| Error::invalid("bad_json", format!("the body is not the JSON expected: {error}")))
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+/// A body of raw bytes.
+#[derive(Debug, Clone)]
+pub struct Octets(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Octets {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        if !has_type(request.headers(), "application/octet-stream") {
+            return Err(Error::UnsupportedMediaType("bytes with content-type: application/octet-stream"));
+        }
+        read(request, state).await.map(Self)
+    }
+}
+
+/// The query of an address.
+#[derive(Debug, Clone)]
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        match axum::extract::Query::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(Error::invalid("bad_query", rejection.body_text())),
+        }
+    }
+}
+
+/// The named part of the path as `T`.
+///
+/// # Errors
+/// [`Error::NotFound`] when it is not one: nothing lives at such an address.
+pub async fn path_param<T: FromStr>(parts: &mut Parts, name: &str) -> Result<T> {
+    let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| Error::NotFound)?;
+    let found = params.iter().find(|(key, _)| *key == name);
+    found.and_then(|(_, value)| value.parse().ok()).ok_or(Error::NotFound)
+}
+
+/// The last named part of the path, the id of the thing itself: `{d}` in `/api/projects/{p}/documents/{d}/update`.
+#[derive(Debug, Clone, Copy)]
+pub struct PathId<T>(pub T);
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathId<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::NotFound)?;
+        let last = params.iter().last();
+        last.and_then(|(_, value)| value.parse().ok()).map(Self).ok_or(Error::NotFound)
+    }
+}
+
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(cause) if cause.status() == 413 => {
+            Error::TooLarge("the body is larger than this address takes".to_owned())
+        }
+        _ => Error::invalid("bad_body", "the body ended before it was complete"),
+    })
+}
+
+fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
+}

@@ -1,0 +1,158 @@
+//! Projects: what people share. Made by anybody who is signed in, found by their members.
+
+mod routes;
+mod sql;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::routes::routes;
+
+use crate::access::{self, Role};
+use crate::auth::{Caller, Credential};
+use crate::db::{Db, now_us};
+use crate::document;
+use crate::error::{Error, Result};
+use crate::ids::{DocumentId, ProjectId, UserId};
+use crate::page::{Page, PageQuery};
+use crate::room::Rooms;
+use crate::text;
+use crate::timestamp::Timestamp;
+
+/// A project as its row says.
+#[derive(Debug, Clone)]
+pub(crate) struct Project {
+    id: ProjectId,
+    name: String,
+    description: String,
+    visibility: Visibility,
+    created_by: UserId,
+    created_us: i64,
+}
+
+/// Who may read a project besides its members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Nobody.
+    Private,
+    /// Nobody until they have opened an invite's link.
+    Link,
+    /// Everybody who is signed in.
+    Public,
+}
+
+impl Visibility {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Link => "link",
+            Self::Public => "public",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Private, Self::Link, Self::Public].into_iter().find(|visibility| visibility.as_str() == word)
+    }
+}
+
+/// A project as the API tells it to somebody.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProjectView {
+    id: ProjectId,
+    name: String,
+    description: String,
+    visibility: Visibility,
+    role: Role,
+    created_at: Timestamp,
+}
+
+/// What a new project shall be.
+#[derive(Debug, Clone, Deserialize)]
+struct NewProject {
+    name: String,
+    description: Option<String>,
+    visibility: Option<Visibility>,
+}
+
+/// What shall change in a project; what is left out stays.
+#[derive(Debug, Clone, Deserialize)]
+struct ProjectChange {
+    name: Option<String>,
+    description: Option<String>,
+    visibility: Option<Visibility>,
+}
+
+impl Project {
+    fn view(&self, role: Role) -> ProjectView {
+        ProjectView {
+            id: self.id,
+            name: self.name.clone(),
+            description: self.description.clone(),
+            visibility: self.visibility,
+            role,
+            created_at: Timestamp(self.created_us),
+        }
+    }
+}
+
+/// A project that has its creator as owner.
+async fn create(db: &Db, creator: UserId, wanted: &NewProject) -> Result<Project> {
+    let project = Project {
+        id: ProjectId::new(),
+        name: text::name(&wanted.name)?,
+        description: text::description(wanted.description.as_deref().unwrap_or_default())?,
+        visibility: wanted.visibility.unwrap_or(Visibility::Private),
+        created_by: creator,
+        created_us: now_us(),
+    };
+    let mut tx = db.begin().await?;
+    sql::insert(&mut tx, &project).await?;
+    access::add_member(&mut tx, project.id, creator, Role::Owner).await?;
+    tx.commit().await?;
+    Ok(project)
+}
+
+/// The projects a caller is a member of, the newest first; a token sees its own project only.
+async fn list(db: &Db, caller: &Caller, page: &PageQuery) -> Result<Page<ProjectView>> {
+    let limit = page.limit()?;
+    let projects = match &caller.credential {
+        Credential::Login { .. } => sql::of_member(db, caller.user.id, page.after()?, limit + 1).await?,
+        Credential::Token(grant) => match access::role(db, caller, grant.project).await? {
+            Some(role) => vec![(find(db, grant.project).await?, role)],
+            None => Vec::new(),
+        },
+    };
+    Ok(Page::cut(projects, limit, |(project, _)| project.id).map(|(project, role)| project.view(role)))
+}
+
+/// A living project.
+async fn find(db: &Db, project: ProjectId) -> Result<Project> {
+    sql::find(db, project).await?.ok_or(Error::NotFound)
+}
+
+/// A project as a caller sees it who was just let in.
+async fn seen_by(db: &Db, caller: &Caller, project: ProjectId) -> Result<ProjectView> {
+    let role = access::role(db, caller, project).await?.ok_or(Error::NotFound)?;
+    Ok(find(db, project).await?.view(role))
+}
+
+async fn change(db: &Db, project: ProjectId, change: &ProjectChange) -> Result<Project> {
+    let name = change.name.as_deref().map(text::name).transpose()?;
+    let description = change.description.as_deref().map(text::description).transpose()?;
+    let visibility = change.visibility.map(Visibility::as_str);
+    let changed = sql::update(db, project, name.as_deref(), description.as_deref(), visibility).await?;
+    changed.ok_or(Error::NotFound)
+}
+
+/// Deletes a project for everybody in it; its rows stay until somebody clears them away by hand.
+async fn delete(db: &Db, rooms: &Rooms, project: ProjectId) -> Result<()> {
+    let mut tx = db.begin().await?;
+    access::lock_project(&mut tx, project).await?;
+    let documents: Vec<DocumentId> = document::end_all(&mut tx, project).await?;
+    sql::mark_deleted(&mut tx, project, now_us()).await?;
+    tx.commit().await?;
+    for document in documents {
+        rooms.deleted(document);
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! The statements over `project`.
+
+use anyhow::Context;
+
+use super::{Project, Visibility};
+use crate::access::Role;
+use crate::db::{Db, Tx};
+use crate::error::Result;
+use crate::ids::{ProjectId, UserId};
+use crate::{on_pool, on_tx};
+
+#[derive(sqlx::FromRow)]
+struct ProjectRow {
+    id: ProjectId,
+    name: String,
+    description: String,
+    visibility: String,
+    created_by: UserId,
+    created_us: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct MembershipRow {
+    #[sqlx(flatten)]
+    project: ProjectRow,
+    role: String,
+}
+
+impl ProjectRow {
+    fn project(self) -> Result<Project> {
+        let visibility =
+            Visibility::from_word(&self.visibility).context("a project of an unknown visibility is stored")?;
+        Ok(Project {
+            id: self.id,
+            name: self.name,
+            description: self.description,
+            visibility,
+            created_by: self.created_by,
+            created_us: self.created_us,
+        })
+    }
+}
+
+pub(super) async fn insert(tx: &mut Tx, project: &Project) -> Result<()> {
+    const TEXT: &str = "
+        insert into project (id, name, description, visibility, created_by, created_us)
+        values ($1, $2, $3, $4, $5, $6)";
+    on_tx!(tx, conn => {
+        sqlx::query(TEXT)
+            .bind(project.id)
+            .bind(&project.name)
+            .bind(&project.description)
+            .bind(project.visibility.as_str())
+            .bind(project.created_by)
+            .bind(project.created_us)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+pub(super) async fn find(db: &Db, project: ProjectId) -> Result<Option<Project>> {
+    const TEXT: &str = "
+        select id, name, description, visibility, created_by, created_us
+        from project where id = $1 and deleted_us is null";
+    let row: Option<ProjectRow> =
+        on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(project).fetch_optional(pool).await)?;
+    row.map(ProjectRow::project).transpose()
+}
+
+/// The living projects of a member with the role there, the newest first.
+pub(super) async fn of_member(
+    db: &Db,
+    user: UserId,
+    before: Option<ProjectId>,
+    limit: i64,
+) -> Result<Vec<(Project, Role)>> {
+    const TEXT: &str = "
+        select p.id, p.name, p.description, p.visibility, p.created_by, p.created_us, m.role
+        from member m join project p on p.id = m.project_id
+        where m.user_id = $1 and p.deleted_us is null and ($2 is null or p.id < $2)
+        order by p.id desc limit $3";
+    let rows: Vec<MembershipRow> = on_pool!(db, read, pool => {
+        sqlx::query_as(TEXT).bind(user).bind(before).bind(limit).fetch_all(pool).await
+    })?;
+    rows.into_iter()
+        .map(|row| {
+            let role = Role::from_word(&row.role).context("an unknown role is stored")?;
+            Ok((row.project.project()?, role))
+        })
+        .collect()
+}
+
+/// Changes what is given; `None` when there is no such project.
+pub(super) async fn update(
+    db: &Db,
+    project: ProjectId,
+    name: Option<&str>,
+    description: Option<&str>,
+    visibility: Option<&str>,
+) -> Result<Option<Project>> {
+    const TEXT: &str = "
+        update project
+        set name = coalesce($2, name), description = coalesce($3, description), visibility = coalesce($4, visibility)
+        where id = $1 and deleted_us is null
+        returning id, name, description, visibility, created_by, created_us";
+    let row: Option<ProjectRow> = on_pool!(db, write, pool => {
+        sqlx::query_as(TEXT)
+            .bind(project)
+            .bind(name)
+            .bind(description)
+            .bind(visibility)
+            .fetch_optional(pool)
+            .await
+    })?;
+    row.map(ProjectRow::project).transpose()
+}
+
+pub(super) async fn mark_deleted(tx: &mut Tx, project: ProjectId, now_us: i64) -> Result<()> {
+    on_tx!(tx, conn => {
+        sqlx::query("update project set deleted_us = $2 where id = $1")
+            .bind(project)
+            .bind(now_us)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}

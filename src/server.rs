@@ -1,0 +1,154 @@
+//! One server: made from a configuration, given a listener, shut down. Making is not listening, so tests run the very
+//! same object on a free port, two at a time if they like.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use axum::serve::ListenerExt;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::config::Config;
+use crate::db::Db;
+use crate::room::Rooms;
+use crate::state::AppState;
+use crate::{auth, limits, router};
+
+/// A server that does not listen yet.
+#[derive(Debug)]
+pub struct Server {
+    state: AppState,
+}
+
+/// A server that listens. Dropped without [`Running::shutdown`], it stops accepting and asks its sockets to close, but
+/// nobody waits for them.
+#[derive(Debug)]
+pub struct Running {
+    state: AppState,
+    address: SocketAddr,
+    /// Ends the accepting, and after it the connections that wait for a request.
+    stop: CancellationToken,
+    accepting: JoinHandle<()>,
+    sweeping: JoinHandle<()>,
+    _on_drop: [DropGuard; 2],
+}
+
+impl Server {
+    /// Connects the database, brings it up to date, and builds the state.
+    ///
+    /// # Errors
+    /// A database that is unreachable, unsafe or from a newer version; the message says what to do.
+    pub async fn new(config: Config) -> anyhow::Result<Self> {
+        let db = Db::connect(&config.database_url).await?;
+        let rooms = Rooms::new(db.clone());
+        Ok(Self { state: AppState::new(config, db, rooms) })
+    }
+
+    /// A listener on an address, as a server wants it.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on; the message says which and what to do.
+    pub fn listener(address: SocketAddr) -> anyhow::Result<TcpListener> {
+        let bind = || -> std::io::Result<TcpListener> {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+            // A restart must not wait for the connections of the process before; not needed for a free port.
+            socket.set_reuse_address(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(limits::LISTEN_BACKLOG)?;
+            socket.set_nonblocking(true)?;
+            TcpListener::from_std(socket.into())
+        };
+        bind()
+            .with_context(|| format!("cannot listen on {address}; choose another COTERIE_LISTEN or stop what is there"))
+    }
+
+    /// The state, for who wants to look inside.
+    #[must_use]
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// Serves the listener's connections until shut down.
+    ///
+    /// # Errors
+    /// When the listener has no address, which an open one has.
+    pub fn start(self, listener: TcpListener) -> anyhow::Result<Running> {
+        let state = self.state;
+        let address = listener.local_addr().context("the listener is not open")?;
+        state.listens_on(address);
+        let stop = CancellationToken::new();
+        let listener = listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "a connection goes on with Nagle's delay");
+            }
+        });
+        let served =
+            axum::serve(listener, router::app(state.clone())).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let accepting = tokio::spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the listener failed");
+            }
+        });
+        let sweeping = tokio::spawn(sweep(state.clone()));
+        let _on_drop = [stop.clone().drop_guard(), state.shutdown.clone().drop_guard()];
+        Ok(Running { state, address, stop, accepting, sweeping, _on_drop })
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The state, for who wants to look inside.
+    #[must_use]
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// Accepts no more, lets requests end, has sockets closed, commits what is in flight, and closes the database; all
+    /// within [`limits::SHUTDOWN_DEADLINE`]. What was acknowledged is committed already, whatever is cut short here.
+    pub async fn shutdown(mut self) {
+        let deadline = Instant::now() + limits::SHUTDOWN_DEADLINE;
+        // Connections may take half of the time, so that rooms and the database have the other half.
+        let halfway = Instant::now() + limits::SHUTDOWN_DEADLINE / 2;
+        self.stop.cancel();
+        self.state.shutdown.cancel();
+        self.state.sockets.close();
+        let connections = async {
+            let _ = (&mut self.accepting).await;
+            self.state.sockets.wait().await;
+        };
+        if timeout_at(halfway, connections).await.is_err() {
+            tracing::warn!(sockets = self.state.sockets.len(), "some connections did not end in time");
+            self.accepting.abort();
+        }
+        let storage = async {
+            self.state.rooms.shutdown().await;
+            let _ = (&mut self.sweeping).await;
+            self.state.db.close().await;
+        };
+        if timeout_at(deadline, storage).await.is_err() {
+            tracing::warn!("rooms or the database did not end in time");
+        }
+    }
+}
+
+/// Removes logins and tokens that have ended, at the start and then every hour, until the server stops.
+async fn sweep(state: AppState) {
+    loop {
+        match auth::sweep(&state.db).await {
+            Ok(gone) => tracing::debug!(gone, "ended logins and tokens are removed"),
+            Err(error) => tracing::warn!(%error, "ended logins and tokens could not be removed"),
+        }
+        tokio::select! {
+            () = sleep(limits::SWEEP_INTERVAL) => {}
+            () = state.shutdown.cancelled() => return,
+        }
+    }
+}

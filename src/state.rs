@@ -1,0 +1,117 @@
+//! What the handlers and sockets of one server share. Two servers in one process have two of these.
+
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::FromRef;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, Guests, PublicUrl};
+use crate::db::Db;
+use crate::room::Rooms;
+
+/// A handle on [`Shared`]; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState(Arc<Shared>);
+
+/// The parts of a running server.
+#[derive(Debug)]
+pub struct Shared {
+    /// Its settings.
+    pub config: Config,
+    /// Where everything is stored.
+    pub db: Db,
+    /// The live documents.
+    pub rooms: Rooms,
+    /// Cancelled when the server stops; every socket then says so to its client and closes.
+    pub shutdown: CancellationToken,
+    /// Every open socket's task, so that a shutdown can wait for them: axum forgets upgraded connections.
+    pub sockets: TaskTracker,
+    /// The address of the listener, once there is one.
+    listening: OnceLock<SocketAddr>,
+}
+
+impl AppState {
+    /// The state of a server that does not listen yet.
+    #[must_use]
+    pub fn new(config: Config, db: Db, rooms: Rooms) -> Self {
+        Self(Arc::new(Shared {
+            config,
+            db,
+            rooms,
+            shutdown: CancellationToken::new(),
+            sockets: TaskTracker::new(),
+            listening: OnceLock::new(),
+        }))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Shared {
+    /// Notes the listener's address; the first one stays.
+    pub fn listens_on(&self, address: SocketAddr) {
+        let _ = self.listening.set(address);
+    }
+
+    /// Where the server listens: the listener's own address, before it exists the configured one.
+    #[must_use]
+    pub fn listening(&self) -> SocketAddr {
+        self.listening.get().copied().unwrap_or(self.config.listen)
+    }
+
+    /// The address to open in a browser, without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        let listening = self.listening();
+        match &self.config.public_url {
+            Some(url) => url.origin().to_owned(),
+            None if listening.ip().is_loopback() || listening.ip().is_unspecified() => {
+                format!("http://localhost:{}", listening.port())
+            }
+            None => format!("http://{listening}"),
+        }
+    }
+
+    /// Whether people may come in with just a name.
+    ///
+    /// `auto` asks whether only this machine can reach the server. A proxy on the same machine also connects over
+    /// loopback, but then the public URL names another host.
+    #[must_use]
+    pub fn allows_guests(&self) -> bool {
+        match self.config.guests {
+            Guests::On => true,
+            Guests::Off => false,
+            Guests::Auto => {
+                self.listening().ip().is_loopback()
+                    && self.config.public_url.as_ref().is_none_or(PublicUrl::is_loopback)
+            }
+        }
+    }
+
+    /// Whether browsers reach the server over TLS only.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.config.public_url.as_ref().is_some_and(PublicUrl::is_https)
+    }
+}
+
+impl FromRef<AppState> for Db {
+    fn from_ref(state: &AppState) -> Self {
+        state.db.clone()
+    }
+}
+
+impl FromRef<AppState> for Rooms {
+    fn from_ref(state: &AppState) -> Self {
+        state.rooms.clone()
+    }
+}

@@ -1,0 +1,77 @@
+//! The studio: the browser application, embedded in the binary. Every address that is not the server's own is the
+//! studio's, which finds its way by itself.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rust_embed::{Embed, EmbeddedFile};
+
+use crate::error::Error;
+
+/// What the studio's build left; nothing when it was not built before the server.
+#[derive(Embed)]
+#[folder = "client-sdk/app/dist/"]
+#[allow_missing = true]
+struct Files;
+
+const PAGE: &str = "index.html";
+
+/// Where the build puts files whose names change with their content.
+const HASHED: &str = "assets/";
+
+/// Shown where a studio should be.
+const WITHOUT_STUDIO: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Coterie</title>\
+    <h1>Coterie is running</h1><p>The API is up, but this server was built without the studio.</p>\
+    <p>Build both and start again with <code>make run</code>.</p></html>";
+
+/// Answers with a file of the studio, or with its page for any other address a browser wants to look at.
+pub async fn serve(request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Error::NotFound.into_response();
+    }
+    let path = request.uri().path().trim_start_matches('/');
+    if let Some(file) = Files::get(path) {
+        return answer(path, file, request.headers());
+    }
+    if path.starts_with(HASHED) || !wants_page(request.headers()) {
+        return Error::NotFound.into_response();
+    }
+    match Files::get(PAGE) {
+        Some(page) => answer(PAGE, page, request.headers()),
+        None => (no_cache(), Html(WITHOUT_STUDIO)).into_response(),
+    }
+}
+
+fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
+    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..16]));
+    let mut headers = if path.starts_with(HASHED) { for_ever() } else { no_cache() };
+    headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("base64url is visible ASCII"));
+    let known = asked.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    if let Ok(kind) = HeaderValue::from_str(file.metadata.mimetype()) {
+        headers.insert(header::CONTENT_TYPE, kind);
+    }
+    (headers, Body::from(file.data)).into_response()
+}
+
+fn wants_page(asked: &HeaderMap) -> bool {
+    let accept = asked.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|kinds| kinds.contains("text/html"))
+}
+
+fn for_ever() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    headers
+}
+
+fn no_cache() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers
+}

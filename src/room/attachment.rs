@@ -16,6 +16,10 @@ use crate::protocol::close::Close;
 /// What is to be written to the socket, in order.
 #[derive(Debug)]
 pub enum Outgoing {
+    /// The server's SyncStep1 for someone who came in.
+    Welcome(Bytes),
+    /// The server's SyncStep1 for someone who sent theirs.
+    Question(Bytes),
     /// A message for this connection.
     Message(Bytes),
     /// A frame for everyone, with its encoding shared.
@@ -66,11 +70,12 @@ impl Attachment {
             match delivery.message {
                 Message::Welcome(question, everyone) => {
                     self.position = delivery.at;
-                    out.push(Outgoing::Message(question));
+                    out.push(Outgoing::Welcome(question));
                     out.extend(everyone.map(Outgoing::Message));
                 }
-                Message::Answer(answer) => {
+                Message::Answer(question, answer) => {
                     self.shown = self.shown.max(Some(answer.seq));
+                    out.push(Outgoing::Question(question));
                     out.extend(answer.first.map(Outgoing::Message));
                     out.push(Outgoing::Message(answer.last));
                 }

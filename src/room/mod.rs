@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use dashmap::DashMap;
 use parking_lot::Mutex;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, OnceCell, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,7 +38,7 @@ use crate::journal::{self, Committer};
 use crate::limits;
 use crate::protocol::close::Close;
 use crate::update::StateVector;
-use machine::{Input, Machine};
+use machine::{EditKind, Input, Machine};
 use outbox::Outbox;
 use ring::Ring;
 
@@ -79,11 +80,31 @@ enum Envelope {
     Read { remote: StateVector, answer: oneshot::Sender<Question> },
 }
 
+/// Why an input did not reach its room.
+#[derive(Debug)]
+pub enum Unsent {
+    /// The mailbox is full; here is the input back.
+    Full(Input),
+    /// The room has ended.
+    Ended,
+}
+
 impl Handle {
     /// Hands an input to the room; waits while its mailbox is full. Nothing happens when the room has ended: its
     /// connections were told.
     pub async fn send(&self, input: Input) {
         let _ = self.mailbox.send(Envelope::Input(input)).await;
+    }
+
+    /// Hands an input to the room without waiting; gives it back while the mailbox is full.
+    ///
+    /// # Errors
+    /// [`Unsent`]: the mailbox is full, or the room has ended.
+    pub fn try_send(&self, input: Input) -> std::result::Result<(), Unsent> {
+        self.mailbox.try_send(Envelope::Input(input)).map_err(|error| match error {
+            TrySendError::Full(Envelope::Input(input)) => Unsent::Full(input),
+            _ => Unsent::Ended,
+        })
     }
 
     fn leave(&self, connection: ConnectionId) {
@@ -157,7 +178,7 @@ impl Rooms {
     pub async fn write(&self, document: DocumentId, author: Participant, update: Bytes) -> Result<i64> {
         let bell = Arc::new(Notify::new());
         let mut attachment = self.join(document, author, true, bell.clone()).await?;
-        attachment.room().send(Input::Update(attachment.connection(), update)).await;
+        attachment.room().send(Input::Update(attachment.connection(), EditKind::Live, update)).await;
         let mut outgoing = Vec::new();
         loop {
             bell.notified().await;
@@ -167,7 +188,7 @@ impl Rooms {
                     Outgoing::Saved => return Ok(self.read(document, StateVector::default()).await?.seq),
                     Outgoing::Refused(refusal) => return Err(refused(&refusal)),
                     Outgoing::Ended(close) => return Err(Error::unavailable(close.reason())),
-                    Outgoing::Message(_) | Outgoing::Frame(_) => {}
+                    Outgoing::Welcome(_) | Outgoing::Question(_) | Outgoing::Message(_) | Outgoing::Frame(_) => {}
                 }
             }
         }

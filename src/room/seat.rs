@@ -25,6 +25,8 @@ pub(super) struct Seat {
     pub(super) parked: Vec<Parked>,
     /// How often it was asked to send everything again since something of it was last admitted.
     pub(super) resyncs: u32,
+    /// SyncStep2s that are to come because the room asked on its own account, and are owed nothing.
+    pub(super) unowed: u32,
     /// The last of its own edits that was admitted.
     pub(super) last_admitted: Ordinal,
     /// Presence that keeps its place behind those edits.
@@ -75,6 +77,7 @@ impl Seat {
             ended: HashSet::new(),
             parked: Vec::new(),
             resyncs: 0,
+            unowed: 0,
             last_admitted: 0,
             held: None,
         }

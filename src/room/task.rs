@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::committed::Answer;
-use super::machine::{Effect, Input, Machine};
+use super::machine::{Effect, Input, Machine, Message};
 use super::outbox::Outbox;
 use super::presence::Millis;
 use super::{Envelope, Handle, Rooms};
@@ -90,6 +90,17 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
     }
     // Whoever found this room and did not reach its mailbox finds it closed and loads the document anew.
     task.rooms.forget(&task.room);
+}
+
+impl Drop for Task {
+    /// Whoever is still here is told to come back, also when the task ends by a panic.
+    fn drop(&mut self) {
+        if !self.machine.has_ended() {
+            for outbox in self.outboxes.values() {
+                outbox.send(self.room.ring.head(), Message::Ended(Close::TryAgain));
+            }
+        }
+    }
 }
 
 impl Task {

@@ -86,7 +86,7 @@ impl Machine {
 
     /// Shows what is committed to everyone, and tells its authors that it is saved.
     fn show(&mut self, flight: InFlight, effects: &mut Vec<Effect>) {
-        self.answers.clear();
+        self.forget_answers();
         for row in flight.rows {
             self.tally.rows.add();
             let message = protocol::update(&row.update);
@@ -99,6 +99,12 @@ impl Machine {
             self.pending_bytes -= edit.admitted.update.len();
         }
         self.pay_all(effects);
+    }
+
+    /// Forgets what was answered for an earlier head.
+    fn forget_answers(&mut self) {
+        self.question = None;
+        self.answers.clear();
     }
 
     fn pay_all(&mut self, effects: &mut Vec<Effect>) {
@@ -125,7 +131,7 @@ impl Machine {
         let moved = committed.head != self.committed.head;
         self.committed = committed;
         self.state = state;
-        self.answers.clear();
+        self.forget_answers();
         if moved {
             effects.push(Effect::Skip);
         }

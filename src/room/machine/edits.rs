@@ -4,27 +4,36 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Edit, Effect, Machine, Message, millis};
-use crate::gate::{self, Context, Decision, Refusal, Writer};
+use super::{Edit, EditKind, Effect, Machine, Message, millis};
+use crate::gate::{self, Context, Decision, Early, Refusal, Writer};
 use crate::ids::ConnectionId;
 use crate::limits;
-use crate::protocol;
 use crate::protocol::close::Close;
 use crate::room::presence::Millis;
-use crate::room::seat::{Debt, Parked, Seat};
+use crate::room::seat::{Debt, Ordinal, Parked, Seat};
 use crate::update::ClientId;
 
 impl Machine {
-    pub(super) fn update(&mut self, connection: ConnectionId, update: &Bytes, now: Millis, effects: &mut Vec<Effect>) {
-        let Some(seat) = self.seats.get(&connection) else { return };
+    pub(super) fn update(
+        &mut self,
+        connection: ConnectionId,
+        kind: EditKind,
+        update: &Bytes,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(seat) = self.seats.get_mut(&connection) else { return };
         if seat.debts.len() >= limits::DEBTS {
             effects.push(Effect::Send(connection, Message::Ended(Close::TryAgain)));
             self.seats.remove(&connection);
             return;
         }
+        let unowed = kind == EditKind::Sync && seat.unowed > 0;
+        seat.unowed -= u32::from(unowed);
+        let Some(seat) = self.seats.get(&connection) else { return };
         let decision = self.decide(seat, update);
         self.count(&decision);
-        let advanced = self.take_in(connection, decision, Some(now));
+        let advanced = self.take_in(connection, decision, Some(Came { at: now, owed: !unowed }));
         self.pay(connection, effects);
         if let Some(clients) = advanced {
             self.retry_parked(clients, effects);
@@ -56,9 +65,9 @@ impl Machine {
         }
     }
 
-    /// Carries a decision out. `owed` is the time when the frame came, which owes an answer; `None` when it is decided
-    /// on again. Answers the clients that got further.
-    fn take_in(&mut self, connection: ConnectionId, decision: Decision, owed: Option<Millis>) -> Option<Vec<ClientId>> {
+    /// Carries a decision out, on a frame that `came` or, without that, on what was parked. Answers the clients that got
+    /// further.
+    fn take_in(&mut self, connection: ConnectionId, decision: Decision, came: Option<Came>) -> Option<Vec<ClientId>> {
         let seat = self.seats.get_mut(&connection)?;
         let mut advanced = None;
         if let Some(admitted) = decision.admitted {
@@ -72,23 +81,9 @@ impl Machine {
             self.pending.push_back(Edit { ordinal: self.admitted, connection, participant, admitted });
         }
         seat.ended.extend(decision.ended);
-        if let Some(now) = owed {
-            seat.debts.push_back(match (decision.refused, &decision.parked) {
-                (Some(refusal), _) => Debt::Refused(refusal),
-                (None, Some(early)) => Debt::Covered(Box::new(early.clone())),
-                (None, None) if advanced.is_some() => Debt::Commit(self.admitted),
-                (None, None) => Debt::Known(self.admitted),
-            });
-            if let Some(early) = decision.parked {
-                let wait = if seat.parked_bytes() + early.update.len() > limits::PARKED_BYTES {
-                    0
-                } else {
-                    millis(limits::PARKED_TIME)
-                };
-                seat.parked.push(Parked { early, expires_at: now + wait });
-            }
-        } else if let Some(refusal) = decision.refused {
-            seat.fail_uncovered(&refusal);
+        match came {
+            Some(came) => seat.owe(came, decision.refused, decision.parked, advanced.is_some(), self.admitted),
+            None => decision.refused.iter().for_each(|refusal| seat.fail_uncovered(refusal)),
         }
         advanced
     }
@@ -183,13 +178,44 @@ impl Machine {
             return;
         }
         seat.resyncs += 1;
+        seat.unowed += 1;
         self.tally.resyncs.add();
-        let question = protocol::sync_step_1(&self.committed.clocks.encode());
+        let question = self.question();
         effects.push(Effect::Send(connection, Message::Other(question)));
     }
 }
 
+/// How a frame came.
+#[derive(Debug, Clone, Copy)]
+struct Came {
+    at: Millis,
+    /// Whether it is answered for.
+    owed: bool,
+}
+
 impl Seat {
+    /// Notes what is owed for a frame, and parks what of it came too early.
+    fn owe(&mut self, came: Came, refused: Option<Refusal>, parked: Option<Early>, admitted: bool, ordinal: Ordinal) {
+        if came.owed {
+            self.debts.push_back(match (refused, &parked) {
+                (Some(refusal), _) => Debt::Refused(refusal),
+                (None, Some(early)) => Debt::Covered(Box::new(early.clone())),
+                (None, None) if admitted => Debt::Commit(ordinal),
+                (None, None) => Debt::Known(ordinal),
+            });
+        }
+        if let Some(mut early) = parked {
+            let mut wait = millis(limits::PARKED_TIME);
+            if self.parked_bytes() + early.update.len() > limits::PARKED_BYTES {
+                // Not kept: everything is asked for again at once.
+                early.update = Bytes::new();
+                early.waits.clear();
+                wait = 0;
+            }
+            self.parked.push(Parked { early, expires_at: came.at + wait });
+        }
+    }
+
     /// What came too early and will never be complete.
     fn fail_uncovered(&mut self, refusal: &Refusal) {
         for debt in self.debts.iter_mut().filter(|debt| matches!(debt, Debt::Covered(_))) {

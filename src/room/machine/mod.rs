@@ -42,8 +42,8 @@ pub enum Input {
     },
     /// A connection has gone.
     Leave(ConnectionId),
-    /// A SyncStep2 or Update came.
-    Update(ConnectionId, Bytes),
+    /// An edit came: live, or as the answer to the server's SyncStep1.
+    Update(ConnectionId, EditKind, Bytes),
     /// A SyncStep1 came: an encoded state vector.
     Ask(ConnectionId, Bytes),
     /// A question was answered.
@@ -60,6 +60,17 @@ pub enum Input {
     Reloaded(Box<Loaded>),
     /// The document's history has ended, for this reason.
     End(Close),
+}
+
+/// How an edit came. Both are answered for, but for a SyncStep2 that the room asked for on its own account: clients
+/// count one answer for each edit of theirs and one for their own sync, and an answer too many would report a later
+/// edit as saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EditKind {
+    /// An Update.
+    Live,
+    /// A SyncStep2.
+    Sync,
 }
 
 /// What a room wants done.
@@ -84,8 +95,8 @@ pub enum Effect {
 pub enum Message {
     /// It is in: the server's SyncStep1, and who is here.
     Welcome(Bytes, Option<Bytes>),
-    /// The answer to its SyncStep1.
-    Answer(Answer),
+    /// The answer to its SyncStep1, and the server's own, which one dialect sends along.
+    Answer(Bytes, Answer),
     /// What it missed up to this row, and who is here.
     CaughtUp(Bytes, i64, Option<Bytes>),
     /// Something for it alone.
@@ -124,6 +135,8 @@ pub struct Machine {
     next_edits: usize,
     admitted: Ordinal,
     settled: Ordinal,
+    /// The server's SyncStep1 for the present head.
+    question: Option<Bytes>,
     /// Answers for the present head, by encoded state vector.
     answers: HashMap<Bytes, Answer>,
     /// Who waits for an answer that is being computed.
@@ -153,6 +166,7 @@ impl Machine {
             next_edits: usize::MAX,
             admitted: 0,
             settled: 0,
+            question: None,
             answers: HashMap::new(),
             asking: HashMap::new(),
             ended: None,
@@ -215,7 +229,7 @@ impl Machine {
                 self.seats.remove(&connection);
                 self.presence.leave(connection, now);
             }
-            Input::Update(connection, update) => self.update(connection, &update, now, effects),
+            Input::Update(connection, kind, update) => self.update(connection, kind, &update, now, effects),
             Input::Ask(connection, remote) => self.ask(connection, remote, effects),
             Input::Answered(remote, answer) => self.answered(remote, answer, effects),
             Input::CatchUp(connection, shown) => {
@@ -241,14 +255,20 @@ impl Machine {
             effects.push(Effect::Send(connection, Message::Ended(close)));
             return;
         }
-        let question = protocol::sync_step_1(&self.committed.clocks.encode());
+        let question = self.question();
         effects.push(Effect::Send(connection, Message::Welcome(question, self.presence.everyone())));
         self.seats.insert(connection, seat);
     }
 
+    /// The server's SyncStep1, encoded once for each head.
+    fn question(&mut self) -> Bytes {
+        let clocks = &self.committed.clocks;
+        self.question.get_or_insert_with(|| protocol::sync_step_1(&clocks.encode())).clone()
+    }
+
     fn ask(&mut self, connection: ConnectionId, remote: Bytes, effects: &mut Vec<Effect>) {
-        if let Some(answer) = self.answers.get(&remote) {
-            effects.push(Effect::Send(connection, Message::Answer(answer.clone())));
+        if let Some(answer) = self.answers.get(&remote).cloned() {
+            effects.push(Effect::Send(connection, Message::Answer(self.question(), answer)));
             return;
         }
         let Ok(vector) = StateVector::decode(&remote) else {
@@ -263,8 +283,9 @@ impl Machine {
     }
 
     fn answered(&mut self, remote: Bytes, answer: Answer, effects: &mut Vec<Effect>) {
+        let question = self.question();
         for connection in self.asking.remove(&remote).unwrap_or_default() {
-            effects.push(Effect::Send(connection, Message::Answer(answer.clone())));
+            effects.push(Effect::Send(connection, Message::Answer(question.clone(), answer.clone())));
         }
         if answer.seq == self.committed.head.seq && self.answers.len() < limits::ANSWERS {
             self.answers.insert(remote, answer);

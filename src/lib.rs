@@ -41,6 +41,9 @@ pub mod document;
 // floor 9
 pub mod project;
 
+// floor 10
+pub mod socket;
+
 // floor 11
 pub mod router;
 

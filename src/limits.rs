@@ -107,3 +107,34 @@ pub const INLINE_BYTES: usize = 256 * 1024;
 pub const ANSWERS: usize = 64;
 /// How often a visitor looks for a room that was just being dropped before giving up.
 pub const REACH_TRIES: usize = 8;
+
+// --- sockets ---
+
+/// One inbound frame, in bytes: an update of the largest document, and its envelope.
+pub const FRAME_BYTES: usize = DOCUMENT_BYTES + 64 * 1024;
+/// What somebody who was not let in may send before being let in, in bytes; providers send a token, a state vector and
+/// presence.
+pub const UNADMITTED_BYTES: usize = 64 * 1024;
+/// What a queued message costs beside its body, in bytes; so that a flood of empty ones is bounded too.
+pub const MESSAGE_OVERHEAD: usize = 64;
+/// Buffer that a socket reads into, in bytes. The library clears it at every read, so a large one costs more than it
+/// saves.
+pub const SOCKET_READ_BUFFER: usize = 4 * 1024;
+/// Bytes that a socket gathers before it writes unasked.
+pub const SOCKET_WRITE_BUFFER: usize = 16 * 1024;
+/// Bytes that a socket may hold at most: the largest state and what is sent along with it.
+pub const SOCKET_WRITE_BUFFER_MAX: usize = 2 * DOCUMENT_BYTES + 2 * RING_BYTES;
+/// How long one flush may take; a peer that reads nothing for so long is dropped, and comes back when it can.
+pub const SOCKET_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Frames of one socket taken in before its answers are written.
+pub const FRAMES_AT_ONCE: usize = 32;
+/// Documents on one socket.
+pub const DOCUMENTS_PER_SOCKET: usize = 256;
+/// After so much silence of ours, data is sent: stable clients reconnect when they hear nothing for 30 s.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// After so much silence of theirs, pings unanswered, a peer is gone.
+pub const SOCKET_SILENCE: Duration = Duration::from_secs(60);
+/// How long a socket that showed no credential may take to show one.
+pub const ADMISSION_TIME: Duration = Duration::from_secs(10);
+/// How long the peer may take to answer a close.
+pub const GOODBYE: Duration = Duration::from_secs(2);

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result, with_request_id};
 use crate::extract::Json;
 use crate::state::AppState;
-use crate::{access, auth, document, limits, project, studio};
+use crate::{access, auth, document, limits, project, socket, studio};
 
 /// What a page of ours may load: itself only. Styles may be set inline by the editor, scripts never.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -44,7 +44,7 @@ pub fn app(state: AppState) -> Router {
     let set = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     Router::new()
         .merge(api)
-        // .merge(socket::routes())
+        .merge(socket::routes())
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(studio::serve)

@@ -21,11 +21,19 @@ pub enum Close {
     Deleted,
     /// The document's history was replaced by a restored one; a reload begins anew.
     Replaced,
+    /// The project takes no more documents.
+    Full,
     /// Nobody authenticated on the socket in time.
     AuthTimeout,
 }
 
 impl Close {
+    /// Whether coming back soon may help.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        !(4400..4500).contains(&self.code())
+    }
+
     /// The code on the wire.
     #[must_use]
     pub fn code(self) -> u16 {
@@ -38,6 +46,7 @@ impl Close {
             Self::Unauthorized => 4401,
             Self::NotFound | Self::Deleted => 4404,
             Self::AuthTimeout => 4408,
+            Self::Full => 4413,
             Self::Replaced => 4410,
         }
     }
@@ -55,6 +64,7 @@ impl Close {
             Self::NotFound => "not found",
             Self::Deleted => "the document was deleted",
             Self::Replaced => "the document's history was replaced, reload",
+            Self::Full => "the project has reached its limit of documents",
             Self::AuthTimeout => "no authentication in time",
         }
     }

@@ -107,6 +107,11 @@ impl Handle {
         })
     }
 
+    /// Waits until the mailbox has a place, or the room has ended.
+    pub async fn has_place(&self) {
+        let _ = self.mailbox.reserve().await;
+    }
+
     fn leave(&self, connection: ConnectionId) {
         self.left.lock().push(connection);
         self.left_bell.notify_one();

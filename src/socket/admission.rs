@@ -1,0 +1,65 @@
+//! Who may join which document, and what they may do there.
+
+use crate::access;
+use crate::auth::{self, Caller};
+use crate::document::{self, Resolved};
+use crate::error::{Error, Result};
+use crate::ids::{DocumentId, ProjectId};
+use crate::protocol::close::Close;
+use crate::room::Participant;
+use crate::state::Shared;
+
+/// What somebody was let in to.
+#[derive(Debug, Clone)]
+pub(super) struct Admission {
+    pub(super) document: DocumentId,
+    pub(super) participant: Participant,
+    pub(super) may_write: bool,
+}
+
+/// Lets a caller in to `{project}/{document}`: an id, or a path, which is created when it never was and the caller may
+/// edit.
+///
+/// # Errors
+/// Why not, as the close code that tells it.
+pub(super) async fn admit(state: &Shared, caller: Option<&Caller>, name: &str) -> Result<Admission, Close> {
+    let caller = caller.ok_or(Close::Unauthorized)?;
+    let (project, name) = name.split_once('/').ok_or(Close::NotFound)?;
+    let project: ProjectId = project.parse().map_err(|_| Close::NotFound)?;
+    let db = &state.db;
+    // The caller as of now: on a socket with many documents, the login may have ended since it was opened.
+    let Some((caller, role)) = access::recheck(db, caller, project).await.map_err(away)? else {
+        return Err(Close::NotFound);
+    };
+    let resolved = if role.can_write() {
+        document::resolve_or_create(db, project, name, caller.user.id).await
+    } else {
+        document::resolve(db, project, name).await
+    };
+    match resolved.map_err(away)? {
+        Resolved::Live(document) => Ok(Admission {
+            document: document.id,
+            participant: auth::participant(db, &caller.user).await.map_err(away)?,
+            may_write: role.can_write(),
+        }),
+        Resolved::Deleted => Err(Close::Deleted),
+        Resolved::Unknown => Err(Close::NotFound),
+    }
+}
+
+/// What an error means to somebody at the door.
+pub(super) fn away(error: Error) -> Close {
+    match error {
+        Error::NotFound | Error::Invalid { .. } | Error::Conflict { .. } => Close::NotFound,
+        Error::TooLarge(_) => Close::Full,
+        Error::Unavailable { .. } => Close::TryAgain,
+        Error::Database(error) => {
+            tracing::warn!(%error, "cannot admit anyone: the database is away");
+            Close::TryAgain
+        }
+        error => {
+            tracing::error!(error = %format!("{error:#}"), "cannot admit somebody");
+            Close::Failed
+        }
+    }
+}

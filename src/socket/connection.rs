@@ -1,0 +1,379 @@
+//! The loop of one socket: it writes all that waits and flushes once, hands on what the client says, and reads no
+//! further while a room has no place for it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use bytes::Bytes;
+use futures_util::{FutureExt, SinkExt};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::admission::{self, Admission};
+use super::dialect::{Dialect, Part};
+use super::slot::{Queue, Slot, input};
+use crate::auth::{self, Caller};
+use crate::limits;
+use crate::protocol::ClientMessage;
+use crate::protocol::close::Close;
+use crate::protocol::hocuspocus;
+use crate::room::machine::Input;
+use crate::room::{Attachment, Handle, Unsent};
+use crate::state::AppState;
+
+/// One socket.
+pub(super) struct Connection {
+    state: AppState,
+    socket: WebSocket,
+    dialect: Dialect,
+    /// Who opened the socket, by its cookie or query; a frame may bring a better credential for its document.
+    caller: Option<Caller>,
+    slots: HashMap<Arc<str>, Slot>,
+    joins: JoinSet<Joined>,
+    /// Rung by every room of this socket.
+    bell: Arc<Notify>,
+    /// Inputs that their rooms had no place for. While there are any, the socket is not read.
+    unsent: VecDeque<(Arc<Handle>, Input)>,
+    answers_pings: bool,
+    opened: Instant,
+    last_sent: Instant,
+    last_received: Instant,
+}
+
+/// How a join went.
+struct Joined {
+    address: Arc<str>,
+    outcome: Result<(Attachment, bool), Close>,
+}
+
+/// Why the loop ends: the close to send, or nothing when the client has gone.
+type Ending = Option<Close>;
+
+impl Connection {
+    pub(super) fn new(state: AppState, socket: WebSocket, dialect: Dialect, caller: Option<Caller>) -> Self {
+        let now = Instant::now();
+        Self {
+            state,
+            socket,
+            dialect,
+            caller,
+            slots: HashMap::new(),
+            joins: JoinSet::new(),
+            bell: Arc::new(Notify::new()),
+            unsent: VecDeque::new(),
+            answers_pings: false,
+            opened: now,
+            last_sent: now,
+            last_received: now,
+        }
+    }
+
+    /// Serves the socket until either side ends it.
+    pub(super) async fn serve(mut self) {
+        if let Dialect::Yjs(name) = &self.dialect {
+            // The first document of a socket is never one too many.
+            let _ = self.join(name.clone(), None);
+        }
+        let ending = self.run().await;
+        // Leaves every room before the goodbye, which may take a while.
+        self.slots.clear();
+        if let Some(close) = ending {
+            self.say_goodbye(close).await;
+        }
+    }
+
+    async fn run(&mut self) -> Ending {
+        loop {
+            if let Err(ending) = self.write_waiting().await {
+                return ending;
+            }
+            let deadline = self.next_deadline();
+            let shutdown = self.state.shutdown.clone();
+            tokio::select! {
+                () = shutdown.cancelled() => return Some(Close::Restart),
+                () = self.bell.notified() => {}
+                Some(joined) = self.joins.join_next(), if !self.joins.is_empty() => {
+                    let Ok(joined) = joined else { return Some(Close::Failed) };
+                    if let Err(close) = self.joined(joined).await {
+                        return Some(close);
+                    }
+                }
+                () = send_first(&self.unsent), if !self.unsent.is_empty() => {
+                    if let Err(close) = self.send_unsent() {
+                        return Some(close);
+                    }
+                }
+                received = self.socket.recv(), if self.unsent.is_empty() => {
+                    if let Err(ending) = self.receive(received) {
+                        return ending;
+                    }
+                }
+                () = sleep_until(deadline) => {
+                    if let Err(ending) = self.meet_deadlines().await {
+                        return ending;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes everything that every room has for this socket, in one flush.
+    async fn write_waiting(&mut self) -> Result<(), Ending> {
+        let mut frames = Vec::new();
+        let mut outgoing = Vec::new();
+        let mut ended = Vec::new();
+        for (address, slot) in &mut self.slots {
+            let Slot::Open(attachment) = slot else { continue };
+            if let Some(request) = attachment.drain(&mut outgoing) {
+                self.unsent.push_back((attachment.room().clone(), request));
+            }
+            for one in outgoing.drain(..) {
+                if let Some(close) = self.dialect.encode(address, one, &mut frames) {
+                    ended.push((address.clone(), close));
+                }
+            }
+        }
+        self.write(frames).await?;
+        for (address, close) in ended {
+            self.slots.remove(&address);
+            let alone = matches!(self.dialect, Dialect::Yjs(_));
+            // What is over for good ends one document; what may come back ends the socket, since providers return
+            // to a document only with a new one.
+            if alone || close.is_transient() {
+                return Err(Some(close));
+            }
+            let message = hocuspocus::close(close.reason());
+            self.write(vec![hocuspocus::addressed(&address, &message)]).await?;
+        }
+        self.send_unsent().map_err(Some)
+    }
+
+    async fn write(&mut self, frames: Vec<Bytes>) -> Result<(), Ending> {
+        if frames.is_empty() {
+            return Ok(());
+        }
+        let socket = &mut self.socket;
+        let writing = async {
+            for frame in frames {
+                socket.feed(Message::Binary(frame)).await?;
+            }
+            socket.flush().await
+        };
+        match timeout(limits::SOCKET_WRITE_TIMEOUT, writing).await {
+            Ok(Ok(())) => {
+                self.last_sent = Instant::now();
+                Ok(())
+            }
+            // Gone, or not reading: a goodbye would not arrive.
+            Ok(Err(_)) | Err(_) => Err(None),
+        }
+    }
+
+    /// Takes in a frame, and those that came with it.
+    fn receive(&mut self, received: Option<Result<Message, axum::Error>>) -> Result<(), Ending> {
+        self.last_received = Instant::now();
+        let mut next = Some(received);
+        let mut frames = 0;
+        while let Some(received) = next.take() {
+            match received {
+                Some(Ok(Message::Binary(frame))) => self.take_frame(&frame).map_err(Some)?,
+                Some(Ok(Message::Text(_))) => return Err(Some(Close::Malformed)),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_))) | None => return Err(None),
+                Some(Err(error)) => return Err(too_large(&error).then_some(Close::TooLarge)),
+            }
+            frames += 1;
+            if frames < limits::FRAMES_AT_ONCE && self.unsent.is_empty() {
+                next = self.socket.recv().now_or_never();
+            }
+        }
+        Ok(())
+    }
+
+    fn take_frame(&mut self, frame: &Bytes) -> Result<(), Close> {
+        let admitted = self.slots.values().any(|slot| matches!(slot, Slot::Open(_)));
+        if !admitted && frame.len() > limits::UNADMITTED_BYTES {
+            return Err(Close::TooLarge);
+        }
+        for part in self.dialect.decode(frame).map_err(|_| Close::Malformed)? {
+            match part {
+                Part::Message(address, message) => self.take_message(address, message)?,
+                Part::Token(address, token, answers_pings) => {
+                    self.answers_pings |= answers_pings;
+                    self.join(address, Some(token))?;
+                }
+                Part::Detach(address) => {
+                    self.slots.remove(address.as_str());
+                }
+            }
+        }
+        self.send_unsent()
+    }
+
+    fn take_message(&mut self, address: String, message: ClientMessage) -> Result<(), Close> {
+        let full = self.slots.len() >= limits::DOCUMENTS_PER_SOCKET;
+        match self.slots.get_mut(address.as_str()) {
+            Some(Slot::Open(attachment)) => {
+                let input = input(attachment.connection(), message);
+                self.unsent.push_back((attachment.room().clone(), input));
+                Ok(())
+            }
+            Some(Slot::Waiting(queue)) => queue.push(message),
+            None if full => Err(Close::TooLarge),
+            None => {
+                // Providers of old send no token when they have none; a login may let them in all the same.
+                let mut queue = Queue::default();
+                queue.push(message)?;
+                self.slots.insert(address.as_str().into(), Slot::Waiting(queue));
+                if self.caller.is_some() {
+                    self.join(address, None)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins to join the document at an address: with the token, or as whoever opened the socket.
+    fn join(&mut self, address: String, token: Option<String>) -> Result<(), Close> {
+        let address: Arc<str> = address.into();
+        let queue = match self.slots.remove(&address) {
+            Some(Slot::Waiting(queue)) => queue,
+            _ if self.slots.len() >= limits::DOCUMENTS_PER_SOCKET => return Err(Close::TooLarge),
+            _ => Queue::default(),
+        };
+        self.slots.insert(address.clone(), Slot::Waiting(queue));
+        let (state, caller, bell) = (self.state.clone(), self.caller.clone(), self.bell.clone());
+        self.joins.spawn(async move {
+            let outcome = async {
+                let caller = match token.filter(|token| !token.is_empty()) {
+                    Some(token) => auth::by_token(&state.db, &token).await.map_err(admission::away)?.or(caller),
+                    None => caller,
+                };
+                // With session awareness, a NUL and the session follow the name.
+                let name = address.split('\0').next().unwrap_or_default();
+                let Admission { document, participant, may_write } =
+                    admission::admit(&state, caller.as_ref(), name).await?;
+                let joined = state.rooms.join(document, participant, may_write, bell).await;
+                joined.map(|attachment| (attachment, may_write)).map_err(admission::away)
+            };
+            let outcome = outcome.await;
+            Joined { address, outcome }
+        });
+        Ok(())
+    }
+
+    async fn joined(&mut self, joined: Joined) -> Result<(), Close> {
+        let Joined { address, outcome } = joined;
+        // Detached meanwhile: the attachment is dropped, and with it the place in the room.
+        let Some(Slot::Waiting(queue)) = self.slots.remove(&address) else { return Ok(()) };
+        match outcome {
+            Ok((attachment, may_write)) => {
+                if matches!(self.dialect, Dialect::Hocuspocus) {
+                    let message = hocuspocus::authenticated(may_write);
+                    let frame = hocuspocus::addressed(&address, &message);
+                    self.write(vec![frame]).await.map_err(|_| Close::TryAgain)?;
+                }
+                for message in queue.into_messages() {
+                    let input = input(attachment.connection(), message);
+                    self.unsent.push_back((attachment.room().clone(), input));
+                }
+                self.slots.insert(address, Slot::Open(attachment));
+                self.send_unsent()
+            }
+            Err(close) if matches!(self.dialect, Dialect::Yjs(_)) || close.is_transient() => Err(close),
+            Err(close) => {
+                let message = hocuspocus::permission_denied(close.reason());
+                let frame = hocuspocus::addressed(&address, &message);
+                self.write(vec![frame]).await.map_err(|_| Close::TryAgain)
+            }
+        }
+    }
+
+    /// Hands inputs to their rooms, until one has no place.
+    fn send_unsent(&mut self) -> Result<(), Close> {
+        while let Some((room, input)) = self.unsent.pop_front() {
+            match room.try_send(input) {
+                Ok(()) => {}
+                Err(Unsent::Full(input)) => {
+                    self.unsent.push_front((room, input));
+                    break;
+                }
+                // The room's last word is in the outbox; what cannot reach it is not acknowledged.
+                Err(Unsent::Ended) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn is_admitted(&self) -> bool {
+        self.slots.values().any(|slot| matches!(slot, Slot::Open(_)))
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let silence = (self.last_sent + limits::KEEP_ALIVE).min(self.last_received + limits::SOCKET_SILENCE);
+        if self.is_admitted() { silence } else { silence.min(self.opened + self.admission_time()) }
+    }
+
+    /// How long the socket may be open without a document.
+    fn admission_time(&self) -> std::time::Duration {
+        if self.caller.is_some() { limits::SOCKET_SILENCE } else { limits::ADMISSION_TIME }
+    }
+
+    async fn meet_deadlines(&mut self) -> Result<(), Ending> {
+        let now = Instant::now();
+        if !self.is_admitted() && self.opened + self.admission_time() <= now {
+            return Err(Some(Close::AuthTimeout));
+        }
+        if self.last_received + limits::SOCKET_SILENCE <= now {
+            // Neither data nor the answer to a ping: the peer is gone without a word.
+            return Err(None);
+        }
+        if self.last_sent + limits::KEEP_ALIVE <= now {
+            let address = self.slots.iter().find(|(_, slot)| matches!(slot, Slot::Open(_))).map(|(address, _)| address);
+            let data = self.dialect.keep_alive(address.map(|address| &**address), self.answers_pings);
+            // The ping is for the peer's WebSocket, which answers it; the data is for its page.
+            if self.socket.send(Message::Ping(Bytes::new())).await.is_err() {
+                return Err(None);
+            }
+            self.last_sent = now;
+            self.write(data.into_iter().collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the close and waits for the peer's, reading on: a socket dropped with unread bytes would take the close
+    /// frame with it.
+    async fn say_goodbye(mut self, close: Close) {
+        let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
+        let goodbye = async {
+            if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
+                while let Some(Ok(_)) = self.socket.recv().await {}
+            }
+        };
+        // Who does not answer is dropped.
+        let _ = timeout(limits::GOODBYE, goodbye).await;
+    }
+}
+
+/// Waits until the first unsent input would find a place.
+async fn send_first(unsent: &VecDeque<(Arc<Handle>, Input)>) {
+    if let Some((room, _)) = unsent.front() {
+        room.has_place().await;
+    }
+}
+
+/// Whether reading failed because a frame was above the limit.
+fn too_large(error: &axum::Error) -> bool {
+    use std::error::Error as _;
+    use tokio_tungstenite::tungstenite;
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(cause) = cause.downcast_ref::<tungstenite::Error>() {
+            return matches!(cause, tungstenite::Error::Capacity(_));
+        }
+        source = cause.source();
+    }
+    false
+}

@@ -1,0 +1,65 @@
+//! One document on a socket: being joined, with what the client said meanwhile, or joined.
+
+use crate::ids::ConnectionId;
+use crate::limits;
+use crate::protocol::ClientMessage;
+use crate::protocol::close::Close;
+use crate::room::Attachment;
+use crate::room::machine::{EditKind, Input};
+
+/// A document on a socket.
+#[derive(Debug)]
+pub(super) enum Slot {
+    /// The client spoke about it before it was let in. Providers do not wait for the answer to their token.
+    Waiting(Queue),
+    /// In the room.
+    Open(Attachment),
+}
+
+/// What waits for somebody to be let in.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    messages: Vec<ClientMessage>,
+    bytes: usize,
+}
+
+impl Queue {
+    /// Keeps a message until the join.
+    ///
+    /// # Errors
+    /// When more came than anyone who is not let in may leave here.
+    pub(super) fn push(&mut self, message: ClientMessage) -> Result<(), Close> {
+        self.bytes += size(&message) + limits::MESSAGE_OVERHEAD;
+        if self.bytes > limits::UNADMITTED_BYTES {
+            return Err(Close::TooLarge);
+        }
+        self.messages.push(message);
+        Ok(())
+    }
+
+    /// The messages, in order.
+    pub(super) fn into_messages(self) -> Vec<ClientMessage> {
+        self.messages
+    }
+}
+
+fn size(message: &ClientMessage) -> usize {
+    match message {
+        ClientMessage::SyncStep1(body)
+        | ClientMessage::SyncStep2(body)
+        | ClientMessage::Update(body)
+        | ClientMessage::Awareness(body) => body.len(),
+        ClientMessage::QueryAwareness => 0,
+    }
+}
+
+/// What a client's message is to its room.
+pub(super) fn input(connection: ConnectionId, message: ClientMessage) -> Input {
+    match message {
+        ClientMessage::SyncStep1(vector) => Input::Ask(connection, vector),
+        ClientMessage::SyncStep2(update) => Input::Update(connection, EditKind::Sync, update),
+        ClientMessage::Update(update) => Input::Update(connection, EditKind::Live, update),
+        ClientMessage::Awareness(entries) => Input::Awareness(connection, entries),
+        ClientMessage::QueryAwareness => Input::QueryAwareness(connection),
+    }
+}

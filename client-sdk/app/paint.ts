@@ -13,7 +13,11 @@ type Rgb = [number, number, number]
 const WHITE: Rgb = [255, 255, 255]
 const BLACK: Rgb = [0, 0, 0]
 const FALLBACK: Rgb = [0x47, 0x54, 0x67]
-const known = new Map<string, Paint>()
+/** The server's own palette, with hand-picked shades for dark paper. */
+const known = new Map<string, Paint>([
+  ['#b42318', '#f97066'], ['#b54708', '#fdb022'], ['#7a5c00', '#e4c441'], ['#3b7c0f', '#85cc3a'], ['#027a48', '#32d583'],
+  ['#0e7090', '#22ccee'], ['#175cd3', '#53b1fd'], ['#5925dc', '#a48afb'], ['#9e1a7a', '#f670c7'], ['#475467', '#98a2b3'],
+].map(([light, dark]) => [light, { light, dark }] as [string, Paint]))
 
 export function paintOf(color: string): Paint {
   let paint = known.get(color)

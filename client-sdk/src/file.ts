@@ -75,6 +75,8 @@ export function documentName(info: { project_id: string; id: string }): string {
 
 const SYNC_STATUS = 8
 const CLOSE = 7
+/** Hocuspocus's reason when it closes a document because the provider detached. */
+const AS_WE_ASKED = 'provider_initiated'
 
 export function openFile(options: FileOptions): OwnedFile {
   const { socket, user, info } = options
@@ -174,6 +176,8 @@ export function openFile(options: FileOptions): OwnedFile {
     }
     if (type === CLOSE) {
       const reason = message.readVarString()
+      // A late answer to our own leaving, met by the next opening of the same file.
+      if (reason === AS_WE_ASKED) return
       setGone(readWhy(reason), reason)
       // The provider would go on sending into the void; `retry` attaches again.
       queueMicrotask(() => provider.detach())

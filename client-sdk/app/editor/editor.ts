@@ -40,6 +40,7 @@ export function createEditor(options: EditorOptions): Editor {
   const access = new Compartment()
   const language = new Compartment()
   const naming = new Compartment()
+  const wrapping = new Compartment()
   let disposed = false
 
   // A reader can still put the caret into the text, select, copy and search.
@@ -60,6 +61,7 @@ export function createEditor(options: EditorOptions): Editor {
         access.of(accessOf(file.editable.get())),
         naming.of(nameOf(options.label)),
         language.of([]),
+        wrapping.of(wrapOf(options.path)),
         lineNumbers(), highlightActiveLineGutter(), foldGutter(), highlightSpecialChars(),
         drawSelection(), dropCursor(), rectangularSelection(), crosshairCursor(),
         EditorState.allowMultipleSelections.of(true),
@@ -94,7 +96,7 @@ export function createEditor(options: EditorOptions): Editor {
       view.dispatch({ effects: EditorView.scrollIntoView(at, { y: 'center' }) })
     },
     setPath(path, label) {
-      view.dispatch({ effects: naming.reconfigure(nameOf(label)) })
+      view.dispatch({ effects: [naming.reconfigure(nameOf(label)), wrapping.reconfigure(wrapOf(path))] })
       void loadLanguage(path)
     },
     dispose() {
@@ -103,6 +105,12 @@ export function createEditor(options: EditorOptions): Editor {
       view.destroy()
     },
   }
+}
+
+/** Prose wraps; code keeps its lines, except where a phone would show half of them. */
+function wrapOf(path: string) {
+  const prose = /\.(md|markdown|txt|rst|adoc)$/i.test(path) || !path.includes('.')
+  return prose || matchMedia('(max-width: 720px)').matches ? EditorView.lineWrapping : []
 }
 
 /** Read-only refuses typing; nothing else may slip an edit past it (a paste handler, a command of an extension). */

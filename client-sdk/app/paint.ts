@@ -12,7 +12,7 @@ type Rgb = [number, number, number]
 
 const WHITE: Rgb = [255, 255, 255]
 const BLACK: Rgb = [0, 0, 0]
-const FALLBACK: Rgb = [0x47, 0x54, 0x67]
+const FALLBACK = '#475467'
 /** The server's own palette, with hand-picked shades for dark paper. */
 const known = new Map<string, Paint>([
   ['#b42318', '#f97066'], ['#b54708', '#fdb022'], ['#7a5c00', '#e4c441'], ['#3b7c0f', '#85cc3a'], ['#027a48', '#32d583'],
@@ -22,7 +22,8 @@ const known = new Map<string, Paint>([
 export function paintOf(color: string): Paint {
   let paint = known.get(color)
   if (!paint) {
-    const rgb = parseHex(color) ?? FALLBACK
+    const rgb = parseHex(color)
+    if (!rgb) return paintOf(FALLBACK)
     paint = { light: toHex(shift(rgb, BLACK, WHITE, 4.5)), dark: toHex(shift(rgb, WHITE, BLACK, 7)) }
     known.set(color, paint)
   }

@@ -4,8 +4,10 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use tokio::time::timeout;
 
 use crate::limits;
 
@@ -139,6 +141,17 @@ impl Db {
             .context("DATABASE_URL is not a valid postgres:// address")?
             .application_name("coterie")
             .options([("lock_timeout", format!("{}ms", limits::LOCK_TIMEOUT.as_millis()))]);
+        // One connection by hand first: a pool tries again until its time is up and then cannot say why.
+        let first = timeout(limits::DATABASE_ACQUIRE_TIMEOUT, PgConnection::connect_with(&options)).await;
+        let reason = match first {
+            Ok(Ok(connection)) => connection.close().await.map_err(|error| error.to_string()).err(),
+            Ok(Err(sqlx::Error::Database(refusal))) => Some(refusal.message().to_owned()),
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("it does not answer".to_owned()),
+        };
+        if let Some(reason) = reason {
+            bail!("cannot reach the Postgres database, start it or correct DATABASE_URL: {reason}");
+        }
         let pool = PgPoolOptions::new()
             .max_connections(limits::DATABASE_CONNECTIONS)
             .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)

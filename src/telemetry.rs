@@ -1,5 +1,7 @@
 //! Logging: where lines go and which are shown. What is logged is decided where it happens.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// What is shown unless `RUST_LOG` says otherwise. The session layer is kept quiet: it warns of every expired cookie.
@@ -16,6 +18,7 @@ pub fn start(filter: Option<&str>) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .try_init()
         .map_err(|error| anyhow::anyhow!("logging was started twice: {error}"))
 }

@@ -25,7 +25,9 @@ pub struct Access {
 }
 
 impl Access {
-    /// Refuses callers who are here by a token: it must not prolong itself or give itself away.
+    /// Refuses callers who are here by a token, for what would outlive the token.
+    ///
+    /// Whoever finds one must not be able to stay by it: no further tokens, invites or members.
     ///
     /// # Errors
     /// [`Error::Forbidden`] for those.

@@ -48,12 +48,14 @@ async fn change_member(
     PathId(user): PathId<UserId>,
     Json(change): Json<MemberChange>,
 ) -> Result<Json<MemberView>> {
+    access.by_login()?;
     let member = member::change(&db, access.project, user, change.role).await?;
     Ok(Json(member.view()))
 }
 
 /// Owners remove anybody; everybody may leave.
 async fn remove_member(access: Viewer, State(db): State<Db>, PathId(user): PathId<UserId>) -> Result<StatusCode> {
+    access.by_login()?;
     if !access.role.can_manage() && access.caller.user.id != user {
         return Err(Error::Forbidden("only an owner of the project can do this"));
     }
@@ -71,6 +73,7 @@ async fn create_invite(
     State(state): State<AppState>,
     Json(wanted): Json<NewInvite>,
 ) -> Result<(StatusCode, Json<InviteLink>)> {
+    access.by_login()?;
     let (invite, secret) = invite::create(&state.db, access.project, access.caller.user.id, &wanted).await?;
     Ok((StatusCode::CREATED, Json(invite.link(secret, &state.base_url()))))
 }

@@ -50,6 +50,12 @@ pub(super) async fn sign_out(session: &Session) -> crate::error::Result<()> {
     session.flush().await.map_err(store_failed)
 }
 
+/// What makes a browser forget the cookie, where the session layer's own way does not: it leaves out the attributes
+/// without which a prefixed name is ignored.
+pub(super) fn removal(state: &Shared) -> Option<String> {
+    state.is_https().then(|| format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure", cookie_name(true)))
+}
+
 /// Notes that a login is in use when it has not been noted for a while, so that it and its cookie last longer.
 pub(super) fn touch(session: &Session, expires_us: i64) {
     let fresh = now_us().saturating_add(micros(limits::LOGIN_LIFETIME - limits::LOGIN_TOUCH));

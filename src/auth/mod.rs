@@ -26,6 +26,7 @@ use crate::ids::{ProjectId, UserId};
 use crate::role::Role;
 use crate::room::Participant;
 use crate::state::Shared;
+use crate::text;
 
 /// Somebody who asks for something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +125,16 @@ pub async fn participant(db: &Db, user: &User) -> Result<Participant> {
         color_light,
         avatar: user.avatar.clone(),
     })
+}
+
+/// A new guest, who is nothing but a name.
+///
+/// # Errors
+/// `bad_name`, or when the database fails.
+pub async fn create_guest(db: &Db, name: &str) -> Result<User> {
+    let user = User { id: UserId::new(), name: text::name(name)?, kind: Kind::Guest, avatar: None };
+    sql::insert_user(db, &user, now_us()).await?;
+    Ok(user)
 }
 
 /// Makes what a guest had the user's: logins, tokens and memberships (the higher role stays), and authorship from now

@@ -2,7 +2,8 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
@@ -10,10 +11,8 @@ use tower_sessions::Session;
 use super::current::CurrentUser;
 use super::user::{Kind, User, UserView};
 use super::{Caller, by_cookie, login, sql};
-use crate::db::now_us;
 use crate::error::{Error, Result};
 use crate::extract::Json;
-use crate::ids::UserId;
 use crate::state::{AppState, Shared};
 use crate::text;
 
@@ -51,9 +50,9 @@ async fn sign_in_as_guest(
     Ok(Json(user.view()))
 }
 
-async fn sign_out(session: Session) -> Result<StatusCode> {
+async fn sign_out(State(state): State<AppState>, session: Session) -> Result<impl IntoResponse> {
     login::sign_out(&session).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((StatusCode::NO_CONTENT, AppendHeaders(login::removal(&state).map(|cookie| (header::SET_COOKIE, cookie)))))
 }
 
 async fn me(CurrentUser(caller): CurrentUser) -> Json<UserView> {
@@ -70,8 +69,7 @@ async fn guest(state: &Shared, current: Option<Caller>, session: &Session, name:
     if let Some(Caller { user, .. }) = current {
         return renamed(state, user, name).await;
     }
-    let user = User { id: UserId::new(), name: text::name(name)?, kind: Kind::Guest, avatar: None };
-    sql::insert_user(&state.db, &user, now_us()).await?;
+    let user = super::create_guest(&state.db, name).await?;
     login::sign_in(session, user.id).await?;
     Ok(user)
 }

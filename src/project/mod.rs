@@ -2,6 +2,8 @@
 
 mod routes;
 mod sql;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 

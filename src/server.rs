@@ -79,6 +79,9 @@ impl Server {
         let state = self.state;
         let address = listener.local_addr().context("the listener is not open")?;
         state.listens_on(address);
+        if address.ip().is_unspecified() && state.config.public_url.is_none() {
+            tracing::warn!("browsers on other machines can only read: set COTERIE_PUBLIC_URL to the address they open");
+        }
         let stop = CancellationToken::new();
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {

@@ -161,7 +161,8 @@ fn holds(ranges: &[Range<u32>], wanted: &Range<u32>) -> bool {
     after > 0 && wanted.end <= ranges[after - 1].end
 }
 
-fn insert_range(ranges: &mut Vec<Range<u32>>, new: Range<u32>) {
+/// Adds a range to sorted, disjoint ones; at once where it comes last.
+pub(super) fn insert_range(ranges: &mut Vec<Range<u32>>, new: Range<u32>) {
     match ranges.last_mut() {
         Some(last) if new.start == last.end => last.end = new.end,
         Some(last) if new.start < last.end => {

@@ -37,6 +37,8 @@ pub enum Malformed {
     Nested(usize),
     /// A root name, key or node name above [`MAX_NAME_BYTES`](super::MAX_NAME_BYTES).
     Name(usize),
+    /// More structs than [`scan`](super::scan) keeps, [`MAX_STRUCTS`](super::MAX_STRUCTS).
+    Structs(usize),
     /// Options of a subdocument that are not an object, at which every Yjs reader throws.
     DocOptions(usize),
 }
@@ -61,6 +63,7 @@ impl Malformed {
             | Self::Json(at)
             | Self::Nested(at)
             | Self::Name(at)
+            | Self::Structs(at)
             | Self::DocOptions(at) => at,
         }
     }
@@ -83,6 +86,7 @@ impl Malformed {
             Self::Json(_) => "invalid json",
             Self::Nested(_) => "nested too deep",
             Self::Name(_) => "name too long",
+            Self::Structs(_) => "too many structs",
             Self::DocOptions(_) => "subdocument options are no object",
         }
     }

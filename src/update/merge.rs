@@ -3,18 +3,20 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::item::{Kind, SKIP, Struct, read_struct};
+use super::item::{Kind, SKIP, read_struct};
 use super::reader::Reader;
 use super::take::put_part;
 use super::walk::Walk;
 use super::writer::put_number;
 use super::{ClientId, IdSet, Malformed, StateVector};
 
-/// Structs that follow each other in one update, without a gap and without a `Skip`.
+/// Structs that follow each other in one update, without a gap and without a `Skip`; of the first maybe only a part.
 struct Run {
     client: ClientId,
-    /// All clocks of its structs.
+    /// The clocks to write.
     clocks: Range<u32>,
+    /// The clock at which the first struct begins, at or below the first clock to write.
+    begins: u32,
     structs: usize,
     /// Which update it lies in, and where, in bytes.
     update: usize,
@@ -32,7 +34,7 @@ pub fn merge(updates: &[impl AsRef<[u8]>]) -> Result<Vec<u8>, Malformed> {
     for (index, update) in updates.iter().enumerate() {
         deletions.push(collect(update.as_ref(), index, |_| 0, &mut runs)?);
     }
-    Ok(assemble(updates, runs, |_| 0, &IdSet::union_all(deletions)))
+    Ok(assemble(updates, runs, &IdSet::union_all(deletions)))
 }
 
 /// What somebody at `remote` lacks of `state`: all structs from their clocks on, the first of each client split where
@@ -41,13 +43,12 @@ pub fn merge(updates: &[impl AsRef<[u8]>]) -> Result<Vec<u8>, Malformed> {
 /// # Errors
 /// If `state` is [`Malformed`].
 pub fn diff(state: &[u8], remote: &StateVector) -> Result<Vec<u8>, Malformed> {
-    let floor = |client| remote.get(client);
     let mut runs = Vec::new();
-    let deletions = collect(state, 0, floor, &mut runs)?;
-    Ok(assemble(&[state], runs, floor, &deletions))
+    let deletions = collect(state, 0, |client| remote.get(client), &mut runs)?;
+    Ok(assemble(&[state], runs, &deletions))
 }
 
-/// Reads an update and appends its runs, without the structs that lie wholly below the floor; answers its deletions.
+/// Reads an update and appends its runs, of each client what lies above the floor; answers its deletions.
 fn collect(
     bytes: &[u8],
     update: usize,
@@ -74,7 +75,8 @@ fn collect(
                     run.bytes.end = one.bytes.end;
                 }
                 None => {
-                    run = Some(Run { client, clocks: one.clock..one.end(), structs: 1, update, bytes: one.bytes });
+                    let clocks = one.clock.max(floor)..one.end();
+                    run = Some(Run { client, clocks, begins: one.clock, structs: 1, update, bytes: one.bytes });
                 }
             }
         }
@@ -83,28 +85,23 @@ fn collect(
     walk.deletions()
 }
 
-/// Writes the runs by client and clock, of each only what is above the floor and above the runs before it.
-fn assemble(
-    updates: &[impl AsRef<[u8]>],
-    mut runs: Vec<Run>,
-    floor: impl Fn(ClientId) -> u32,
-    deletions: &IdSet,
-) -> Vec<u8> {
+/// Writes the runs by client and clock, of each only what is above the runs before it.
+fn assemble(updates: &[impl AsRef<[u8]>], mut runs: Vec<Run>, deletions: &IdSet) -> Vec<u8> {
     // The sort is stable: of two runs that begin alike the one of the earlier update wins.
     runs.sort_by_key(|run| (Reverse(run.client), run.clocks.start));
-    let mut kept: Vec<Kept> = Vec::with_capacity(runs.len());
-    for run in runs {
-        let known = match kept.last() {
-            Some(last) if last.client == run.client => last.clocks.end,
-            _ => floor(run.client),
-        };
-        if run.clocks.end > known {
-            kept.push(Kept::above(known, run, updates));
+    let mut written: Option<(ClientId, u32)> = None;
+    runs.retain_mut(|run| {
+        let known = written.filter(|(client, _)| *client == run.client).map_or(0, |(_, end)| end);
+        let adds = run.clocks.end > known;
+        if adds {
+            run.raise(known, updates[run.update].as_ref());
+            written = Some((run.client, run.clocks.end));
         }
-    }
-    let bytes = kept.iter().map(|kept| kept.bytes.len()).sum::<usize>();
+        adds
+    });
+    let bytes = runs.iter().map(|run| run.bytes.len()).sum::<usize>();
     let mut out = Vec::with_capacity(bytes + 16 + 10 * deletions.ranges());
-    let sections = || kept.chunk_by(|a, b| a.client == b.client);
+    let sections = || runs.chunk_by(|a, b| a.client == b.client);
     put_number(&mut out, sections().count() as u64);
     for section in sections() {
         put_section(&mut out, updates, section);
@@ -113,61 +110,51 @@ fn assemble(
     out
 }
 
-/// What is written of a run.
-struct Kept {
-    client: ClientId,
-    clocks: Range<u32>,
-    structs: usize,
-    update: usize,
-    /// The first struct, if only a part of it is written.
-    split: Option<Struct>,
-    /// The structs written whole.
-    bytes: Range<usize>,
-}
-
-impl Kept {
-    /// What a run that ends above `known` adds to it. Reads the run again only if it begins below.
-    fn above(known: u32, run: Run, updates: &[impl AsRef<[u8]>]) -> Self {
-        let Run { client, clocks, structs, update, bytes } = run;
-        let mut kept = Self { client, clocks, structs, update, split: None, bytes };
-        if kept.clocks.start >= known {
-            return kept;
+impl Run {
+    /// Leaves out what is below `known`, which is below its end. Reads it again only if it begins below.
+    fn raise(&mut self, known: u32, update: &[u8]) {
+        if self.clocks.start >= known {
+            return;
         }
-        let mut reader = Reader::new(updates[update].as_ref(), kept.bytes.start);
-        let mut clock = kept.clocks.start;
-        while clock < known {
-            let one = read_struct(&mut reader, clock).expect("the run was read before and ends above");
-            clock = one.end();
-            kept.bytes.start = one.bytes.end;
-            if clock > known {
-                kept.split = Some(one);
-            } else {
-                kept.structs -= 1;
+        self.clocks.start = known;
+        let mut reader = Reader::new(update, self.bytes.start);
+        loop {
+            let one = read_struct(&mut reader, self.begins).expect("the run was read before");
+            if one.end() > known {
+                return;
             }
+            self.begins = one.end();
+            self.bytes.start = one.bytes.end;
+            self.structs -= 1;
         }
-        kept.clocks.start = known;
-        kept
+    }
+
+    fn put(&self, out: &mut Vec<u8>, update: &[u8]) {
+        let mut whole = self.bytes.clone();
+        if self.begins < self.clocks.start {
+            let mut reader = Reader::new(update, whole.start);
+            let one = read_struct(&mut reader, self.begins).expect("the run was read before");
+            put_part(out, update, self.client, &one, self.clocks.start..one.end());
+            whole.start = one.bytes.end;
+        }
+        out.extend_from_slice(&update[whole]);
     }
 }
 
-fn put_section(out: &mut Vec<u8>, updates: &[impl AsRef<[u8]>], section: &[Kept]) {
+fn put_section(out: &mut Vec<u8>, updates: &[impl AsRef<[u8]>], section: &[Run]) {
     let Some(first) = section.first() else { return };
     let gaps = section.windows(2).filter(|pair| pair[0].clocks.end < pair[1].clocks.start).count();
-    let structs = section.iter().map(|kept| kept.structs).sum::<usize>() + gaps;
+    let structs = section.iter().map(|run| run.structs).sum::<usize>() + gaps;
     put_number(out, structs as u64);
     put_number(out, first.client.0);
     put_number(out, first.clocks.start.into());
     let mut end = first.clocks.start;
-    for kept in section {
-        if end < kept.clocks.start {
+    for run in section {
+        if end < run.clocks.start {
             out.push(SKIP);
-            put_number(out, (kept.clocks.start - end).into());
+            put_number(out, (run.clocks.start - end).into());
         }
-        let bytes = updates[kept.update].as_ref();
-        if let Some(one) = &kept.split {
-            put_part(out, bytes, kept.client, one, kept.clocks.start..one.end());
-        }
-        out.extend_from_slice(&bytes[kept.bytes.clone()]);
-        end = kept.clocks.end;
+        run.put(out, updates[run.update].as_ref());
+        end = run.clocks.end;
     }
 }

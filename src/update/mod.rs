@@ -28,7 +28,7 @@ pub use malformed::Malformed;
 pub use merge::{diff, merge};
 pub(crate) use reader::Reader;
 pub use reader::{MAX_CLOCK, MAX_NAME_BYTES, MAX_NESTING};
-pub use scan::{Scan, Section, scan};
+pub use scan::{MAX_STRUCTS, Scan, Section, scan};
 pub use seed::seed;
 pub use state_vector::{MAX_STATE_VECTOR_CLIENTS, StateVector};
 pub use summary::{Summary, summary};

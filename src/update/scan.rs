@@ -7,8 +7,16 @@ use super::item::{Kind, Struct};
 use super::walk::Walk;
 use super::{ClientId, Id, IdSet, Malformed};
 
-/// How many structs are made room for before the first is read; the count is only a claim.
-const STRUCTS_AT_FIRST: usize = 64;
+/// The most structs an update may have to be scanned, which bounds the memory of a scan at some 200 MiB. The items of
+/// a client with an id of one byte take 8 bytes each, others more: 16 MiB of honest items are no more than this.
+pub const MAX_STRUCTS: usize = 1 << 21;
+
+/// The fewest bytes of an honest item. Room is made for as many structs as the section claims, but for no more than
+/// the bytes left would hold of these.
+const ITEM_BYTES: usize = 8;
+
+/// How many sections room is made for at first.
+const SECTIONS_AT_FIRST: usize = 16;
 
 /// A well-formed update.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,15 +45,19 @@ pub struct Section {
 /// Reads a whole update and checks all of it.
 ///
 /// # Errors
-/// Whatever Yjs would throw at, what no Yjs writes, and what readers would read differently: see [`Malformed`].
+/// Whatever Yjs would throw at, what no Yjs writes, and what readers would read differently: see [`Malformed`]. More
+/// than [`MAX_STRUCTS`] structs, which the other functions of this module read.
 pub fn scan(bytes: &[u8]) -> Result<Scan, Malformed> {
     let mut walk = Walk::new(bytes)?;
-    let mut sections = Vec::with_capacity(walk.sections_left().min(STRUCTS_AT_FIRST));
+    let mut sections = Vec::with_capacity(walk.sections_left().min(SECTIONS_AT_FIRST));
     let mut structs = Vec::new();
     while let Some(head) = walk.section()? {
         let first = structs.len();
         let mut end = head.clock;
-        structs.reserve(head.structs.min(STRUCTS_AT_FIRST));
+        if head.structs > MAX_STRUCTS - structs.len() {
+            return Err(Malformed::Structs(walk.at()));
+        }
+        structs.reserve(head.structs.min(1 + walk.bytes_left() / ITEM_BYTES));
         while let Some(one) = walk.next()? {
             end = one.end();
             structs.push(one);

@@ -1,5 +1,6 @@
 //! What a room must know of a state it holds as bytes, read in one pass that keeps no structs.
 
+use super::id_set::insert_range;
 use super::item::Kind;
 use super::walk::Walk;
 use super::{IdSet, Malformed, StateVector};
@@ -32,8 +33,8 @@ pub fn summary(bytes: &[u8]) -> Result<Summary, Malformed> {
         while let Some(one) = walk.next()? {
             match one.kind {
                 Kind::Skip => continue,
-                Kind::Gc | Kind::Deleted => deleted.push(one.clock..one.end()),
-                Kind::Format => formats.push(one.clock..one.end()),
+                Kind::Gc | Kind::Deleted => insert_range(&mut deleted, one.clock..one.end()),
+                Kind::Format => insert_range(&mut formats, one.clock..one.end()),
                 _ => {}
             }
             all.structs += 1;

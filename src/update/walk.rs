@@ -37,6 +37,16 @@ impl<'a> Walk<'a> {
         self.sections
     }
 
+    /// The offset in bytes that was reached.
+    pub(super) fn at(&self) -> usize {
+        self.reader.at
+    }
+
+    /// How many bytes are still to come.
+    pub(super) fn bytes_left(&self) -> usize {
+        self.reader.left()
+    }
+
     pub(super) fn section(&mut self) -> Result<Option<Head>, Malformed> {
         debug_assert_eq!(self.structs, 0, "the structs of the section before were not read");
         if self.sections == 0 {

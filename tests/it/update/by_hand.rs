@@ -276,9 +276,13 @@ fn hostile_updates_are_refused() {
         (hex("00 01 09 01 01 ffffffff07"), Malformed::Clock(4)),
         (hex("01 01 8080808080808010 00 0001 00"), Malformed::Number(2)),
         (hex("01 01 808080808080808001 00 0001 00"), Malformed::Number(2)),
+        (hex("01 01 808080808080808010 00 0001 00"), Malformed::Number(2)),
+        (hex("01 01 01 808080808020 0001 00"), Malformed::Clock(3)),
         // The same client twice, in the blocks or in the delete set.
         (hex("0201020084040101610102000401016d01610104010104"), Malformed::SameClient(9)),
         (hex("02 01 01 00 0001 01 01 01 0001 00"), Malformed::SameClient(6)),
+        (hex("020101030401016d016101011e0400010d016100"), Malformed::SameClient(10)),
+        (hex("020102000601017404626f6c640474727565010200040101780362636400"), Malformed::SameClient(18)),
         (hex("00 02 01 01 00 01 01 01 04 01"), Malformed::SameClient(6)),
         // Nothing where something must be.
         (hex("01 00 01 00 0001 00"), Malformed::EmptySection(1)),
@@ -310,28 +314,32 @@ fn hostile_updates_are_refused() {
     }
 }
 
-/// What breaks yrs but not bytes passes here; the gate and the worker deal with it.
+/// What breaks yrs but not bytes passes here; the gate and the worker deal with it. (`|` is the next update.)
 #[test]
 fn what_only_yrs_cannot_integrate_is_read() {
-    for bytes in [
-        "01020303040101740161000400",
-        "010103018103070300",
+    for updates in [
+        // Memory fault: a section below the known clock, over a hole.
+        "01020303040101740161000400 | 010103018103070300",
+        // The victim of the endless loop, whose second update names a client twice.
         "010104000401017404f09f918b00",
-        "0101040004010174016100",
-        "010401000901016d04677569647600010003010108000301017e28000301016a047e7e7e7e0203010101010201010601",
-        "0101030004000107016100",
-        "0102010004010178016104010174016100",
-        "010201030401017409f09f918bf09f918b6504000101016100",
+        // Memory fault: a map entry of four values, partly deleted.
+        "0101040004010174016100 | 0102030009010178046775696476000701017804010400
+         | 010401000901016d04677569647600010003010108000301017e28000301016a047e7e7e7e0203010101010201010601",
+        // Poisoned document: a string for a parent.
+        "0101030004000107016100 | 0102010004010178016104010174016100
+         | 010201030401017409f09f918bf09f918b6504000101016100",
+        // The victim of a panic, whose second update names a client twice.
         "010101010401017409f09f918bf09f918b6500",
-        "020101030401016d016101011e0400010d016100",
+        // An honest XML hook.
         "0102c4d4fcb00f00070101780502686b04010174027a7a00",
-        "0101070500 6400",
-        "01010708040101740158 00",
+        // Forged garbage in another's name; an edit from the future.
+        "01010705006400 | 0101070804010174015800",
     ] {
-        let bytes = hex(bytes);
-        match scan(&bytes) {
-            Ok(_) => drop(take_all(&bytes)),
-            Err(wrong) => println!("{wrong}: {bytes:02x?}"),
+        for update in updates.split('|') {
+            let bytes = hex(update);
+            let scan = scan(&bytes).unwrap_or_else(|wrong| panic!("{wrong}: {update}"));
+            assert_eq!(summary(&bytes).map(|summary| summary.structs), Ok(scan.structs.len()), "{update}");
+            assert_eq!(summary(&take_all(&bytes)), summary(&bytes), "{update}");
         }
     }
 }

@@ -75,9 +75,19 @@ pub struct Handle {
 /// What reaches a room's task.
 #[derive(Debug)]
 enum Envelope {
-    Join { connection: ConnectionId, participant: Participant, may_write: bool, outbox: Arc<Outbox> },
+    /// `accepted` is dropped unanswered when the room ends before it reads this.
+    Join {
+        connection: ConnectionId,
+        participant: Participant,
+        may_write: bool,
+        outbox: Arc<Outbox>,
+        accepted: oneshot::Sender<()>,
+    },
     Input(Input),
-    Read { remote: StateVector, answer: oneshot::Sender<Question> },
+    Read {
+        remote: StateVector,
+        answer: oneshot::Sender<Question>,
+    },
 }
 
 /// Why an input did not reach its room.
@@ -163,17 +173,23 @@ impl Rooms {
         may_write: bool,
         bell: Arc<Notify>,
     ) -> Result<Attachment> {
-        let connection = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
-        let outbox = Arc::new(Outbox::new(bell));
-        let room = self
-            .reach(document, || Envelope::Join {
-                connection,
-                participant: participant.clone(),
-                may_write,
-                outbox: outbox.clone(),
-            })
-            .await?;
-        Ok(Attachment::new(room, connection, outbox))
+        for _ in 0..limits::REACH_TRIES {
+            let room = self.open(document).await?;
+            let connection = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
+            let outbox = Arc::new(Outbox::new(bell.clone()));
+            let (accepted, acceptance) = oneshot::channel();
+            let participant = participant.clone();
+            let join = Envelope::Join { connection, participant, may_write, outbox: outbox.clone(), accepted };
+            if room.mailbox.send(join).await.is_ok() {
+                // From here on its drop takes the place back, whoever stops waiting.
+                let attachment = Attachment::new(room.clone(), connection, outbox);
+                if acceptance.await.is_ok() {
+                    return Ok(attachment);
+                }
+            }
+            self.forget(&room);
+        }
+        Err(closing())
     }
 
     /// Gates one update as `author`'s, appends it, shows it to the room, and answers the head once it is committed.
@@ -204,27 +220,31 @@ impl Rooms {
     /// # Errors
     /// When the document cannot be loaded.
     pub async fn read(&self, document: DocumentId, remote: StateVector) -> Result<Question> {
-        // The room may end between being found and reading its mailbox; it is then loaded anew.
         for _ in 0..limits::REACH_TRIES {
-            let (answer, question) = oneshot::channel();
-            let mut envelope = Some(Envelope::Read { remote: remote.clone(), answer });
             let room = self.open(document).await?;
-            if let Some(envelope) = envelope.take()
-                && room.mailbox.send(envelope).await.is_ok()
+            let (answer, question) = oneshot::channel();
+            let read = Envelope::Read { remote: remote.clone(), answer };
+            if room.mailbox.send(read).await.is_ok()
                 && let Ok(question) = question.await
             {
                 return Ok(question);
             }
+            // It ended between being found and reading its mailbox; it is loaded anew.
             self.forget(&room);
         }
-        Err(Error::unavailable("the document is being closed, try again"))
+        Err(closing())
     }
 
     /// Tells everyone in the room that the document was deleted, and closes it.
     pub fn deleted(&self, document: DocumentId) {
-        let open = self.0.rooms.get(&document).and_then(|slot| slot.get()?.as_ref().ok().cloned());
-        if let Some(room) = open {
-            self.0.tasks.spawn(async move { room.send(Input::End(Close::Deleted)).await });
+        if self.0.rooms.contains_key(&document) {
+            let rooms = self.clone();
+            self.0.tasks.spawn(async move {
+                // Also one that is being loaded: it may have been read before the deletion.
+                if let Ok(room) = rooms.open(document).await {
+                    room.send(Input::End(Close::Deleted)).await;
+                }
+            });
         }
     }
 
@@ -233,17 +253,6 @@ impl Rooms {
         self.0.shutdown.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
-    }
-
-    async fn reach(&self, document: DocumentId, envelope: impl Fn() -> Envelope) -> Result<Arc<Handle>> {
-        for _ in 0..limits::REACH_TRIES {
-            let room = self.open(document).await?;
-            if room.mailbox.send(envelope()).await.is_ok() {
-                return Ok(room);
-            }
-            self.forget(&room);
-        }
-        Err(Error::unavailable("the document is being closed, try again"))
     }
 
     /// Finds or loads a room. The first visitor loads; the others wait for the same load and share its outcome.
@@ -298,6 +307,10 @@ fn load_error(error: &Error) -> Error {
         Error::Database(inner) if crate::error::is_away(inner) => Error::unavailable("the database is away, try again"),
         _ => Error::Internal(anyhow::anyhow!("the document cannot be loaded")),
     }
+}
+
+fn closing() -> Error {
+    Error::unavailable("the document is being closed, try again")
 }
 
 fn refused(refusal: &Refusal) -> Error {

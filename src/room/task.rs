@@ -1,6 +1,6 @@
 //! The task of one room: it feeds the machine with what arrives and carries out what it wants done.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -33,6 +33,8 @@ struct Task {
     room: Arc<Handle>,
     machine: Machine,
     outboxes: HashMap<ConnectionId, Arc<Outbox>>,
+    /// Connections that left before their join was read.
+    left_early: HashSet<ConnectionId>,
     work: JoinSet<Done>,
     began: Instant,
     effects: Vec<Effect>,
@@ -46,6 +48,7 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
         room,
         machine,
         outboxes: HashMap::new(),
+        left_early: HashSet::new(),
         work: JoinSet::new(),
         began: Instant::now(),
         effects: Vec::new(),
@@ -71,8 +74,7 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
             () = task.room.left_bell.notified() => {
                 let left = std::mem::take(&mut *task.room.left.lock());
                 for connection in left {
-                    task.outboxes.remove(&connection);
-                    task.handle(Input::Leave(connection));
+                    task.leave(connection);
                 }
             }
             () = sleep_until(tick.unwrap_or(idle_since)), if tick.is_some() => {
@@ -88,7 +90,7 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
             break;
         }
     }
-    // Whoever found this room and did not reach its mailbox finds it closed and loads the document anew.
+    // Whoever found this room and was not read any more is let go with the mailbox, and loads the document anew.
     task.rooms.forget(&task.room);
 }
 
@@ -110,9 +112,12 @@ impl Task {
 
     fn open(&mut self, envelope: Envelope) {
         match envelope {
-            Envelope::Join { connection, participant, may_write, outbox } => {
-                self.outboxes.insert(connection, outbox);
-                self.handle(Input::Join { connection, participant, may_write });
+            Envelope::Join { connection, participant, may_write, outbox, accepted } => {
+                // Gone before it was read: nobody would ever leave its place.
+                if !self.left_early.remove(&connection) && accepted.send(()).is_ok() {
+                    self.outboxes.insert(connection, outbox);
+                    self.handle(Input::Join { connection, participant, may_write });
+                }
             }
             Envelope::Input(input) => self.handle(input),
             Envelope::Read { remote, answer } => {
@@ -128,6 +133,14 @@ impl Task {
         let now = self.now();
         self.machine.handle(input, now, &mut self.effects);
         self.carry_out();
+    }
+
+    fn leave(&mut self, connection: ConnectionId) {
+        if self.outboxes.remove(&connection).is_some() {
+            self.handle(Input::Leave(connection));
+        } else {
+            self.left_early.insert(connection);
+        }
     }
 
     fn finish(&mut self, done: Result<Done, tokio::task::JoinError>) {
@@ -148,19 +161,14 @@ impl Task {
     }
 
     fn carry_out(&mut self) {
+        let shown = self.room.ring.head();
         while !self.effects.is_empty() {
             for effect in std::mem::take(&mut self.effects) {
                 match effect {
                     Effect::Append(append) => self.append(append),
                     Effect::Reload => self.reload(Duration::ZERO),
-                    Effect::Publish(frame) => {
-                        self.room.ring.push(frame);
-                        self.ring();
-                    }
-                    Effect::Skip => {
-                        self.room.ring.skip();
-                        self.ring();
-                    }
+                    Effect::Publish(frame) => self.room.ring.push(frame),
+                    Effect::Skip => self.room.ring.skip(),
                     Effect::Send(connection, message) => {
                         if let Some(outbox) = self.outboxes.get(&connection) {
                             outbox.send(self.room.ring.head(), message);
@@ -177,11 +185,8 @@ impl Task {
                 }
             }
         }
-    }
-
-    fn ring(&self) {
-        for outbox in self.outboxes.values() {
-            outbox.ring();
+        if self.room.ring.head() != shown {
+            self.outboxes.values().for_each(|outbox| outbox.ring());
         }
     }
 

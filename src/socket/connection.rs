@@ -137,7 +137,7 @@ impl Connection {
         }
         self.write(frames).await?;
         for (address, close) in ended {
-            self.slots.remove(&address);
+            self.slots.insert(address.clone(), Slot::Refused);
             let alone = matches!(self.dialect, Dialect::Yjs(_));
             // What is over for good ends one document; what may come back ends the socket, since providers return
             // to a document only with a new one.
@@ -221,6 +221,7 @@ impl Connection {
                 Ok(())
             }
             Some(Slot::Waiting(queue)) => queue.push(message),
+            Some(Slot::Refused) => Ok(()),
             None if full => Err(Close::TooLarge),
             None => {
                 // Providers of old send no token when they have none; a login may let them in all the same.
@@ -240,8 +241,9 @@ impl Connection {
         let address: Arc<str> = address.into();
         let queue = match self.slots.remove(&address) {
             Some(Slot::Waiting(queue)) => queue,
-            _ if self.slots.len() >= limits::DOCUMENTS_PER_SOCKET => return Err(Close::TooLarge),
-            _ => Queue::default(),
+            Some(Slot::Open(_) | Slot::Refused) => Queue::default(),
+            None if self.slots.len() >= limits::DOCUMENTS_PER_SOCKET => return Err(Close::TooLarge),
+            None => Queue::default(),
         };
         self.slots.insert(address.clone(), Slot::Waiting(queue));
         let (state, caller, bell) = (self.state.clone(), self.caller.clone(), self.bell.clone());
@@ -286,6 +288,7 @@ impl Connection {
             Err(close) => {
                 let message = hocuspocus::permission_denied(close.reason());
                 let frame = hocuspocus::addressed(&address, &message);
+                self.slots.insert(address, Slot::Refused);
                 self.write(vec![frame]).await.map_err(|_| Close::TryAgain)
             }
         }

@@ -14,6 +14,8 @@ pub(super) enum Slot {
     Waiting(Queue),
     /// In the room.
     Open(Attachment),
+    /// Not let in, or at its end: what the client says is ignored until it shows a credential anew.
+    Refused,
 }
 
 /// What waits for somebody to be let in.

@@ -5,6 +5,7 @@
 
 mod attachment;
 mod committed;
+mod follower;
 pub mod machine;
 mod outbox;
 mod participant;
@@ -25,8 +26,9 @@ use tokio::sync::{Notify, OnceCell, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use attachment::{Attachment, Outgoing};
+pub use attachment::Attachment;
 pub use committed::{Answer, Committed, Question};
+pub use follower::{Follower, Outgoing};
 pub use participant::Participant;
 pub use tally::{Counter, Tally};
 

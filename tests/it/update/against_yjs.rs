@@ -118,7 +118,8 @@ fn compare_differences(oracle: &mut Oracle, random: &mut Random, session: &Sessi
         .take(12)
         .map(|vector| vec![below(&state, &scan, vector, &scan.deletions.below(vector)), diff(&state, vector).unwrap()])
         .collect();
-    *cases.entry("diff judged").or_default() += oracle.judge(session.gc, &[state.clone()], &candidates, about);
+    *cases.entry("diff judged").or_default() +=
+        oracle.judge(session.gc, std::slice::from_ref(&state), &candidates, about);
 }
 
 /// Every single update, from a random state vector on, is what `Y.diffUpdate` leaves of it.
@@ -163,8 +164,9 @@ fn judge_cuts(oracle: &mut Oracle, random: &mut Random, session: &Session, about
         let last = take(state, &scan, from(high), |_| u32::MAX, &scan.deletions);
         threes.push(vec![first, middle, last]);
     }
-    *cases.entry("cut judged").or_default() += oracle.judge(session.gc, &[state.clone()], &twos, about);
-    *cases.entry("cut in three judged").or_default() += oracle.judge(session.gc, &[state.clone()], &threes, about);
+    *cases.entry("cut judged").or_default() += oracle.judge(session.gc, std::slice::from_ref(state), &twos, about);
+    *cases.entry("cut in three judged").or_default() +=
+        oracle.judge(session.gc, std::slice::from_ref(state), &threes, about);
 }
 
 /// The part below a state vector that was once somebody's is what Yjs cuts for a snapshot of that moment.

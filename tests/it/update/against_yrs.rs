@@ -90,7 +90,7 @@ fn merging_cutting_and_comparing_agree_with_yrs() {
         let (rows, state) = (&session.rows, &session.state);
         let expected = load(rows);
         let merged = merge(rows).unwrap();
-        assert_eq!(load(&[merged.clone()]), expected, "seed {seed}: merged");
+        assert_eq!(load(std::slice::from_ref(&merged)), expected, "seed {seed}: merged");
         assert_eq!(summary(&merged).unwrap().state_vector, expected.vector, "seed {seed}");
         let parsed = scan(state).unwrap();
         let mut causal = session.vectors.clone();

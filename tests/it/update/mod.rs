@@ -1,4 +1,5 @@
 //! Tests of `coterie::update`: by hand, against Yjs (in Node) and yrs as oracles, and by mutation.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests panic, and print their seeds and counts")]
 
 mod against_yjs;
 mod against_yrs;

@@ -14,6 +14,9 @@ pub(super) struct Oracle {
     output: ChildStdout,
 }
 
+/// Two byte strings for each thing asked about.
+pub(super) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// What a random session left behind.
 pub(super) struct Session {
     /// What clients wrote, in causal order.
@@ -81,19 +84,14 @@ impl Oracle {
 
     /// The state as a Yjs that loaded it writes it, its deleted ids as text, and for each vector the difference, as
     /// the document and as `diffUpdate` write it.
-    pub(super) fn differences(
-        &mut self,
-        gc: bool,
-        state: &[u8],
-        vectors: &[StateVector],
-    ) -> (Vec<u8>, String, Vec<(Vec<u8>, Vec<u8>)>) {
+    pub(super) fn differences(&mut self, gc: bool, state: &[u8], vectors: &[StateVector]) -> (Vec<u8>, String, Pairs) {
         let body = [vec![gc.into()], blob(state), blobs(&encoded(vectors))].concat();
         let mut answer = self.ask(3, &body);
         (answer.blob(), answer.text(), answer.pairs())
     }
 
     /// `mergeUpdates` of each list, and the state vector of the merged.
-    pub(super) fn merged(&mut self, lists: &[Vec<Vec<u8>>]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub(super) fn merged(&mut self, lists: &[Vec<Vec<u8>>]) -> Pairs {
         let lists: Vec<Vec<u8>> = lists.iter().map(|updates| blobs(updates)).collect();
         self.ask(4, &list(&lists)).pairs()
     }
@@ -105,7 +103,7 @@ impl Oracle {
     }
 
     /// `diffUpdate` of each update and vector, and the state vector of the update.
-    pub(super) fn diff_updates(&mut self, questions: &[(Vec<u8>, StateVector)]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub(super) fn diff_updates(&mut self, questions: &[(Vec<u8>, StateVector)]) -> Pairs {
         let questions: Vec<Vec<u8>> =
             questions.iter().map(|(update, vector)| [blob(update), blob(&vector.encode())].concat()).collect();
         self.ask(6, &list(&questions)).pairs()
@@ -166,7 +164,7 @@ impl Answer {
         (0..self.number()).map(|_| self.blob()).collect()
     }
 
-    fn pairs(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn pairs(&mut self) -> Pairs {
         (0..self.number()).map(|_| (self.blob(), self.blob())).collect()
     }
 

@@ -1,1 +1,14 @@
-//! Tests.
+//! The tests on the real server, one module for each behaviour, and those of its pure parts.
+//!
+//! `tests/with-postgres cargo test` runs them; those on the server run on SQLite and on Postgres.
+
+#![allow(unreachable_pub, reason = "nothing outside reaches into a test")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod client;
+mod engines;
+mod peer;
+mod server;
+
+mod sync;
+mod update;

@@ -1,0 +1,74 @@
+# The commands of a developer. Needs Rust and Node; the tests install Debian's Postgres and Chromium when they are missing.
+
+# The suites of `make test`, in order. Each runs even when one before it failed.
+SUITES := test-rust test-sdk test-interop test-e2e
+
+STUDIO := client-sdk/app/dist/index.html
+STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path client-sdk/app/dist -prune -o \
+	-path client-sdk/test -prune -o -type f -print)
+# What Cargo built for the tests: what runs there is what was tested.
+COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
+
+.PHONY: help run dev check test $(SUITES) mutants release studio chromium
+
+help: ## Says what there is.
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
+
+run: studio ## Builds the studio and the server, and serves on http://localhost:3000.
+	cargo run --profile local
+
+dev: client-sdk/node_modules/.installed ## Serves the API, and the studio as it is edited on http://localhost:5173.
+	cargo build --profile local
+	@trap 'kill 0' EXIT INT TERM; cargo run --profile local & (cd client-sdk && npm run dev) & wait
+
+studio: $(STUDIO) ## Builds the studio.
+
+$(STUDIO): client-sdk/node_modules/.installed $(STUDIO_SOURCES)
+	cd client-sdk && npm run build
+	@touch $@
+
+# A folder's packages, as its lock file says; again when that changes.
+%/node_modules/.installed: %/package.json %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund
+	@touch $@
+
+check: client-sdk/node_modules/.installed ## Formatting, lints, documentation and types.
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
+	cd client-sdk && npm run check
+
+test: ## Everything: Rust on SQLite and Postgres, the SDK, real npm clients, a real browser.
+	@failed=; for suite in $(SUITES); do \
+		echo "== $$suite"; $(MAKE) --no-print-directory $$suite || failed="$$failed $$suite"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; else echo "all suites passed: $(SUITES)"; fi
+
+test-rust: tests/oracle/node_modules/.installed studio ## The Rust tests, on SQLite and on a private Postgres.
+	tests/with-postgres cargo test
+
+test-sdk: client-sdk/node_modules/.installed ## The unit tests of the TypeScript package.
+	cd client-sdk && npm test
+
+test-interop: tests/interop/node_modules/.installed $(COTERIE_BIN) ## The real npm clients against the server.
+	cd tests/interop && COTERIE_BIN=$(COTERIE_BIN) npm test
+
+test-e2e: tests/e2e/node_modules/.installed $(COTERIE_BIN) chromium ## The studio in Chromium.
+	cd tests/e2e && COTERIE_BIN=$(COTERIE_BIN) npm test
+
+# Always asks Cargo, which knows whether anything changed.
+.PHONY: $(COTERIE_BIN)
+$(COTERIE_BIN): studio
+	cargo build
+
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+		echo "installing Debian's package chromium"; [ "$$(id -u)" = 0 ] || sudo='sudo -n'; \
+		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+			--no-install-recommends chromium fonts-dejavu-core; }
+
+mutants: ## Breaks the heart of the server in known ways; a test must notice each.
+	tests/with-postgres mutants/run
+
+release: studio ## Builds the binary that is shipped.
+	cargo build --release

@@ -1,0 +1,159 @@
+//! Somebody with a browser: a guest's login, the HTTP calls of a studio, and the sockets it opens.
+
+use std::sync::Arc;
+
+use coterie::auth;
+use coterie::ids::{DocumentId, ProjectId, UserId};
+use reqwest::cookie::{CookieStore, Jar};
+use reqwest::{Method, RequestBuilder, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::peer::{Dialect, Opening, text_of};
+use crate::server::Place;
+
+/// A guest who is signed in.
+#[derive(Debug, Clone)]
+pub struct TestClient {
+    pub id: UserId,
+    pub name: String,
+    http: reqwest::Client,
+    jar: Arc<Jar>,
+    place: Place,
+}
+
+impl TestClient {
+    /// Signs in as a guest.
+    pub async fn guest(place: &Place, name: &str) -> Self {
+        let mut client = Self::nobody(place);
+        let (status, user) = client.post("/api/auth/guest", json!({ "name": name })).await;
+        assert_eq!(status, StatusCode::OK, "{user}");
+        client.id = serde_json::from_value(user["id"].clone()).unwrap();
+        name.clone_into(&mut client.name);
+        client
+    }
+
+    /// Somebody who is not signed in.
+    pub fn nobody(place: &Place) -> Self {
+        let jar = Arc::new(Jar::default());
+        let http = reqwest::Client::builder().cookie_provider(jar.clone()).no_proxy().build().unwrap();
+        Self { id: UserId::new(), name: String::new(), http, jar, place: place.clone() }
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin())
+    }
+
+    /// What a browser that shows the studio sends as its origin.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.place.address())
+    }
+
+    /// The login's cookie as a browser sends it.
+    pub fn cookie(&self) -> String {
+        let url = self.origin().parse().unwrap();
+        self.jar.cookies(&url).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+    }
+
+    /// A request as the studio makes it.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, self.url(path)).header(header::ORIGIN, self.origin())
+    }
+
+    /// The same browser without its cookies and without an origin: a program.
+    pub fn program(&self, method: Method, path: &str) -> RequestBuilder {
+        reqwest::Client::builder().no_proxy().build().unwrap().request(method, self.url(path))
+    }
+
+    /// GET with a JSON answer.
+    pub async fn get(&self, path: &str) -> (StatusCode, Value) {
+        answer(self.request(Method::GET, path)).await
+    }
+
+    /// POST of JSON.
+    pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        answer(self.request(Method::POST, path).json(&body)).await
+    }
+
+    /// PATCH of JSON.
+    pub async fn patch(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        answer(self.request(Method::PATCH, path).json(&body)).await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> (StatusCode, Value) {
+        answer(self.request(Method::DELETE, path)).await
+    }
+
+    /// A new project of this guest's.
+    pub async fn project(&self) -> ProjectId {
+        let (status, project) = self.post("/api/projects", json!({ "name": "Notes" })).await;
+        assert_eq!(status, StatusCode::CREATED, "{project}");
+        serde_json::from_value(project["id"].clone()).unwrap()
+    }
+
+    /// A new document with a text.
+    pub async fn create(&self, project: ProjectId, path: &str, content: &str) -> DocumentId {
+        let body = json!({ "path": path, "content": content });
+        let (status, document) = self.post(&format!("/api/projects/{project}/documents"), body).await;
+        assert_eq!(status, StatusCode::CREATED, "{document}");
+        serde_json::from_value(document["id"].clone()).unwrap()
+    }
+
+    /// Takes somebody in, by an invite.
+    pub async fn invite(&self, project: ProjectId, other: &Self, role: &str) {
+        let (status, invite) = self.post(&format!("/api/projects/{project}/invites"), json!({ "role": role })).await;
+        assert_eq!(status, StatusCode::CREATED, "{invite}");
+        let token = invite["token"].as_str().unwrap();
+        let (status, joined) = other.post(&format!("/api/invites/{token}/accept"), json!({})).await;
+        assert_eq!(status, StatusCode::OK, "{joined}");
+    }
+
+    /// A token for sockets and programs.
+    pub async fn token(&self, project: ProjectId, role: &str) -> String {
+        let (status, token) = self.post(&format!("/api/projects/{project}/tokens"), json!({ "role": role })).await;
+        assert_eq!(status, StatusCode::OK, "{token}");
+        token["token"].as_str().unwrap().to_owned()
+    }
+
+    /// A document's whole content as an update, and the head it is of.
+    pub async fn read(&self, project: ProjectId, document: DocumentId) -> (Vec<u8>, i64) {
+        let path = format!("/api/projects/{project}/documents/{document}/update");
+        let response = self.request(Method::GET, &path).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let head = response.headers()["coterie-head"].to_str().unwrap().parse().unwrap();
+        (response.bytes().await.unwrap().to_vec(), head)
+    }
+
+    /// A document's text as HTTP gives it.
+    pub async fn text(&self, project: ProjectId, document: DocumentId) -> String {
+        text_of(&self.read(project, document).await.0)
+    }
+
+    /// Sends an edit over HTTP.
+    pub async fn write(&self, project: ProjectId, document: DocumentId, update: Vec<u8>) -> (StatusCode, Value) {
+        let path = format!("/api/projects/{project}/documents/{document}/update");
+        let request = self.request(Method::POST, &path).header(header::CONTENT_TYPE, "application/octet-stream");
+        answer(request.body(update)).await
+    }
+
+    /// A socket to a document, by its id or path, as a page of the studio opens it.
+    pub fn socket(&self, dialect: Dialect, project: ProjectId, document: impl std::fmt::Display) -> Opening {
+        let opening = Opening::new(self.place.clone(), dialect, format!("{project}/{document}"));
+        opening.cookie(&self.cookie()).origin(&self.origin())
+    }
+
+    /// Makes this guest's all somebody else's, as a sign-in would.
+    pub async fn merge_into(&self, db: &coterie::db::Db, other: &Self) {
+        auth::merge_guest(db, self.id, other.id).await.unwrap();
+    }
+}
+
+/// Sends a request and reads its JSON; null for an empty body.
+pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let body = response.bytes().await.unwrap();
+    let value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+    (status, value)
+}

@@ -1,0 +1,120 @@
+//! The two database engines: a fresh database of either for each test, and the macro by which a test runs on both.
+
+use std::time::Duration;
+
+use coterie::db::Db;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, Connection};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Where tests find a Postgres cluster in which they may create databases.
+pub const POSTGRES: &str = "COTERIE_TEST_POSTGRES";
+
+/// How long a test may take before it counts as hanging.
+pub const TEST_TIME: Duration = Duration::from_secs(120);
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes `sqlite::name` and `postgres::name` of each `async fn name(engine: Engine)`.
+macro_rules! on_both_engines {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::engines::in_time(Box::pin(super::$name(crate::engines::Engine::Sqlite))).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::engines::in_time(Box::pin(super::$name(crate::engines::Engine::Postgres))).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_engines;
+
+/// Fails a test that hangs.
+pub async fn in_time(test: impl Future<Output = ()>) {
+    tokio::time::timeout(TEST_TIME, test).await.expect("the test does not hang");
+}
+
+/// An empty database, which goes with this value.
+#[derive(Debug)]
+pub struct Database {
+    /// As `DATABASE_URL` takes it.
+    pub url: String,
+    /// For the files of a server; the database of SQLite is among them.
+    pub folder: TempDir,
+    in_cluster: Option<InCluster>,
+}
+
+/// A database in the cluster of [`POSTGRES`].
+#[derive(Debug)]
+struct InCluster {
+    name: String,
+    cluster: PgConnectOptions,
+}
+
+impl Database {
+    /// A fresh one.
+    pub async fn create(engine: Engine) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        match engine {
+            Engine::Sqlite => {
+                let url = format!("sqlite://{}/coterie.db", folder.path().display());
+                Self { url, folder, in_cluster: None }
+            }
+            Engine::Postgres => {
+                let (cluster, address) = cluster();
+                let name = format!("coterie_{}", Uuid::new_v4().simple());
+                run(&cluster, format!("create database {name}")).await;
+                let (server, _) = address.rsplit_once('/').expect("the address names a database");
+                Self { url: format!("{server}/{name}"), folder, in_cluster: Some(InCluster { name, cluster }) }
+            }
+        }
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        if self.in_cluster.is_some() { Engine::Postgres } else { Engine::Sqlite }
+    }
+
+    /// Another way in than the server's, for what a test looks up or breaks.
+    pub async fn connect(&self) -> Db {
+        Db::connect(&self.url).await.unwrap()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Some(InCluster { name, cluster }) = self.in_cluster.take() else { return };
+        // A drop cannot wait on the test's runtime, so it has its own.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(run(&cluster, format!("drop database if exists {name} with (force)")));
+        });
+        if dropped.join().is_err() {
+            eprintln!("a test's database could not be dropped");
+        }
+    }
+}
+
+/// The cluster of [`POSTGRES`] and its address.
+fn cluster() -> (PgConnectOptions, String) {
+    #[allow(clippy::disallowed_methods, reason = "a setting of the tests, not of the server")]
+    let address = std::env::var(POSTGRES).unwrap_or_else(|_| panic!("run make test (it starts a private Postgres)"));
+    (address.parse().unwrap(), address)
+}
+
+async fn run(cluster: &PgConnectOptions, statement: String) {
+    let mut connection = PgConnection::connect_with(cluster).await.unwrap();
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}

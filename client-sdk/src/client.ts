@@ -84,6 +84,7 @@ export function createClient(options: ClientOptions = {}): Client {
     if (!entry) {
       const handle = openFile({
         socket: sharedSocket(), user: signedIn, info, persist, mayEdit,
+        current: () => http.get<DocumentInfo>(`/api/projects/${info.project_id}/documents/${info.id}`),
         onEnded: () => forget(info.id, handle),
       })
       entry = { handle, users: 0, unfollow: handle.pending.subscribe(countUnsaved) }

@@ -1,11 +1,12 @@
 // One open file: its text, who else is in it, and what is true about its edits.
 // Everything particular to the Hocuspocus provider stays in here and in socket.ts.
 
-import { HocuspocusProvider } from '@hocuspocus/provider'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { cacheName, noteUnsaved, openCache, unsavedNotes, type Cache } from './cache.ts'
+import { ApiError } from './http.ts'
 import { readPeople, type Person } from './people.ts'
+import { CheckedProvider } from './provider.ts'
 import { createSaveTracker, type SaveState } from './save.ts'
 import type { Socket } from './socket.ts'
 import { createStore, type Store } from './store.ts'
@@ -22,7 +23,7 @@ export type FilePhase =
   /** The server ended it. `why` is for deciding, `reason` is its own word. */
   | { kind: 'gone'; why: GoneWhy; reason: string }
 
-export type GoneWhy = 'deleted' | 'not-found' | 'signed-out' | 'closed'
+export type GoneWhy = 'deleted' | 'not-found' | 'signed-out' | 'replaced' | 'closed'
 
 export interface FileHandle {
   readonly id: string
@@ -64,6 +65,8 @@ export interface FileOptions {
   persist: boolean
   /** What the role says, until the server has said it for this connection. */
   mayEdit: boolean
+  /** What the server says of the document now; asked at every connection. */
+  current(): Promise<DocumentInfo>
   /** Called once, when nothing of it is running any more. */
   onEnded(): void
 }
@@ -101,13 +104,38 @@ export function openFile(options: FileOptions): OwnedFile {
   let leaving = false
   let ended = false
 
-  const provider = new HocuspocusProvider({
+  const provider = new CheckedProvider({
     websocketProvider: socket.provider,
     name: documentName(info),
     document: doc,
     awareness,
-    token: '', // the login cookie says who we are; the frame is owed all the same
+    token,
   })
+
+  /**
+   * Asked for before anything is exchanged, at every connection. The login cookie says who we are, so it is
+   * empty; but this is the moment to make sure that the text here and the text there are one history. A server
+   * restored from a backup has begun a new epoch, and merging the old one in would undo the restore.
+   */
+  async function token(): Promise<string> {
+    try {
+      const { epoch } = await options.current()
+      if (epoch !== info.epoch) {
+        leave('replaced', 'the history was replaced')
+      }
+    } catch (error) {
+      if (error instanceof ApiError && error.isNotFound) leave('not-found', error.message)
+      else if (error instanceof ApiError && error.isUnauthorized) leave('signed-out', error.message)
+      // Not reachable after all, or unwell: the next connection asks again.
+      else socket.provider.webSocket?.close()
+    }
+    return ''
+  }
+
+  function leave(why: GoneWhy, reason: string) {
+    provider.detach() // what would be sent next goes nowhere
+    setGone(why, reason)
+  }
 
   function show() {
     if (phase.get().kind === 'open') shown = true
@@ -276,10 +304,12 @@ const GONE_WORDS: Partial<Record<GoneWhy, string>> = {
   deleted: 'this file was deleted',
   'not-found': 'this file is not here, or you may not see it',
   'signed-out': 'you are signed out',
+  replaced: "this file's history was replaced",
 }
 
 export function readWhy(reason: string): GoneWhy {
   const word = reason.toLowerCase()
+  if (word.includes('replaced')) return 'replaced'
   if (word.includes('deleted')) return 'deleted'
   if (/not.?found|no such|unknown document/.test(word)) return 'not-found'
   if (/unauthori[sz]ed|unauthenticated|sign|log ?in/.test(word)) return 'signed-out'

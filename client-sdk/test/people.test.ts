@@ -56,6 +56,9 @@ it.each([
   ['unauthorized', 'signed-out'],
   ['not signed in', 'signed-out'],
   ['permission-denied', 'closed'],
+  ['the document was deleted', 'deleted'],
+  ["the document's history was replaced, reload", 'replaced'],
+  ['sign in first', 'signed-out'],
 ])('understands the reason "%s"', (reason, why) => {
   expect(readWhy(reason)).toBe(why)
 })

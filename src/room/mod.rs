@@ -283,6 +283,7 @@ impl Rooms {
             tracing::error!(%document, error = %format!("{error:#}"), "a document cannot be loaded");
             Arc::new(error)
         })?;
+        shared.tally.loads.add();
         let (mailbox, inputs) = mpsc::channel(limits::ROOM_MAILBOX);
         let handle = Arc::new(Handle {
             document,

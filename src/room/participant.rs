@@ -26,6 +26,12 @@ pub struct Participant {
 }
 
 impl Participant {
+    /// Whether `user` is this person, or a guest they were before signing in.
+    #[must_use]
+    pub fn is(&self, user: UserId) -> bool {
+        self.user == user || self.merged.contains(&user)
+    }
+
     /// Writes the person into an awareness state: `user` keeps what the client put there, but for what the login knows.
     pub fn stamp(&self, state: &mut Map<String, Value>) {
         let user = state.entry("user").or_insert_with(|| json!({}));

@@ -3,7 +3,7 @@
 //! A clientID belongs to the first user whose connection announces it, for as long as it is here; entries for the ids
 //! of others are dropped. States are never stored and never wait for a commit longer than [`limits::PRESENCE_HOLD`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -23,6 +23,8 @@ pub(super) struct Presence {
     states: BTreeMap<ClientId, State>,
     /// Whose each announced clientID is.
     announced: HashMap<ClientId, UserId>,
+    /// Connections that have told of anybody yet.
+    heard: HashSet<ConnectionId>,
 }
 
 #[derive(Debug)]
@@ -55,15 +57,18 @@ impl Presence {
         foreign: impl Fn(ClientId) -> bool,
     ) -> Result<BTreeSet<ClientId>, Malformed> {
         let mut changed = BTreeSet::new();
+        // A provider tells of itself first; what it repeats of others later must not keep those here.
+        let first = self.heard.insert(connection);
         for entry in awareness::decode(body)? {
-            let others = self.announced.get(&entry.client).is_some_and(|user| *user != participant.user);
+            let others = self.announced.get(&entry.client).is_some_and(|user| !participant.is(*user));
             if others || foreign(entry.client) {
                 continue;
             }
             if let Some(known) = self.states.get_mut(&entry.client) {
                 // Clients repeat what they were shown, so old clocks are dropped before their JSON is looked at.
                 let gone = entry.clock == known.clock && entry.state.is_none() && known.json.is_some();
-                let back = entry.clock == known.clock && entry.state.is_some() && known.leaves_at.is_some();
+                let same = entry.clock == known.clock && entry.state.is_some();
+                let back = first && same && known.leaves_at.is_some();
                 if back {
                     known.connection = connection;
                     known.leaves_at = None;
@@ -94,6 +99,7 @@ impl Presence {
 
     /// Notes that a connection has gone. Others are told after a grace, unless its clients return by then.
     pub(super) fn leave(&mut self, connection: ConnectionId, now: Millis) {
+        self.heard.remove(&connection);
         let grace = u64::try_from(limits::PRESENCE_GRACE.as_millis()).unwrap_or(u64::MAX);
         for state in self.states.values_mut().filter(|state| state.connection == connection) {
             state.leaves_at.get_or_insert(now + grace);

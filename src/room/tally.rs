@@ -37,6 +37,8 @@ tally! {
     conflicts,
     /// Appends that the database refused.
     unstorable,
+    /// Documents loaded.
+    loads,
     /// Loads that failed.
     failed_loads,
     /// Clients asked to send everything again, because what they built on never came.

@@ -7,8 +7,12 @@
 
 mod client;
 mod engines;
+mod hold;
 mod peer;
 mod server;
 
+mod creation;
+mod presence;
+mod saved;
 mod sync;
 mod update;

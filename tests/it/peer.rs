@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use futures_util::{SinkExt, StreamExt};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -56,7 +56,8 @@ pub struct Peer {
     socket: Option<WebSocketStream<TcpStream>>,
     pub doc: Doc,
     text: TextRef,
-    /// The clock of its own presence.
+    /// Its own presence and the clock of that, the same again after a break.
+    state: Option<Value>,
     clock: u32,
     /// Whether it was let in: `read-write` or `readonly`. Hocuspocus only.
     pub admitted: Option<String>,
@@ -147,9 +148,10 @@ impl Opening {
         let mut peer = Peer {
             text: doc.get_or_insert_text("content"),
             doc,
+            state: self.presence.clone(),
             opening: self,
             socket: None,
-            clock: 0,
+            clock: 1,
             admitted: None,
             denied: Vec::new(),
             synced: false,
@@ -218,8 +220,9 @@ impl Peer {
             .await;
         }
         self.ask().await;
-        if let Some(state) = self.opening.presence.clone() {
-            self.announce(state).await;
+        if let Some(state) = self.state.clone() {
+            let (client, clock) = (self.client(), self.clock);
+            self.send_presence(&[(client, clock, state)]).await;
         }
     }
 
@@ -283,6 +286,7 @@ impl Peer {
     /// Announces its presence.
     pub async fn announce(&mut self, state: Value) {
         self.clock += 1;
+        self.state = Some(state.clone());
         let (client, clock) = (self.client(), self.clock);
         self.send_presence(&[(client, clock, state)]).await;
     }
@@ -439,9 +443,9 @@ impl Peer {
             self.presence_told.push((client, clock, state.clone()));
             if client == self.client() {
                 // Nobody takes its own presence away.
-                if state.is_null() && clock >= self.clock && self.opening.presence.is_some() {
+                if let (Value::Null, true, Some(own)) = (state, clock >= self.clock, &self.state) {
                     self.clock = clock + 1;
-                    changed.push((client, self.clock, json!({})));
+                    changed.push((client, self.clock, own.clone()));
                 }
                 continue;
             }

@@ -297,7 +297,7 @@ impl Machine {
         let owners = &self.state.owners;
         let participant = &seat.participant;
         let foreign = |client: ClientId| match owners.get(&client) {
-            Some(Owner::User(user)) => *user != participant.user && !participant.merged.contains(user),
+            Some(Owner::User(user)) => !participant.is(*user),
             Some(Owner::Closed) | None => false,
         };
         let Ok(changed) = self.presence.receive(connection, participant, body, foreign) else {

@@ -22,7 +22,7 @@ use crate::update::{ClientId, is_empty_update, seed};
 pub const CONTENT: &str = "content";
 
 /// Where a document's log stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Head {
     /// Sequence number of the last row; 0 for an empty log.
     pub seq: i64,
@@ -31,7 +31,7 @@ pub struct Head {
 }
 
 /// A document as the log holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loaded {
     /// Where its log stands.
     pub head: Head,

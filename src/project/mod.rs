@@ -16,7 +16,7 @@ use crate::document;
 use crate::error::{Error, Result};
 use crate::ids::{DocumentId, ProjectId, UserId};
 use crate::page::{Page, PageQuery};
-use crate::room::Rooms;
+use crate::room::{Rooms, Subject};
 use crate::text;
 use crate::timestamp::Timestamp;
 
@@ -156,5 +156,6 @@ async fn delete(db: &Db, rooms: &Rooms, project: ProjectId) -> Result<()> {
     for document in documents {
         rooms.deleted(document);
     }
+    rooms.deleted(Subject::Project(project));
     Ok(())
 }

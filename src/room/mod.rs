@@ -15,6 +15,7 @@ mod seat;
 mod tally;
 mod task;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,8 +36,8 @@ pub use tally::{Counter, Tally};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::gate::Refusal;
-use crate::ids::{ConnectionId, DocumentId};
-use crate::journal::{self, Committer};
+use crate::ids::{ConnectionId, DocumentId, ProjectId};
+use crate::journal::{self, Committer, Loaded};
 use crate::limits;
 use crate::protocol::close::Close;
 use crate::update::StateVector;
@@ -52,7 +53,7 @@ pub struct Rooms(Arc<Shared>);
 struct Shared {
     db: Db,
     committer: Committer,
-    rooms: DashMap<DocumentId, Slot>,
+    rooms: DashMap<Subject, Slot>,
     next_connection: AtomicU64,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -62,11 +63,35 @@ struct Shared {
 /// A room that is loaded, being loaded, or failed to load. The error is told to all who waited for the same load.
 type Slot = Arc<OnceCell<Result<Arc<Handle>, Arc<Error>>>>;
 
+/// What a room is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A document: its edits, and who is in it.
+    Document(DocumentId),
+    /// A project: only who is in it. Nothing is stored, and nobody can write.
+    Project(ProjectId),
+}
+
+impl From<DocumentId> for Subject {
+    fn from(document: DocumentId) -> Self {
+        Self::Document(document)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Document(document) => write!(f, "document {document}"),
+            Self::Project(project) => write!(f, "project {project}"),
+        }
+    }
+}
+
 /// The way into one room.
 #[derive(Debug)]
 pub struct Handle {
-    /// Which document.
-    pub document: DocumentId,
+    /// What it is about.
+    pub subject: Subject,
     mailbox: mpsc::Sender<Envelope>,
     ring: Ring,
     /// Connections that left; a drop cannot wait for the mailbox.
@@ -164,19 +189,19 @@ impl Rooms {
         self.0.rooms.is_empty()
     }
 
-    /// Joins the room of a document, which is loaded if it is not. `bell` is rung whenever there is something to drain.
+    /// Joins a room, which is loaded if it is not. `bell` is rung whenever there is something to drain.
     ///
     /// # Errors
-    /// When the document cannot be loaded, or the server is going down.
+    /// When its document cannot be loaded, or the server is going down.
     pub async fn join(
         &self,
-        document: DocumentId,
+        subject: Subject,
         participant: Participant,
         may_write: bool,
         bell: Arc<Notify>,
     ) -> Result<Attachment> {
         for _ in 0..limits::REACH_TRIES {
-            let room = self.open(document).await?;
+            let room = self.open(subject).await?;
             let connection = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
             let outbox = Arc::new(Outbox::new(bell.clone()));
             let (accepted, acceptance) = oneshot::channel();
@@ -200,7 +225,7 @@ impl Rooms {
     /// What the gate refused, as a conflict or a malformed request; a document that cannot be loaded.
     pub async fn write(&self, document: DocumentId, author: Participant, update: Bytes) -> Result<i64> {
         let bell = Arc::new(Notify::new());
-        let mut attachment = self.join(document, author, true, bell.clone()).await?;
+        let mut attachment = self.join(document.into(), author, true, bell.clone()).await?;
         attachment.room().send(Input::Update(attachment.connection(), EditKind::Live, update)).await;
         let mut outgoing = Vec::new();
         loop {
@@ -223,7 +248,7 @@ impl Rooms {
     /// When the document cannot be loaded.
     pub async fn read(&self, document: DocumentId, remote: StateVector) -> Result<Question> {
         for _ in 0..limits::REACH_TRIES {
-            let room = self.open(document).await?;
+            let room = self.open(document.into()).await?;
             let (answer, question) = oneshot::channel();
             let read = Envelope::Read { remote: remote.clone(), answer };
             if room.mailbox.send(read).await.is_ok()
@@ -237,13 +262,14 @@ impl Rooms {
         Err(closing())
     }
 
-    /// Tells everyone in the room that the document was deleted, and closes it.
-    pub fn deleted(&self, document: DocumentId) {
-        if self.0.rooms.contains_key(&document) {
+    /// Tells everyone in a room that its document or project was deleted, and closes it.
+    pub fn deleted(&self, subject: impl Into<Subject>) {
+        let subject = subject.into();
+        if self.0.rooms.contains_key(&subject) {
             let rooms = self.clone();
             self.0.tasks.spawn(async move {
                 // Also one that is being loaded: it may have been read before the deletion.
-                if let Ok(room) = rooms.open(document).await {
+                if let Ok(room) = rooms.open(subject).await {
                     room.send(Input::End(Close::Deleted)).await;
                 }
             });
@@ -258,35 +284,39 @@ impl Rooms {
     }
 
     /// Finds or loads a room. The first visitor loads; the others wait for the same load and share its outcome.
-    async fn open(&self, document: DocumentId) -> Result<Arc<Handle>> {
+    async fn open(&self, subject: Subject) -> Result<Arc<Handle>> {
         if self.0.shutdown.is_cancelled() {
             return Err(Error::unavailable("the server is going down"));
         }
-        let slot = self.0.rooms.entry(document).or_default().clone();
-        let loaded = slot.get_or_init(|| self.load(document)).await.clone();
+        let slot = self.0.rooms.entry(subject).or_default().clone();
+        let loaded = slot.get_or_init(|| self.load(subject)).await.clone();
         loaded.map_err(|error| {
             // The next visitor tries again; those who waited got this error.
-            self.0.rooms.remove_if(&document, |_, kept| Arc::ptr_eq(kept, &slot));
+            self.0.rooms.remove_if(&subject, |_, kept| Arc::ptr_eq(kept, &slot));
             load_error(&error)
         })
     }
 
-    async fn load(&self, document: DocumentId) -> Result<Arc<Handle>, Arc<Error>> {
+    async fn load(&self, subject: Subject) -> Result<Arc<Handle>, Arc<Error>> {
         let shared = &self.0;
         let machine = async {
-            let loaded = journal::load(&shared.db, document).await?;
+            let (document, loaded) = match subject {
+                Subject::Document(document) => (document, journal::load(&shared.db, document).await?),
+                // Its log stays empty: nobody in it may write.
+                Subject::Project(project) => (DocumentId(project.0), Loaded::default()),
+            };
             Machine::new(document, loaded, shared.tally.clone())
-                .map_err(|wrong| Error::Internal(anyhow::anyhow!("document {document} cannot be read: {wrong}")))
+                .map_err(|wrong| Error::Internal(anyhow::anyhow!("{subject} cannot be read: {wrong}")))
         };
         let machine = machine.await.map_err(|error| {
             shared.tally.failed_loads.add();
-            tracing::error!(%document, error = %format!("{error:#}"), "a document cannot be loaded");
+            tracing::error!(%subject, error = %format!("{error:#}"), "a room cannot be loaded");
             Arc::new(error)
         })?;
         shared.tally.loads.add();
         let (mailbox, inputs) = mpsc::channel(limits::ROOM_MAILBOX);
         let handle = Arc::new(Handle {
-            document,
+            subject,
             mailbox,
             ring: Ring::default(),
             left: Mutex::default(),
@@ -299,7 +329,7 @@ impl Rooms {
     /// Lets go of a room that has ended, unless another has taken its place.
     fn forget(&self, room: &Arc<Handle>) {
         let same = |slot: &Slot| slot.get().is_some_and(|loaded| matches!(loaded, Ok(kept) if Arc::ptr_eq(kept, room)));
-        self.0.rooms.remove_if(&room.document, |_, slot| same(slot));
+        self.0.rooms.remove_if(&room.subject, |_, slot| same(slot));
     }
 }
 

@@ -12,7 +12,7 @@ use super::committed::Answer;
 use super::machine::{Effect, Input, Machine, Message};
 use super::outbox::Outbox;
 use super::presence::Millis;
-use super::{Envelope, Handle, Rooms};
+use super::{Envelope, Handle, Rooms, Subject};
 use crate::error::{Error, Result};
 use crate::ids::ConnectionId;
 use crate::journal::{self, Append, Loaded};
@@ -149,12 +149,12 @@ impl Task {
             Ok(Done::Reload(Ok(loaded))) => self.handle(Input::Reloaded(Box::new(loaded))),
             Ok(Done::Reload(Err(Error::NotFound))) => self.handle(Input::End(Close::Deleted)),
             Ok(Done::Reload(Err(error))) => {
-                tracing::warn!(document = %self.room.document, %error, "cannot read the log again; trying again");
+                tracing::warn!(room = %self.room.subject, %error, "cannot read the log again; trying again");
                 self.reload(limits::COMMIT_RETRY_LONGEST);
             }
             Ok(Done::Abandoned) => {}
             Err(error) => {
-                tracing::error!(document = %self.room.document, %error, "a room's work was lost");
+                tracing::error!(room = %self.room.subject, %error, "a room's work was lost");
                 self.handle(Input::End(Close::Failed));
             }
         }
@@ -201,7 +201,8 @@ impl Task {
     }
 
     fn reload(&mut self, pause: Duration) {
-        let (db, document) = (self.rooms.0.db.clone(), self.room.document);
+        let Subject::Document(document) = self.room.subject else { return };
+        let db = self.rooms.0.db.clone();
         self.work.spawn(async move {
             tokio::time::sleep(pause).await;
             Done::Reload(journal::load(&db, document).await)

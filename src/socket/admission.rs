@@ -4,32 +4,36 @@ use crate::access;
 use crate::auth::{self, Caller};
 use crate::document::{self, Resolved};
 use crate::error::{Error, Result};
-use crate::ids::{DocumentId, ProjectId};
+use crate::ids::ProjectId;
 use crate::protocol::close::Close;
-use crate::room::Participant;
+use crate::room::{Participant, Subject};
 use crate::state::Shared;
 
 /// What somebody was let in to.
 #[derive(Debug, Clone)]
 pub(super) struct Admission {
-    pub(super) document: DocumentId,
+    pub(super) subject: Subject,
     pub(super) participant: Participant,
     pub(super) may_write: bool,
 }
 
 /// Lets a caller in to `{project}/{document}`: an id, or a path, which is created when it never was and the caller may
-/// edit.
+/// edit. `{project}` alone is its room of people.
 ///
 /// # Errors
 /// Why not, as the close code that tells it.
 pub(super) async fn admit(state: &Shared, caller: Option<&Caller>, name: &str) -> Result<Admission, Close> {
     let caller = caller.ok_or(Close::Unauthorized)?;
-    let (project, name) = name.split_once('/').ok_or(Close::NotFound)?;
+    let (project, name) = name.split_once('/').map_or((name, None), |(project, name)| (project, Some(name)));
     let project: ProjectId = project.parse().map_err(|_| Close::NotFound)?;
     let db = &state.db;
     // The caller as of now: on a socket with many documents, the login may have ended since it was opened.
     let Some((caller, role)) = access::recheck(db, caller, project).await.map_err(away)? else {
         return Err(Close::NotFound);
+    };
+    let participant = auth::participant(db, &caller.user).await.map_err(away)?;
+    let Some(name) = name else {
+        return Ok(Admission { subject: Subject::Project(project), participant, may_write: false });
     };
     let resolved = if role.can_write() {
         document::resolve_or_create(db, project, name, caller.user.id).await
@@ -37,11 +41,9 @@ pub(super) async fn admit(state: &Shared, caller: Option<&Caller>, name: &str) -
         document::resolve(db, project, name).await
     };
     match resolved.map_err(away)? {
-        Resolved::Live(document) => Ok(Admission {
-            document: document.id,
-            participant: auth::participant(db, &caller.user).await.map_err(away)?,
-            may_write: role.can_write(),
-        }),
+        Resolved::Live(document) => {
+            Ok(Admission { subject: document.id.into(), participant, may_write: role.can_write() })
+        }
         Resolved::Deleted => Err(Close::Deleted),
         Resolved::Unknown => Err(Close::NotFound),
     }

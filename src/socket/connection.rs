@@ -255,9 +255,9 @@ impl Connection {
                 };
                 // With session awareness, a NUL and the session follow the name.
                 let name = address.split('\0').next().unwrap_or_default();
-                let Admission { document, participant, may_write } =
+                let Admission { subject, participant, may_write } =
                     admission::admit(&state, caller.as_ref(), name).await?;
-                let joined = state.rooms.join(document, participant, may_write, bell).await;
+                let joined = state.rooms.join(subject, participant, may_write, bell).await;
                 joined.map(|attachment| (attachment, may_write)).map_err(admission::away)
             };
             let outcome = outcome.await;

@@ -192,12 +192,13 @@ async fn try_once(db: &Db, appends: &[Append]) -> Result<Vec<Outcome>, sqlx::Err
 
 /// Whether the database answered that it does not want these rows, as opposed to not being able to take any now.
 ///
-/// Postgres: data exceptions (22), constraint violations (23), syntax or access (42), limits of the program (54).
+/// Postgres: data exceptions (22), constraint violations (23), syntax or access (42), limits of the program (54), a
+/// trigger's own (P0).
 /// SQLite: too big (18), constraint (19), mismatch (20).
 fn is_refusal(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => match error.code().as_deref() {
-            Some(code) if code.len() == 5 => ["22", "23", "42", "54"].contains(&&code[..2]),
+            Some(code) if code.len() == 5 => ["22", "23", "42", "54", "P0"].contains(&&code[..2]),
             Some(code) => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 18..=20)),
             None => false,
         },

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use coterie::db::Db;
+use coterie::ids::DocumentId;
+use coterie::on_pool;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
@@ -39,6 +41,19 @@ macro_rules! on_both_engines {
     };
 }
 pub(crate) use on_both_engines;
+
+/// Makes `postgres::name` of each `async fn name()` that is about Postgres alone.
+macro_rules! on_postgres {
+    ($($name:ident),* $(,)?) => {
+        mod postgres_alone {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::engines::in_time(Box::pin(super::$name())).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_postgres;
 
 /// Fails a test that hangs.
 pub async fn in_time(test: impl Future<Output = ()>) {
@@ -89,6 +104,44 @@ impl Database {
     /// Another way in than the server's, for what a test looks up or breaks.
     pub async fn connect(&self) -> Db {
         Db::connect(&self.url).await.unwrap()
+    }
+}
+
+impl Database {
+    /// Runs statements that are written for one engine.
+    pub async fn execute(&self, statements: String) {
+        let db = self.connect().await;
+        on_pool!(&db, write, pool => sqlx::raw_sql(AssertSqlSafe(statements)).execute(pool).await.map(drop)).unwrap();
+        db.close().await;
+    }
+
+    /// The number that a statement finds for a document.
+    pub async fn number(&self, statement: &'static str, document: DocumentId) -> i64 {
+        let db = self.connect().await;
+        let (number,) = on_pool!(&db, read, pool => {
+            sqlx::query_as::<_, (i64,)>(statement).bind(document).fetch_one(pool).await
+        })
+        .unwrap();
+        db.close().await;
+        number
+    }
+
+    /// Changes what is stored of a document.
+    pub async fn change(&self, statement: &'static str, document: DocumentId) {
+        let db = self.connect().await;
+        let changed = on_pool!(&db, write, pool => {
+            sqlx::query(statement).bind(document).execute(pool).await.map(|done| done.rows_affected())
+        });
+        assert_eq!(changed.unwrap(), 1, "{statement}");
+        db.close().await;
+    }
+
+    /// An id as the engine writes it in a statement.
+    pub fn literal(&self, id: Uuid) -> String {
+        match self.engine() {
+            Engine::Sqlite => format!("x'{}'", id.simple()),
+            Engine::Postgres => format!("'{id}'"),
+        }
     }
 }
 

@@ -9,10 +9,16 @@ mod client;
 mod engines;
 mod hold;
 mod peer;
+mod proxy;
 mod server;
 
 mod creation;
+mod failed_load;
+mod outage;
 mod presence;
+mod refused_rows;
 mod saved;
+mod slow_reader;
+mod snapshot;
 mod sync;
 mod update;

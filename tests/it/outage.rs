@@ -1,0 +1,134 @@
+//! The database goes away while people type, and comes back.
+
+use coterie::config::Config;
+use coterie::ids::DocumentId;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::client::TestClient;
+use crate::engines::{Database, Engine, on_both_engines, on_postgres};
+use crate::hold::Hold;
+use crate::peer::Dialect;
+use crate::proxy::{AtCommit, Proxy};
+use crate::server::{TestServer, until};
+
+on_both_engines![typing_goes_on_while_the_database_is_away_and_all_is_saved_when_it_returns];
+
+on_postgres![
+    a_commit_whose_answer_was_lost_is_found_by_its_batch,
+    a_commit_that_was_lost_is_tried_again,
+    the_server_says_that_its_database_is_away,
+];
+
+/// How a database goes away.
+enum Storage {
+    /// Its wire is cut.
+    Wire(Proxy),
+    /// Somebody else has locked it.
+    Lock(DocumentId, Option<Hold>),
+}
+
+impl Storage {
+    async fn go(&mut self, database: &Database) {
+        match self {
+            Self::Wire(proxy) => proxy.cut(),
+            Self::Lock(document, hold) => *hold = Some(Hold::of(database, *document).await),
+        }
+    }
+
+    async fn come_back(&mut self) {
+        match self {
+            Self::Wire(proxy) => proxy.mend(),
+            Self::Lock(_, hold) => hold.take().unwrap().release().await,
+        }
+    }
+}
+
+async fn by_wire() -> (TestServer, Proxy) {
+    let database = Database::create(Engine::Postgres).await;
+    let proxy = Proxy::start(&database).await;
+    let config = Config::local(database.folder.path().to_owned(), proxy.url(&database));
+    (TestServer::with(config, database).await, proxy)
+}
+
+async fn typing_goes_on_while_the_database_is_away_and_all_is_saved_when_it_returns(engine: Engine) {
+    let (server, proxy) = match engine {
+        Engine::Sqlite => (TestServer::start(engine).await, None),
+        Engine::Postgres => {
+            let (server, proxy) = by_wire().await;
+            (server, Some(proxy))
+        }
+    };
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a", "").await;
+    let mut storage = proxy.map_or(Storage::Lock(document, None), Storage::Wire);
+    let mut author = ann.socket(Dialect::Hocuspocus, project, "a").join().await;
+    let mut peer = ann.socket(Dialect::Yjs, project, "a").join().await;
+    author.insert(0, ".").await;
+    author.until_saved().await;
+    peer.until_text(".").await;
+
+    storage.go(&server.database).await;
+    for _ in 0..20 {
+        author.insert(0, "x").await;
+        author.round_trip().await;
+    }
+    peer.round_trip().await;
+    assert!(!author.is_saved());
+    assert_eq!(peer.text(), ".", "shown although it cannot be saved");
+    let (status, body) = ann.post(&format!("/api/projects/{project}/documents"), json!({ "path": "b" })).await;
+    assert_eq!((status, &body["error"]["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")));
+    assert!(!author.is_saved());
+
+    storage.come_back().await;
+    let all = format!("{}.", "x".repeat(20));
+    author.until_saved().await;
+    peer.until_text(&all).await;
+    assert_eq!(ann.text(project, document).await, all);
+}
+
+async fn at_commit(what: AtCommit) {
+    const ROWS: &str = "select count(*) from document_update where document_id = $1";
+    let (mut server, proxy) = by_wire().await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a", "").await;
+    let mut author = ann.socket(Dialect::Hocuspocus, project, "a").join().await;
+    let mut peer = ann.socket(Dialect::Yjs, project, "a").join().await;
+    for round in 1..=5 {
+        proxy.cut_at_commit(what);
+        author.insert(0, "x").await;
+        author.until_saved().await;
+        assert!(!proxy.is_armed(), "the commit went through the wire");
+        peer.until_text(&"x".repeat(round)).await;
+        assert_eq!(ann.read(project, document).await.1, i64::try_from(round).unwrap());
+    }
+    assert_eq!(server.database.number(ROWS, document).await, 5, "no row twice");
+    server.restart().await;
+    assert_eq!(ann.text(project, document).await, "xxxxx");
+}
+
+async fn a_commit_whose_answer_was_lost_is_found_by_its_batch() {
+    at_commit(AtCommit::LoseAnswer).await;
+}
+
+async fn a_commit_that_was_lost_is_tried_again() {
+    at_commit(AtCommit::LoseCommit).await;
+}
+
+async fn the_server_says_that_its_database_is_away() {
+    let (server, proxy) = by_wire().await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let ready = async || ann.program(Method::GET, "/readyz").send().await.unwrap().status();
+    assert_eq!(ready().await, StatusCode::OK);
+    proxy.cut();
+    assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
+    let response = ann.request(Method::GET, "/api/me").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers().contains_key("retry-after"));
+    let alive = ann.program(Method::GET, "/healthz").send().await.unwrap();
+    assert_eq!(alive.status(), StatusCode::OK, "the process itself is well");
+    proxy.mend();
+    until("it is ready again", async || ready().await == StatusCode::OK).await;
+}

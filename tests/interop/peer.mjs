@@ -128,7 +128,14 @@ export async function agree(clients, stored) {
   return until('all clients and the server say the same', async (saw) => {
     const said = await Promise.all(clients.map((client) => client.read()))
     said.push(await stored())
-    saw(said.map((one) => one.slice(0, 400)))
+    saw(differing(said))
     return said.every((one) => one === said[0]) && said[0]
   })
+}
+
+/** Where texts that should be equal part, and how each goes on. */
+function differing(texts) {
+  let at = 0
+  while (texts.every((text) => text[at] === texts[0][at]) && at < texts[0].length) at += 1
+  return texts.map((text) => `${at}: ${text.slice(Math.max(0, at - 80), at + 160)}`)
 }

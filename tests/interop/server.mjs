@@ -138,7 +138,8 @@ async function guest(server, name) {
 async function holdWrites(t, file) {
   // Byte 120 of the shared memory is SQLite's lock for writing in WAL mode. Node cannot lock a range of bytes.
   const script = `use Fcntl; open(F, '+<', $ARGV[0]) or die; $| = 1;
-    fcntl(F, F_SETLKW, pack('s s x4 q q l x4', F_WRLCK, 0, 120, 1, 0)) or die $!; print "held\\n"; <STDIN>;`
+    my $lock = pack('s s x4 q q l x4', F_WRLCK, 0, 120, 1, 0);
+    fcntl(F, F_SETLKW, $lock) or die $!; print "held\\n"; <STDIN>;`
   const child = spawn('perl', ['-e', script, file], { stdio: ['pipe', 'pipe', 'inherit'] })
   t.after(() => child.kill('SIGKILL'))
   await new Promise((held, failed) => {

@@ -226,7 +226,7 @@ impl Rooms {
     pub async fn write(&self, document: DocumentId, author: Participant, update: Bytes) -> Result<i64> {
         let bell = Arc::new(Notify::new());
         let mut attachment = self.join(document.into(), author, true, bell.clone()).await?;
-        attachment.room().send(Input::Update(attachment.connection(), EditKind::Live, update)).await;
+        attachment.room().send(Input::Update(attachment.connection(), EditKind::Posted, update)).await;
         let mut outgoing = Vec::new();
         loop {
             bell.notified().await;

@@ -31,7 +31,10 @@ impl Machine {
         let unowed = kind == EditKind::Sync && seat.unowed > 0;
         seat.unowed -= u32::from(unowed);
         let Some(seat) = self.seats.get(&connection) else { return };
-        let decision = self.decide(seat, update);
+        let mut decision = self.decide(seat, update);
+        if kind == EditKind::Posted && decision.parked.is_some() {
+            decision = Decision { refused: Some(Refusal::Incomplete), ..Decision::default() };
+        }
         self.count(&decision);
         let advanced = self.take_in(connection, decision, Some(Came { at: now, owed: !unowed }));
         self.pay(connection, effects);

@@ -62,7 +62,7 @@ pub enum Input {
     End(Close),
 }
 
-/// How an edit came. Both are answered for, but for a SyncStep2 that the room asked for on its own account: clients
+/// How an edit came. All are answered for, but for a SyncStep2 that the room asked for on its own account: clients
 /// count one answer for each edit of theirs and one for their own sync, and an answer too many would report a later
 /// edit as saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub enum EditKind {
     Live,
     /// A SyncStep2.
     Sync,
+    /// From somebody who cannot be asked for what it lacks: it is complete, or refused.
+    Posted,
 }
 
 /// What a room wants done.

@@ -139,8 +139,7 @@ impl TestClient {
 
     /// A socket to a document, by its id or path, as a page of the studio opens it.
     pub fn socket(&self, dialect: Dialect, project: ProjectId, document: impl std::fmt::Display) -> Opening {
-        let opening = Opening::new(self.place.clone(), dialect, format!("{project}/{document}"));
-        opening.cookie(&self.cookie()).origin(&self.origin())
+        Opening::new(self.place.clone(), dialect, format!("{project}/{document}")).cookie(&self.cookie())
     }
 
     /// Makes this guest's all somebody else's, as a sign-in would.

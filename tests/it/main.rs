@@ -13,12 +13,18 @@ mod proxy;
 mod server;
 
 mod creation;
+mod epoch;
 mod failed_load;
+mod names;
 mod outage;
+mod ownership;
 mod presence;
 mod refused_rows;
+mod rights;
 mod saved;
+mod shutdown;
 mod slow_reader;
 mod snapshot;
 mod sync;
 mod update;
+mod updates_by_http;

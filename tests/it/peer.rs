@@ -43,7 +43,8 @@ pub struct Opening {
     dialect: Dialect,
     name: String,
     cookie: String,
-    origin: String,
+    /// Nothing stands for the server's own.
+    origin: Option<String>,
     token: String,
     client: Option<u64>,
     presence: Option<Value>,
@@ -94,7 +95,7 @@ impl Opening {
             dialect,
             name,
             cookie: String::new(),
-            origin: String::new(),
+            origin: None,
             token: String::new(),
             client: None,
             presence: None,
@@ -110,7 +111,7 @@ impl Opening {
 
     /// From a page of this origin; an empty one is none.
     pub fn origin(mut self, origin: &str) -> Self {
-        origin.clone_into(&mut self.origin);
+        self.origin = Some(origin.to_owned());
         self
     }
 
@@ -187,7 +188,8 @@ impl Opening {
             Dialect::Hocuspocus => format!("ws://{address}/hocuspocus"),
         };
         let mut request = url.into_client_request().unwrap();
-        for (name, value) in [("cookie", &self.cookie), ("origin", &self.origin)] {
+        let origin = self.origin.clone().unwrap_or_else(|| format!("http://{address}"));
+        for (name, value) in [("cookie", &self.cookie), ("origin", &origin)] {
             if !value.is_empty() {
                 request.headers_mut().insert(name, value.parse().unwrap());
             }

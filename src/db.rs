@@ -129,6 +129,9 @@ impl Db {
             .connect_with(options.clone())
             .await
             .with_context(|| format!("cannot open the database file {}", file.display()))?;
+        // What a killed server wrote last may be in the kernel's memory only, and would be shown as saved from here on.
+        // A checkpoint syncs the log first.
+        sqlx::query("pragma wal_checkpoint").execute(&write).await.context("cannot sync the database's log")?;
         let read = SqlitePoolOptions::new()
             .max_connections(limits::DATABASE_CONNECTIONS)
             .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)

@@ -13,6 +13,7 @@ mod proxy;
 mod server;
 
 mod creation;
+mod durability;
 mod epoch;
 mod failed_load;
 mod names;

@@ -1,0 +1,185 @@
+//! People at work: writers who type ahead of what is saved, and readers.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::task::JoinSet;
+
+use super::edits::{self, Clocks, Twice};
+use super::ledger::Ledger;
+use super::server::Project;
+use super::wire::{Dialect, Line, Said};
+
+/// Edits that a writer leaves open.
+const WINDOW: u32 = 48;
+
+/// What a Yjs document remembers of its own edits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Memory {
+    pub(super) client: u64,
+    pub(super) typed: u32,
+}
+
+/// Somebody's place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seat {
+    pub(super) document: usize,
+    pub(super) dialect: Dialect,
+    /// Which of the two people.
+    pub(super) person: usize,
+    /// A writer's; readers have none.
+    pub(super) memory: Option<Memory>,
+    /// Whether live edits go out before the server's question is answered, as they do when somebody types while
+    /// the page connects.
+    pub(super) is_hasty: bool,
+}
+
+/// Where everybody is.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) project: Arc<Project>,
+    pub(super) ledger: Arc<Ledger>,
+}
+
+/// Everybody at work on one server.
+pub(super) struct Work {
+    tasks: JoinSet<(usize, Seat, io::Error)>,
+    pause: Arc<AtomicBool>,
+}
+
+impl Work {
+    /// Everybody connects and begins.
+    pub(super) fn begin(place: &Place, server: SocketAddr, seats: &[Seat], rng: &mut StdRng) -> Self {
+        let mut work = Self { tasks: JoinSet::new(), pause: Arc::default() };
+        for (at, &seat) in seats.iter().enumerate() {
+            let (place, pause, seed) = (place.clone(), work.pause.clone(), rng.random());
+            work.tasks.spawn(async move {
+                let mut seat = seat;
+                let ended = match seat.memory {
+                    Some(_) => write(&place, server, &mut seat, &pause, StdRng::seed_from_u64(seed)).await,
+                    None => read(&place, server, seat).await,
+                };
+                (at, seat, ended.expect_err("the loop has no other end"))
+            });
+        }
+        work
+    }
+
+    /// Lets nobody type any more; all still listen.
+    pub(super) fn pause(&self) {
+        self.pause.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody's socket was closed.
+    pub(super) fn first_to_leave(&mut self) -> Option<io::Error> {
+        self.tasks.try_join_next().map(|left| left.expect("nobody panics").2)
+    }
+
+    /// Waits until everybody has read what the server still said before it died, and takes their memories back.
+    pub(super) async fn end(mut self, seats: &mut [Seat]) {
+        while let Some(left) = self.tasks.join_next().await {
+            let (at, seat, _) = left.expect("nobody panics");
+            seats[at] = seat;
+        }
+    }
+}
+
+/// Types until the socket breaks.
+async fn write(
+    place: &Place,
+    server: SocketAddr,
+    seat: &mut Seat,
+    pause: &AtomicBool,
+    mut rng: StdRng,
+) -> io::Result<std::convert::Infallible> {
+    let Seat { document, dialect, is_hasty, .. } = *seat;
+    let memory = seat.memory.as_mut().expect("a writer");
+    let ledger = &place.ledger;
+    let (name, token) = (place.project.name(document), &place.project.tokens[seat.person]);
+    let knows = edits::state_vector(&[(memory.client, memory.typed)]);
+    let mut line = Line::open(server, dialect, &name, token, &knows).await?;
+    // For each frame that is to be acknowledged, how far it brings the document.
+    let mut owed = VecDeque::new();
+    let mut view = Clocks::new();
+    let mut has_answered = false;
+    loop {
+        let open = ledger.account(document, memory.client).in_flight();
+        let types = (has_answered || is_hasty) && open < WINDOW && !pause.load(Ordering::Relaxed);
+        let next = Duration::from_micros(if types { rng.random_range(0..3000) } else { 5000 });
+        tokio::select! {
+            said = line.hear() => match said? {
+                Said::Question(vector) => {
+                    let has = edits::read_state_vector(&vector).get(&memory.client).copied().unwrap_or(0);
+                    assert!(has <= memory.typed, "the server knows letters that were never typed");
+                    // Only once: an answer that the server asks for later is not acknowledged.
+                    if !has_answered && dialect == Dialect::Hocuspocus {
+                        owed.push_back(memory.typed);
+                    }
+                    has_answered = true;
+                    ledger.send(document, memory.client, memory.typed, dialect == Dialect::Hocuspocus);
+                    line.answer(&edits::typed(memory.client, has, memory.typed)).await?;
+                }
+                Said::Update(update) | Said::Answer(update) => {
+                    // What comes back of one's own was known before.
+                    let own = view.entry(memory.client).or_insert(0);
+                    *own = memory.typed.max(*own);
+                    ledger.show(document, Some(memory.client), &mut view, &update);
+                }
+                Said::Saved => {
+                    let end = owed.pop_front().expect("an acknowledgement for nothing");
+                    ledger.acknowledge(document, memory.client, end);
+                }
+                Said::Refused => panic!("an edit of client {} was refused", memory.client),
+                Said::Other => {}
+            },
+            () = tokio::time::sleep(next) => if types {
+                memory.typed += 1;
+                ledger.send(document, memory.client, memory.typed, dialect == Dialect::Hocuspocus);
+                if dialect == Dialect::Hocuspocus {
+                    owed.push_back(memory.typed);
+                }
+                line.edit(&edits::typed(memory.client, memory.typed - 1, memory.typed)).await?;
+            },
+        }
+    }
+}
+
+/// Reads until the socket breaks.
+async fn read(place: &Place, server: SocketAddr, seat: Seat) -> io::Result<std::convert::Infallible> {
+    let (name, token) = (place.project.name(seat.document), &place.project.tokens[seat.person]);
+    let mut line = Line::open(server, seat.dialect, &name, token, &edits::state_vector(&[])).await?;
+    let mut view = Clocks::new();
+    loop {
+        match line.hear().await? {
+            Said::Question(_) => line.answer(&edits::typed(0, 0, 0)).await?,
+            Said::Update(update) | Said::Answer(update) => place.ledger.show(seat.document, None, &mut view, &update),
+            Said::Refused => panic!("a reader was refused"),
+            Said::Saved | Said::Other => {}
+        }
+    }
+}
+
+/// The state that a newcomer is given.
+pub(super) async fn join(place: &Place, server: SocketAddr, document: usize, dialect: Dialect) -> io::Result<Clocks> {
+    let (name, token) = (place.project.name(document), &place.project.tokens[1]);
+    let mut line = Line::open(server, dialect, &name, token, &edits::state_vector(&[])).await?;
+    let mut state = Clocks::new();
+    loop {
+        let (update, is_last) = match line.hear().await? {
+            Said::Update(update) => (update, false),
+            Said::Answer(update) => (update, true),
+            Said::Refused => panic!("a newcomer was refused"),
+            Said::Question(_) | Said::Saved | Said::Other => continue,
+        };
+        edits::absorb(&mut state, &update, Twice::IsAFault).expect("a newcomer is given everything once");
+        if is_last {
+            return Ok(state);
+        }
+    }
+}

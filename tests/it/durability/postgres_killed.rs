@@ -1,0 +1,156 @@
+//! Postgres killed under a running server, and commits whose outcome the server never learns.
+
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+use super::cluster::Cluster;
+use super::ledger::Ledger;
+use super::people::{Memory, Place, Seat, Work};
+use super::server::{Project, Server, log_of};
+use super::verdict::{self, Log};
+use super::wire::Dialect;
+use super::{say, seed};
+use crate::engines::{Database, Engine};
+use crate::proxy::{AtCommit, Proxy};
+
+const DOCUMENTS: usize = 2;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_killed_under_the_server_loses_nothing_and_the_server_goes_on() {
+    const KILLS: usize = 8;
+    let began = Instant::now();
+    let seed = seed();
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut cluster = Cluster::start().await;
+    let folder = TempDir::new().unwrap();
+    let mut scene = Scene::begin(&cluster.url(), &folder, &mut rng).await;
+    let mut in_flight_kills = 0;
+    let mut slowest = Duration::ZERO;
+    for _ in 0..KILLS {
+        scene.until_acks(200).await;
+        sleep(Duration::from_micros(rng.random_range(0..100_000))).await;
+        cluster.kill();
+        in_flight_kills += usize::from(scene.place.ledger.total().unacked > 0);
+        sleep(Duration::from_millis(rng.random_range(50..1500))).await;
+        // What is acknowledged while Postgres is away was saved before; nothing else may be.
+        let away = scene.place.ledger.acks();
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(scene.place.ledger.acks(), away, "an edit was acknowledged without a database");
+        let starting = Instant::now();
+        cluster.run().await;
+        let up = Instant::now();
+        while scene.place.ledger.acks() == away {
+            scene.assert_nobody_left();
+            assert!(up.elapsed() < PATIENCE, "the server does not come back: {}", log_of(folder.path()));
+            sleep(Duration::from_millis(5)).await;
+        }
+        slowest = slowest.max(up.elapsed());
+        assert!(starting.elapsed() < PATIENCE);
+    }
+    assert_eq!(in_flight_kills, KILLS, "edits were in flight at every kill");
+    let total = scene.end(&cluster.url()).await;
+    say(&format!(
+        "durability, Postgres killed {KILLS} times under the server in {:.0} s (seed {seed}): all {total} letters saved, \
+         first acknowledgement at most {} ms after Postgres was back, no socket closed; 0 lost, 0 twice",
+        began.elapsed().as_secs_f64(),
+        slowest.as_millis(),
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_cut_off_under_load_are_saved_once() {
+    const CUTS: usize = 30;
+    let mut rng = StdRng::seed_from_u64(seed());
+    let database = Database::create(Engine::Postgres).await;
+    let proxy = Proxy::start(&database).await;
+    let mut scene = Scene::begin(&proxy.url(&database), &database.folder, &mut rng).await;
+    for cut in 0..CUTS {
+        scene.until_acks(50).await;
+        proxy.cut_at_commit(if cut % 3 == 2 { AtCommit::LoseCommit } else { AtCommit::LoseAnswer });
+        let began = Instant::now();
+        while proxy.is_armed() {
+            scene.assert_nobody_left();
+            assert!(began.elapsed() < PATIENCE, "nobody commits");
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let total = scene.end(&database.url).await;
+    say(&format!(
+        "durability, Postgres cut off at {CUTS} commits, after {} of them were done: all {total} letters saved, 0 lost, \
+         0 twice",
+        CUTS - CUTS / 3,
+    ));
+}
+
+/// A server with people at work who stay connected whatever happens.
+struct Scene {
+    place: Place,
+    server: Server,
+    work: Work,
+    seats: Vec<Seat>,
+}
+
+impl Scene {
+    async fn begin(database: &str, folder: &TempDir, rng: &mut StdRng) -> Self {
+        let server = Server::start(database, folder.path()).await;
+        let project = Project::create(server.address, DOCUMENTS).await;
+        let place = Place { project: project.into(), ledger: Ledger::new(DOCUMENTS).into() };
+        let mut seats = Vec::new();
+        for document in 0..DOCUMENTS {
+            for (dialect, person, writes) in [
+                (Dialect::Hocuspocus, 0, true),
+                (Dialect::Hocuspocus, 1, true),
+                (Dialect::Yjs, 1, true),
+                (Dialect::Yjs, 0, false),
+            ] {
+                let memory = writes.then(|| Memory { client: rng.random::<u32>().into(), typed: 0 });
+                seats.push(Seat { document, dialect, person, memory, is_hasty: false });
+            }
+        }
+        let work = Work::begin(&place, server.address, &seats, rng);
+        Self { place, server, work, seats }
+    }
+
+    async fn until_acks(&mut self, more: u64) {
+        let wanted = self.place.ledger.acks() + more;
+        let began = Instant::now();
+        while self.place.ledger.acks() < wanted {
+            self.assert_nobody_left();
+            assert!(began.elapsed() < PATIENCE, "nothing is acknowledged any more");
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    fn assert_nobody_left(&mut self) {
+        if let Some(error) = self.work.first_to_leave() {
+            panic!("somebody's socket was closed: {error}");
+        }
+    }
+
+    /// All of what was typed must be saved and shown before long, and be there after the server was killed too.
+    /// Answers how many letters that are.
+    async fn end(mut self, database: &str) -> u64 {
+        self.work.pause();
+        let began = Instant::now();
+        loop {
+            let total = self.place.ledger.total();
+            if total.unacked == 0 && total.unshown == 0 {
+                break;
+            }
+            self.assert_nobody_left();
+            assert!(began.elapsed() < PATIENCE, "not everything is saved: {total:?}");
+            sleep(Duration::from_millis(5)).await;
+        }
+        let sent = self.place.ledger.total().sent;
+        let letters = verdict::assert_kept(&self.place, self.server.address, database, &mut Log::default()).await;
+        assert_eq!(letters, sent, "everything typed is there");
+        self.server.kill();
+        self.work.end(&mut self.seats).await;
+        letters
+    }
+}

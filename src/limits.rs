@@ -136,5 +136,8 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub const SOCKET_SILENCE: Duration = Duration::from_secs(60);
 /// How long a socket that showed no credential may take to show one.
 pub const ADMISSION_TIME: Duration = Duration::from_secs(10);
+/// How long a socket of y-websocket lives at least, also one that is refused. Up to 2.x it forgets its growing pauses as
+/// soon as a socket opens, and would try ten times a second.
+pub const SOCKET_LIFE_MIN: Duration = Duration::from_secs(2);
 /// How long the peer may take to answer a close.
 pub const GOODBYE: Duration = Duration::from_secs(2);

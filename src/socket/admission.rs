@@ -1,5 +1,6 @@
 //! Who may join which document, and what they may do there.
 
+use super::slot::Standing;
 use crate::access;
 use crate::auth::{self, Caller};
 use crate::document::{self, Resolved};
@@ -15,6 +16,12 @@ pub(super) struct Admission {
     pub(super) subject: Subject,
     pub(super) participant: Participant,
     pub(super) may_write: bool,
+}
+
+impl Admission {
+    pub(super) fn standing(&self) -> Standing {
+        Standing { subject: self.subject, user: self.participant.user, may_write: self.may_write }
+    }
 }
 
 /// Lets a caller in to `{project}/{document}`: an id, or a path, which is created when it never was and the caller may

@@ -11,9 +11,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::admission::{self, Admission};
+use super::admission;
 use super::dialect::{Dialect, Part};
-use super::slot::{Queue, Slot, input};
+use super::slot::{Queue, Slot, Standing, Turn, input};
 use crate::auth::{self, Caller};
 use crate::limits;
 use crate::protocol::ClientMessage;
@@ -32,6 +32,7 @@ pub(super) struct Connection {
     caller: Option<Caller>,
     slots: HashMap<Arc<str>, Slot>,
     joins: JoinSet<Joined>,
+    turns: Turn,
     /// Rung by every room of this socket.
     bell: Arc<Notify>,
     /// Inputs that their rooms had no place for. While there are any, the socket is not read.
@@ -42,10 +43,11 @@ pub(super) struct Connection {
     last_received: Instant,
 }
 
-/// How a join went.
+/// How a join went: the place in the room, and as what; no place for somebody who has one and showed a credential again.
 struct Joined {
     address: Arc<str>,
-    outcome: Result<(Attachment, bool), Close>,
+    turn: Turn,
+    outcome: Result<(Option<Attachment>, Standing), Close>,
 }
 
 /// Why the loop ends: the close to send, or nothing when the client has gone.
@@ -61,6 +63,7 @@ impl Connection {
             caller,
             slots: HashMap::new(),
             joins: JoinSet::new(),
+            turns: 0,
             bell: Arc::new(Notify::new()),
             unsent: VecDeque::new(),
             answers_pings: false,
@@ -80,6 +83,7 @@ impl Connection {
         // Leaves every room before the goodbye, which may take a while.
         self.slots.clear();
         if let Some(close) = ending {
+            self.hold_back(close).await;
             self.say_goodbye(close).await;
         }
     }
@@ -125,7 +129,7 @@ impl Connection {
         let mut outgoing = Vec::new();
         let mut ended = Vec::new();
         for (address, slot) in &mut self.slots {
-            let Slot::Open(attachment) = slot else { continue };
+            let Slot::Open(attachment, ..) = slot else { continue };
             if let Some(request) = attachment.drain(&mut outgoing) {
                 self.unsent.push_back((attachment.room().clone(), request));
             }
@@ -193,7 +197,7 @@ impl Connection {
     }
 
     fn take_frame(&mut self, frame: &Bytes) -> Result<(), Close> {
-        let admitted = self.slots.values().any(|slot| matches!(slot, Slot::Open(_)));
+        let admitted = self.slots.values().any(|slot| matches!(slot, Slot::Open(..)));
         if !admitted && frame.len() > limits::UNADMITTED_BYTES {
             return Err(Close::TooLarge);
         }
@@ -215,19 +219,20 @@ impl Connection {
     fn take_message(&mut self, address: String, message: ClientMessage) -> Result<(), Close> {
         let full = self.slots.len() >= limits::DOCUMENTS_PER_SOCKET;
         match self.slots.get_mut(address.as_str()) {
-            Some(Slot::Open(attachment)) => {
+            Some(Slot::Open(attachment, ..)) => {
                 let input = input(attachment.connection(), message);
                 self.unsent.push_back((attachment.room().clone(), input));
                 Ok(())
             }
-            Some(Slot::Waiting(queue)) => queue.push(message),
+            Some(Slot::Waiting(queue, _)) => queue.push(message),
             Some(Slot::Refused) => Ok(()),
             None if full => Err(Close::TooLarge),
             None => {
                 // Providers of old send no token when they have none; a login may let them in all the same.
                 let mut queue = Queue::default();
                 queue.push(message)?;
-                self.slots.insert(address.as_str().into(), Slot::Waiting(queue));
+                self.turns += 1;
+                self.slots.insert(address.as_str().into(), Slot::Waiting(queue, self.turns));
                 if self.caller.is_some() {
                     self.join(address, None)?;
                 }
@@ -236,16 +241,21 @@ impl Connection {
         }
     }
 
-    /// Begins to join the document at an address: with the token, or as whoever opened the socket.
+    /// Begins to join the document at an address: with the token, or as whoever opened the socket. Who is in already
+    /// stays meanwhile: what they say and hear goes on.
     fn join(&mut self, address: String, token: Option<String>) -> Result<(), Close> {
         let address: Arc<str> = address.into();
-        let queue = match self.slots.remove(&address) {
-            Some(Slot::Waiting(queue)) => queue,
-            Some(Slot::Open(_) | Slot::Refused) => Queue::default(),
+        self.turns += 1;
+        let turn = self.turns;
+        let slot = match self.slots.remove(&address) {
+            Some(Slot::Waiting(queue, _)) => Slot::Waiting(queue, turn),
+            Some(Slot::Open(attachment, standing, _)) => Slot::Open(attachment, standing, turn),
+            Some(Slot::Refused) => Slot::Waiting(Queue::default(), turn),
             None if self.slots.len() >= limits::DOCUMENTS_PER_SOCKET => return Err(Close::TooLarge),
-            None => Queue::default(),
+            None => Slot::Waiting(Queue::default(), turn),
         };
-        self.slots.insert(address.clone(), Slot::Waiting(queue));
+        let is_in = matches!(slot, Slot::Open(..));
+        self.slots.insert(address.clone(), slot);
         let (state, caller, bell) = (self.state.clone(), self.caller.clone(), self.bell.clone());
         self.joins.spawn(async move {
             let outcome = async {
@@ -255,33 +265,52 @@ impl Connection {
                 };
                 // With session awareness, a NUL and the session follow the name.
                 let name = address.split('\0').next().unwrap_or_default();
-                let Admission { subject, participant, may_write } =
-                    admission::admit(&state, caller.as_ref(), name).await?;
-                let joined = state.rooms.join(subject, participant, may_write, bell).await;
-                joined.map(|attachment| (attachment, may_write)).map_err(admission::away)
+                let admission = admission::admit(&state, caller.as_ref(), name).await?;
+                let standing = admission.standing();
+                if is_in {
+                    return Ok((None, standing));
+                }
+                let joined = state.rooms.join(standing.subject, admission.participant, standing.may_write, bell).await;
+                joined.map(|attachment| (Some(attachment), standing)).map_err(admission::away)
             };
             let outcome = outcome.await;
-            Joined { address, outcome }
+            Joined { address, turn, outcome }
         });
         Ok(())
     }
 
     async fn joined(&mut self, joined: Joined) -> Result<(), Close> {
-        let Joined { address, outcome } = joined;
-        // Detached meanwhile: the attachment is dropped, and with it the place in the room.
-        let Some(Slot::Waiting(queue)) = self.slots.remove(&address) else { return Ok(()) };
+        let Joined { address, turn, outcome } = joined;
+        let latest = match self.slots.get(&address) {
+            Some(Slot::Waiting(_, latest) | Slot::Open(_, _, latest)) => *latest == turn,
+            Some(Slot::Refused) | None => false,
+        };
+        if !latest {
+            // Detached meanwhile, or asked for anew: the attachment is dropped, and with it the place in the room.
+            return Ok(());
+        }
         match outcome {
-            Ok((attachment, may_write)) => {
+            Ok((attachment, standing)) => {
+                if let Some(Slot::Open(_, as_what, _)) = self.slots.get(&address)
+                    && *as_what != standing
+                {
+                    // Providers take in what another standing brings with a new socket only.
+                    return Err(Close::TryAgain);
+                }
                 if matches!(self.dialect, Dialect::Hocuspocus) {
-                    let message = hocuspocus::authenticated(may_write);
+                    let message = hocuspocus::authenticated(standing.may_write);
                     let frame = hocuspocus::addressed(&address, &message);
                     self.write(vec![frame]).await.map_err(|_| Close::TryAgain)?;
                 }
-                for message in queue.into_messages() {
-                    let input = input(attachment.connection(), message);
-                    self.unsent.push_back((attachment.room().clone(), input));
+                if let Some(attachment) = attachment
+                    && let Some(Slot::Waiting(queue, _)) = self.slots.remove(&address)
+                {
+                    for message in queue.into_messages() {
+                        let input = input(attachment.connection(), message);
+                        self.unsent.push_back((attachment.room().clone(), input));
+                    }
+                    self.slots.insert(address, Slot::Open(attachment, standing, turn));
                 }
-                self.slots.insert(address, Slot::Open(attachment));
                 self.send_unsent()
             }
             Err(close) if matches!(self.dialect, Dialect::Yjs(_)) || close.is_transient() => Err(close),
@@ -311,7 +340,7 @@ impl Connection {
     }
 
     fn is_admitted(&self) -> bool {
-        self.slots.values().any(|slot| matches!(slot, Slot::Open(_)))
+        self.slots.values().any(|slot| matches!(slot, Slot::Open(..)))
     }
 
     fn next_deadline(&self) -> Instant {
@@ -334,7 +363,8 @@ impl Connection {
             return Err(None);
         }
         if self.last_sent + limits::KEEP_ALIVE <= now {
-            let address = self.slots.iter().find(|(_, slot)| matches!(slot, Slot::Open(_))).map(|(address, _)| address);
+            let address =
+                self.slots.iter().find(|(_, slot)| matches!(slot, Slot::Open(..))).map(|(address, _)| address);
             let data = self.dialect.keep_alive(address.map(|address| &**address), self.answers_pings);
             // The ping is for the peer's WebSocket, which answers it; the data is for its page.
             if self.socket.send(Message::Ping(Bytes::new())).await.is_err() {
@@ -344,6 +374,21 @@ impl Connection {
             self.write(data.into_iter().collect()).await?;
         }
         Ok(())
+    }
+
+    /// Keeps a socket that ends early open for a while: stable y-websocket comes back from every close at once, and
+    /// only by being slow can a server slow it down.
+    async fn hold_back(&mut self, close: Close) {
+        if matches!(self.dialect, Dialect::Hocuspocus) || close == Close::Restart {
+            return;
+        }
+        let socket = &mut self.socket;
+        let shutdown = self.state.shutdown.clone();
+        tokio::select! {
+            () = async { while let Some(Ok(_)) = socket.recv().await {} } => {}
+            () = shutdown.cancelled() => {}
+            () = sleep_until(self.opened + limits::SOCKET_LIFE_MIN) => {}
+        }
     }
 
     /// Sends the close and waits for the peer's, reading on: a socket dropped with unread bytes would take the close

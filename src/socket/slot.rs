@@ -1,21 +1,32 @@
 //! One document on a socket: being joined, with what the client said meanwhile, or joined.
 
-use crate::ids::ConnectionId;
+use crate::ids::{ConnectionId, UserId};
 use crate::limits;
 use crate::protocol::ClientMessage;
 use crate::protocol::close::Close;
-use crate::room::Attachment;
 use crate::room::machine::{EditKind, Input};
+use crate::room::{Attachment, Subject};
 
 /// A document on a socket.
 #[derive(Debug)]
 pub(super) enum Slot {
     /// The client spoke about it before it was let in. Providers do not wait for the answer to their token.
-    Waiting(Queue),
-    /// In the room.
-    Open(Attachment),
+    Waiting(Queue, Turn),
+    /// In the room, as this.
+    Open(Attachment, Standing, Turn),
     /// Not let in, or at its end: what the client says is ignored until it shows a credential anew.
     Refused,
+}
+
+/// Tells a join from those before it at the same address: only the outcome of the latest counts.
+pub(super) type Turn = u64;
+
+/// As what somebody is in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) subject: Subject,
+    pub(super) user: UserId,
+    pub(super) may_write: bool,
 }
 
 /// What waits for somebody to be let in.

@@ -126,14 +126,17 @@ impl Ledger {
     }
 
     /// Takes over what the server really has after a crash: what it lost without owing it is not in flight any more,
-    /// and what it has is owed from now on, since everyone is shown it.
-    pub(super) fn settle(&self, document: usize, state: &Clocks) {
+    /// and what it has is owed from now on, since everyone is shown it. Answers how many letters are gone.
+    pub(super) fn settle(&self, document: usize, state: &Clocks) -> u64 {
         self.with(document, |accounts| {
+            let mut gone = 0;
             for (client, account) in accounts {
                 account.kept = state.get(client).copied().unwrap_or(0);
+                gone += u64::from(account.sent - account.kept);
                 account.sent = account.kept;
             }
-        });
+            gone
+        })
     }
 
     fn with<T>(&self, document: usize, then: impl FnOnce(&mut BTreeMap<u64, Account>) -> T) -> T {

@@ -39,6 +39,7 @@ async fn postgres_server_killed_loses_nothing_acknowledged_or_shown() {
 struct Coverage {
     in_flight_rounds: usize,
     in_flight: u64,
+    gone: u64,
     fewest_acks: u64,
     starts_cut: usize,
     loads_cut: usize,
@@ -89,25 +90,27 @@ async fn rounds(engine: Engine) {
         let starting = Instant::now();
         server = Server::start(database, folder.path()).await;
         start_took = starting.elapsed();
-        verdict::assert_kept(&place, server.address, database, &mut log).await;
+        covered.gone += verdict::assert_kept(&place, server.address, database, &mut log).await.gone;
     }
     let total = place.ledger.total();
     let rows = log.rows;
     say(&format!(
         "durability, {engine:?}: {ROUNDS} rounds of kill -9 in {:.0} s (seed {seed}): {} letters acknowledged, {} shown, \
-         {} in flight at a kill in {} rounds, at least {} acknowledgements a round, {} starts and {} loads cut short, \
+         {} in flight at a kill in {} rounds ({} of them gone), at least {} acknowledgements a round, {} starts and {} loads cut short, \
          {} rounds with memory, {rows} rows; 0 lost, 0 twice",
         began.elapsed().as_secs_f64(),
         total.acked,
         total.shown,
         covered.in_flight,
         covered.in_flight_rounds,
+        covered.gone,
         covered.fewest_acks,
         covered.starts_cut,
         covered.loads_cut,
         covered.remembered_rounds,
     ));
     assert!(covered.in_flight_rounds * 4 >= ROUNDS, "too few kills came while edits were in flight");
+    assert!(covered.gone > 0, "no kill came before a commit");
     assert!(covered.fewest_acks >= ACKS);
     assert!(covered.starts_cut + covered.loads_cut > 0 && covered.remembered_rounds > 0);
     assert!(total.shown > total.acked, "writers without acknowledgements were not shown to anyone");

@@ -22,10 +22,19 @@ pub(super) struct Log {
     pub(super) rows: u64,
 }
 
-/// Asserts that nothing owed is missing and nothing is there twice. Answers the letters there are.
-pub(super) async fn assert_kept(place: &Place, server: SocketAddr, database: &str, log: &mut Log) -> u64 {
+/// The letters of all documents.
+#[derive(Debug, Default)]
+pub(super) struct Letters {
+    /// That are there.
+    pub(super) kept: u64,
+    /// That were sent, owed to nobody, and are not.
+    pub(super) gone: u64,
+}
+
+/// Asserts that nothing owed is missing and nothing is there twice.
+pub(super) async fn assert_kept(place: &Place, server: SocketAddr, database: &str, log: &mut Log) -> Letters {
     let db = open(database).await;
-    let mut letters = 0;
+    let mut letters = Letters::default();
     for document in 0..place.project.documents.len() {
         let update = place.project.state(server, document).await;
         let mut state = Clocks::new();
@@ -39,8 +48,8 @@ pub(super) async fn assert_kept(place: &Place, server: SocketAddr, database: &st
         }
         let logged = log.read(&db, place, document).await;
         assert_eq!(edits::difference(logged, &state), "", "the log of document {document}");
-        place.ledger.settle(document, &state);
-        letters += state.values().map(|&end| u64::from(end)).sum::<u64>();
+        letters.gone += place.ledger.settle(document, &state);
+        letters.kept += state.values().map(|&end| u64::from(end)).sum::<u64>();
     }
     close(db).await;
     letters

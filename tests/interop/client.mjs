@@ -16,10 +16,10 @@ globalThis.WebSocket = WebSocket
 
 const packages = {
   'y-websocket 2.1.0': () => import('y-websocket-2'),
-  'y-websocket 3.1.0': () => import('y-websocket-3'),
+  'y-websocket 3.1.0': () => import('y-websocket'),
   'hocuspocus 2.15.3': () => import('hocuspocus-v2'),
   'hocuspocus 3.4.4': () => import('hocuspocus-v3'),
-  'hocuspocus 4.8.0': () => import('hocuspocus-v4'),
+  'hocuspocus 4.8.0': () => import('@hocuspocus/provider'),
 }
 
 /** What goes by on the sockets of this process. */

@@ -81,6 +81,8 @@ pub const TAIL_BYTES: usize = 256 * 1024;
 /// Admitted edits of one document that wait for the database, in bytes; beyond it the room takes in no more, and its
 /// sockets are not read.
 pub const PENDING_BYTES: usize = 16 * 1024 * 1024;
+/// What an edit that waits costs beside its update, in bytes; so that a flood of tiny ones is bounded too.
+pub const EDIT_OVERHEAD: usize = 256;
 /// Inputs that wait for a room; beyond it the senders wait, each in front of its own socket.
 pub const ROOM_MAILBOX: usize = 256;
 /// Edits of one connection that came too early, in bytes; beyond it everything is asked for again.
@@ -105,6 +107,8 @@ pub const ROOM_IDLE: Duration = Duration::from_secs(30);
 pub const INLINE_BYTES: usize = 256 * 1024;
 /// Answers that a room remembers for one head; a herd that returns asks for few different ones.
 pub const ANSWERS: usize = 64;
+/// Their length together, in bytes: what newcomers to the largest document get, and as much again for others.
+pub const ANSWERS_BYTES: usize = 2 * DOCUMENT_BYTES + 1024;
 /// How often a visitor looks for a room that was just being dropped before giving up.
 pub const REACH_TRIES: usize = 8;
 

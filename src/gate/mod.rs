@@ -3,19 +3,23 @@
 //! It works on bytes and knows no content: it refuses what breaks bytes or rights, and nothing else. Nothing here
 //! has a side effect; [`Admitted`] goes into the [`State`] by [`State::admit`].
 
+mod early;
 mod reach;
+mod refusal;
 mod state;
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
 use bytes::Bytes;
 
+pub use early::{Early, Extent};
+pub use refusal::Refusal;
 pub use state::{Owner, State};
 
 use crate::ids::UserId;
 use crate::limits;
-use crate::update::{ClientId, IdSet, Kind, Malformed, Scan, Section, StateVector, is_empty_update, scan, take};
+use crate::update::{ClientId, IdSet, Kind, Scan, Section, StateVector, Struct, is_empty_update, scan, take};
+use reach::{Reach, reach};
 
 /// Who sends an update, as far as the gate asks.
 #[derive(Debug, Clone, Copy)]
@@ -76,27 +80,6 @@ pub struct Decision {
     pub ended: Vec<ClientId>,
 }
 
-/// The part of an update that came too early.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Early {
-    /// The part, as an update of its own.
-    pub update: Bytes,
-    /// The clients of which something is missing: until one of them writes, a further try is in vain.
-    pub waits: HashSet<ClientId>,
-    /// The clocks it reaches; when the document has them, it has come another way.
-    pub clocks: StateVector,
-    /// The ids it deletes.
-    pub deletions: IdSet,
-}
-
-impl Early {
-    /// Whether everything in it is in the document by now.
-    #[must_use]
-    pub fn is_covered(&self, state: &State) -> bool {
-        state.clocks.covers(&self.clocks) && state.deleted.contains_all(&self.deletions)
-    }
-}
-
 impl Decision {
     fn refuse(refusal: Refusal) -> Self {
         Self { refused: Some(refusal), ..Self::default() }
@@ -106,69 +89,6 @@ impl Decision {
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.admitted.is_none() && self.parked.is_none() && self.refused.is_none()
-    }
-}
-
-/// Why the gate refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// Not a Yjs update that everyone would read alike.
-    Malformed(Malformed),
-    /// News from someone who may only read.
-    ReadOnly,
-    /// New content under a clientID that is another principal's.
-    Foreign(ClientId),
-    /// New content under a clientID that came with the history of others.
-    Closed(ClientId),
-    /// New content after, or on top of, content that was refused.
-    Ended(ClientId),
-    /// The document would grow beyond its limit.
-    TooLarge,
-    /// What it builds on never came, although it was asked for.
-    Incomplete,
-    /// The database refused to store it.
-    Unstorable,
-    /// The document's history ended: deleted, or replaced by a restored one.
-    Gone,
-}
-
-impl Refusal {
-    /// A stable word for programs.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Malformed(_) => "malformed",
-            Self::ReadOnly => "read_only",
-            Self::Foreign(_) => "foreign_client",
-            Self::Closed(_) => "closed_client",
-            Self::Ended(_) => "ended_client",
-            Self::TooLarge => "document_full",
-            Self::Incomplete => "incomplete",
-            Self::Unstorable => "unstorable",
-            Self::Gone => "gone",
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(wrong) => write!(f, "not a Yjs update: {wrong}"),
-            Self::ReadOnly => f.write_str("you may read this document, not edit it"),
-            Self::Foreign(client) => {
-                write!(f, "the edits of client {client} are another person's; reload to go on under an id of your own")
-            }
-            Self::Closed(client) => {
-                write!(f, "client {client} belongs to an earlier history; reload to go on under an id of your own")
-            }
-            Self::Ended(client) => {
-                write!(f, "an earlier edit of client {client} was refused, and what follows it cannot be saved; reload")
-            }
-            Self::TooLarge => write!(f, "the document has reached its limit of {} bytes", limits::DOCUMENT_BYTES),
-            Self::Incomplete => f.write_str("the edit builds on something this server never got; reload"),
-            Self::Unstorable => f.write_str("the database refuses to store this edit"),
-            Self::Gone => f.write_str("the document was deleted or replaced; reload"),
-        }
     }
 }
 
@@ -184,31 +104,30 @@ pub fn decide(state: &State, writer: &Writer<'_>, context: &Context<'_>, update:
         return decide_for_reader(state, &scan, &new_deletions);
     }
     let mut rights = judge(state, writer, context, &scan);
-    let reach = reach::reach(&scan, &state.clocks, context.committed, &rights.blocked);
+    let reach = reach(&scan, &state.clocks, context.committed, &rights.blocked);
     rights.end_dependents(&scan, &reach, writer.ended);
 
-    let end = |client: ClientId| reach.end(&scan, client).unwrap_or_else(|| state.clocks.get(client));
     let start = |client: ClientId| state.clocks.get(client);
-    let now_known = |client: ClientId| end(client).max(start(client));
-    let (deletions, early_deletions) = split_deletions(&new_deletions, now_known);
+    let end = |client: ClientId| reach.end(&scan, client).unwrap_or_else(|| start(client));
+    let (deletions, early_deletions) = split_deletions(&new_deletions, end);
     let early_deletions = rights.possible(early_deletions, writer.ended);
 
     let mut decision = Decision { ended: rights.ended, refused: rights.refusal, ..Decision::default() };
-    let grows = scan.sections.iter().any(|section| end(section.client) > start(section.client));
-    if grows || !deletions.is_empty() {
-        if grows && state.bytes + update.len() > limits::DOCUMENT_BYTES {
-            decision.ended.extend(scan.sections.iter().map(|section| section.client));
-            decision.refused = Some(Refusal::TooLarge);
-            return decision;
-        }
+    let grown: Vec<&Section> =
+        scan.sections.iter().filter(|section| end(section.client) > start(section.client)).collect();
+    if !grown.is_empty() || !deletions.is_empty() {
         let whole = deletions == scan.deletions
             && scan
                 .sections
                 .iter()
                 .all(|section| section.clock == start(section.client) && section.end == end(section.client));
         let bytes = if whole { update.clone() } else { take(update, &scan, start, end, &deletions).into() };
-        let grown: Vec<&Section> =
-            scan.sections.iter().filter(|section| end(section.client) > start(section.client)).collect();
+        // Deletions always have room: they are how a full document becomes smaller.
+        if !grown.is_empty() && state.bytes + bytes.len() > limits::DOCUMENT_BYTES {
+            decision.ended.extend(grown.iter().map(|section| section.client));
+            decision.refused = Some(Refusal::TooLarge);
+            return decision;
+        }
         let mut deleted = deletions;
         let leans = reach.leans || deleted.below(context.committed) != deleted;
         deleted.union(&scan.deleted(start, end).subtract(&state.deleted));
@@ -221,32 +140,46 @@ pub fn decide(state: &State, writer: &Writer<'_>, context: &Context<'_>, update:
             leans,
         });
     }
-    let early = |section: &&Section| !rights.blocked.contains(&section.client) && end(section.client) < section.end;
+    let early = |section: &&Section| {
+        !rights.blocked.contains(&section.client) && end(section.client) < content_end(&scan, section)
+    };
     if scan.sections.iter().any(|section| early(&section)) || !early_deletions.is_empty() {
-        let until = |client: ClientId| reach.section(&scan, client).filter(early).map_or(0, |section| section.end);
-        let rest = take(update, &scan, now_known, until, &early_deletions);
-        let sections = || scan.sections.iter().filter(early);
-        decision.parked = (!is_empty_update(&rest)).then(|| Early {
-            update: rest.into(),
-            waits: sections()
-                .map(|section| reach.wait(&scan, section.client).map_or(section.client, |id| id.client))
-                .chain(early_deletions.iter().map(|(client, _)| client))
-                .collect(),
-            clocks: sections().map(|section| (section.client, section.end)).collect(),
-            deletions: early_deletions,
-        });
+        decision.parked = park(update, &scan, &reach, end, early, early_deletions);
     }
     decision
+}
+
+/// The clock after the last content of a section, or 0: `Skip`s at its end say nothing.
+fn content_end(scan: &Scan, section: &Section) -> u32 {
+    scan.structs_of(section).iter().rfind(|one| one.kind != Kind::Skip).map_or(0, Struct::end)
+}
+
+/// What remains of an update behind `known`: the sections that are early, and deletions of ids that do not exist.
+fn park(
+    update: &Bytes,
+    scan: &Scan,
+    reach: &Reach,
+    known: impl Fn(ClientId) -> u32,
+    early: impl Fn(&&Section) -> bool,
+    deletions: IdSet,
+) -> Option<Early> {
+    let until = |client| reach.section(scan, client).filter(&early).map_or(0, |section| content_end(scan, section));
+    let rest = take(update, scan, known, until, &deletions);
+    let sections = || scan.sections.iter().filter(&early);
+    let waits = sections().filter_map(|section| reach.wait(scan, section.client)).map(|id| (id.client, id.clock));
+    let mut first: HashMap<ClientId, u32> = HashMap::new();
+    for (client, clock) in waits.chain(deletions.iter().map(|(client, clocks)| (client, clocks.start))) {
+        first.entry(client).and_modify(|first| *first = clock.min(*first)).or_insert(clock);
+    }
+    let clocks = sections().map(|section| (section.client, content_end(scan, section))).collect();
+    let early = Early { update: rest.into(), waits: first, extent: Extent { clocks, deletions } };
+    (!is_empty_update(&early.update)).then_some(early)
 }
 
 /// Readers send what everyone has on every reconnect, and deletions of redundant format marks after others' edits:
 /// neither is news. Anything else is refused.
 fn decide_for_reader(state: &State, scan: &Scan, new_deletions: &IdSet) -> Decision {
-    let writes = scan.sections.iter().any(|section| {
-        scan.structs_of(section)
-            .iter()
-            .any(|one| one.kind != Kind::Skip && one.end() > state.clocks.get(section.client))
-    });
+    let writes = scan.sections.iter().any(|section| content_end(scan, section) > state.clocks.get(section.client));
     if writes || !state.formats.contains_all(new_deletions) {
         return Decision::refuse(Refusal::ReadOnly);
     }
@@ -270,7 +203,7 @@ impl Rights {
     }
 
     /// What builds on refused content can never be saved, so its client has ended too.
-    fn end_dependents(&mut self, scan: &Scan, reach: &reach::Reach, ended: &HashSet<ClientId>) {
+    fn end_dependents(&mut self, scan: &Scan, reach: &Reach, ended: &HashSet<ClientId>) {
         for client in reach.behind(scan, self.blocked.union(ended).copied()) {
             self.block(client, Refusal::Ended(client));
         }
@@ -290,7 +223,8 @@ impl Rights {
 /// Judges each section that holds anything new by whose clientID it is.
 fn judge(state: &State, writer: &Writer<'_>, context: &Context<'_>, scan: &Scan) -> Rights {
     let mut rights = Rights::default();
-    for section in scan.sections.iter().filter(|section| section.end > state.clocks.get(section.client)) {
+    let is_news = |section: &&Section| content_end(scan, section) > state.clocks.get(section.client);
+    for section in scan.sections.iter().filter(is_news) {
         let client = section.client;
         if writer.ended.contains(&client) {
             rights.block(client, Refusal::Ended(client));

@@ -12,7 +12,7 @@ use crate::update::{ClientId, Id, Kind, Scan, Section, StateVector, Struct};
 pub(super) struct Reach {
     /// By section: the end of what may be admitted.
     ends: Vec<u32>,
-    /// By section: the id it waits for, if that is what stopped it.
+    /// By section: the id it waits for, if something stopped it.
     waits: Vec<Option<Id>>,
     /// Section by client; empty for the common update of one section.
     index: HashMap<ClientId, usize>,
@@ -44,7 +44,9 @@ pub(super) fn reach(scan: &Scan, known: &StateVector, committed: &StateVector, b
         while next[at] < sections[at].structs.end {
             let one = &scan.structs[next[at]];
             if one.end() > reach.ends[at] {
-                if one.clock > reach.ends[at] || one.kind == Kind::Skip {
+                let gap_ends = if one.kind == Kind::Skip { one.end() } else { one.clock };
+                if gap_ends > reach.ends[at] {
+                    reach.waits[at] = Some(Id { client: sections[at].client, clock: gap_ends - 1 });
                     break;
                 }
                 if let Some(missing) = reach.missing(scan, known, one) {
@@ -101,12 +103,12 @@ impl Reach {
         self.at(scan, client).map(|at| &scan.sections[at])
     }
 
-    /// The id that the section of `client` waits for, if that is what stopped it.
+    /// The id that the section of `client` waits for, if something stopped it.
     pub(super) fn wait(&self, scan: &Scan, client: ClientId) -> Option<Id> {
         self.at(scan, client).and_then(|at| self.waits[at])
     }
 
-    /// The clients of sections that wait, directly or not, for something of a client that writes no more.
+    /// The clients of sections that wait, directly or not, for something of another that writes no more.
     pub(super) fn behind(&self, scan: &Scan, ended: impl Iterator<Item = ClientId>) -> Vec<ClientId> {
         let mut follow: Vec<ClientId> = ended.collect();
         if follow.is_empty() {
@@ -114,7 +116,7 @@ impl Reach {
         }
         let mut waiters: HashMap<ClientId, Vec<ClientId>> = HashMap::new();
         for (section, wait) in scan.sections.iter().zip(&self.waits) {
-            if let Some(id) = wait {
+            if let Some(id) = wait.filter(|id| id.client != section.client) {
                 waiters.entry(id.client).or_default().push(section.client);
             }
         }

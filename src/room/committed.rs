@@ -40,6 +40,14 @@ pub struct Answer {
     pub seq: i64,
 }
 
+impl Answer {
+    /// Its length in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.first.as_ref().map_or(0, Bytes::len) + self.last.len()
+    }
+}
+
 /// A question to a committed state, to be answered anywhere; it holds shared bytes, no copies.
 #[derive(Debug, Clone)]
 pub struct Question {

@@ -5,6 +5,7 @@
 
 mod attachment;
 mod committed;
+mod debts;
 mod follower;
 pub mod machine;
 mod outbox;

@@ -1,10 +1,15 @@
-//! One connection's place in a room: what it may do, and what it is still owed.
+//! One connection's place in a room: what it may do, what of it waits, and what it is still owed.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
+use bytes::Bytes;
+
+use super::debts::{Debt, DebtId, Debts};
 use super::participant::Participant;
 use super::presence::Millis;
-use crate::gate::{Early, Refusal};
+use crate::gate::{Early, Refusal, State};
+use crate::limits;
 use crate::update::ClientId;
 
 /// Counts the updates that a room admitted, in order; an edit is saved when the room has settled its ordinal.
@@ -14,16 +19,19 @@ pub(super) type Ordinal = u64;
 #[derive(Debug)]
 pub(super) struct Seat {
     /// Whose connection it is.
-    pub(super) participant: Participant,
+    pub(super) participant: Arc<Participant>,
     /// Whether the role allows edits.
     pub(super) may_write: bool,
-    /// What is owed for each SyncStep2 and Update, in order.
-    pub(super) debts: VecDeque<Debt>,
+    /// What is owed for its SyncStep2s and Updates.
+    pub(super) debts: Debts,
     /// ClientIDs whose writing ended with a refusal.
     pub(super) ended: HashSet<ClientId>,
     /// Edits that came too early.
     pub(super) parked: Vec<Parked>,
-    /// How often it was asked to send everything again since something of it was last admitted.
+    parked_bytes: usize,
+    /// When everything is asked for again, unless what came too early has gone on by then.
+    pub(super) deadline: Option<Millis>,
+    /// How often everything was asked for again since nothing waited last.
     pub(super) resyncs: u32,
     /// SyncStep2s that are to come because the room asked on its own account, and are owed nothing.
     pub(super) unowed: u32,
@@ -33,26 +41,15 @@ pub(super) struct Seat {
     pub(super) held: Option<Held>,
 }
 
-/// What is owed for one frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Debt {
-    /// "Saved", once this edit is settled.
-    Commit(Ordinal),
-    /// "Saved", once everything admitted up to here is settled; nothing in the frame was new.
-    Known(Ordinal),
-    /// "Saved", once what came too early is covered and settled.
-    Covered(Box<Early>),
-    /// "Refused".
-    Refused(Refusal),
-}
-
 /// An edit that came too early.
 #[derive(Debug)]
 pub(super) struct Parked {
     /// The edit.
-    pub(super) early: Early,
-    /// When everything is to be asked for again.
-    pub(super) expires_at: Millis,
+    pub(super) update: Bytes,
+    /// The clocks that must come first; see [`Early`].
+    waits: HashMap<ClientId, u32>,
+    /// What is owed for its frame.
+    pub(super) debt: Option<DebtId>,
 }
 
 /// Presence that waits.
@@ -71,11 +68,13 @@ impl Seat {
     #[must_use]
     pub(super) fn new(participant: Participant, may_write: bool) -> Self {
         Self {
-            participant,
+            participant: Arc::new(participant),
             may_write,
-            debts: VecDeque::new(),
+            debts: Debts::default(),
             ended: HashSet::new(),
             parked: Vec::new(),
+            parked_bytes: 0,
+            deadline: None,
             resyncs: 0,
             unowed: 0,
             last_admitted: 0,
@@ -83,9 +82,67 @@ impl Seat {
         }
     }
 
-    /// Bytes parked.
-    #[must_use]
-    pub(super) fn parked_bytes(&self) -> usize {
-        self.parked.iter().map(|parked| parked.early.update.len()).sum()
+    /// Keeps what came too early, unless that is too much: then everything is asked for again, at once if it was not yet.
+    /// Answers what is owed for it.
+    pub(super) fn park(&mut self, early: Early, debt: Option<DebtId>) -> Debt {
+        let Early { update, waits, extent } = early;
+        let bytes = update.len() + limits::EDIT_OVERHEAD;
+        if self.parked_bytes + bytes <= limits::PARKED_BYTES {
+            self.parked_bytes += bytes;
+            self.parked.push(Parked { update, waits, debt });
+        } else if self.resyncs == 0 {
+            self.deadline = Some(0);
+        }
+        Debt::Early(Box::new(extent))
+    }
+
+    /// Takes out the parked edits that may go on after these clients have written.
+    pub(super) fn take_due(&mut self, advanced: &[ClientId], state: &State) -> Vec<Parked> {
+        let due: Vec<Parked> = self.parked.extract_if(.., |parked| parked.may_go_on(advanced, state)).collect();
+        self.parked_bytes -= due.iter().map(|parked| parked.update.len() + limits::EDIT_OVERHEAD).sum::<usize>();
+        due
+    }
+
+    /// Lets go of everything parked: it was asked for again, or is refused.
+    pub(super) fn drop_parked(&mut self) {
+        self.parked.clear();
+        self.parked_bytes = 0;
+    }
+
+    /// Whether anything that came too early waits, or is owed for.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.parked.is_empty() || self.debts.has_early()
+    }
+
+    /// Sets the deadline if something waits and there is none, and takes it back if nothing does.
+    pub(super) fn wait_until(&mut self, deadline: Millis) {
+        if self.is_waiting() {
+            self.deadline.get_or_insert(deadline);
+        } else {
+            self.deadline = None;
+            self.resyncs = 0;
+        }
+    }
+
+    /// Notes which of what came too early has come another way, and what of it never will.
+    pub(super) fn settle_early(&mut self, state: &State, admitted: Ordinal) {
+        if !self.debts.has_early() {
+            return;
+        }
+        let ended = &self.ended;
+        self.debts.change_all(|debt| {
+            let Debt::Early(extent) = debt else { return None };
+            if extent.is_covered(state) {
+                return Some(Debt::Known(admitted));
+            }
+            let lost = extent.lost(state, |client| ended.contains(&client));
+            lost.map(|client| Debt::Refused(Refusal::Ended(client)))
+        });
+    }
+}
+
+impl Parked {
+    fn may_go_on(&self, advanced: &[ClientId], state: &State) -> bool {
+        advanced.iter().any(|&client| self.waits.get(&client).is_some_and(|&clock| clock < state.clocks.get(client)))
     }
 }

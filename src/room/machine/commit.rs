@@ -10,6 +10,7 @@ use crate::journal::{Append, Loaded, Outcome, Row};
 use crate::protocol;
 use crate::protocol::close::Close;
 use crate::room::committed::Committed;
+use crate::room::presence::Millis;
 use crate::room::ring::Frame;
 use crate::room::seat::Ordinal;
 
@@ -64,10 +65,7 @@ impl Machine {
             Outcome::Refused => {
                 self.tally.unstorable.add();
                 self.next_edits = usize::MAX;
-                for edit in flight.edits {
-                    self.pending_bytes -= edit.admitted.update.len();
-                    self.fail(&edit, &Refusal::Unstorable);
-                }
+                self.unstorable = flight.edits.into_iter().next();
                 self.ask_reload(effects);
             }
         }
@@ -96,7 +94,7 @@ impl Machine {
         self.settled = flight.through;
         self.next_edits = usize::MAX;
         for edit in &flight.edits {
-            self.pending_bytes -= edit.admitted.update.len();
+            self.pending_bytes -= edit.bytes();
         }
         self.pay_all(effects);
     }
@@ -105,13 +103,14 @@ impl Machine {
     fn forget_answers(&mut self) {
         self.question = None;
         self.answers.clear();
+        self.answers_bytes = 0;
     }
 
     fn pay_all(&mut self, effects: &mut Vec<Effect>) {
         let owing: Vec<ConnectionId> = self
             .seats
             .iter()
-            .filter(|(_, seat)| !seat.debts.is_empty() || seat.held.is_some())
+            .filter(|(_, seat)| seat.debts.len() > 0 || seat.held.is_some())
             .map(|(&connection, _)| connection)
             .collect();
         let settled = self.settled;
@@ -122,7 +121,7 @@ impl Machine {
     }
 
     /// Goes on from what the log really holds: everything admitted but not committed is decided on again.
-    pub(super) fn reload(&mut self, loaded: Loaded, effects: &mut Vec<Effect>) {
+    pub(super) fn reload(&mut self, loaded: Loaded, now: Millis, effects: &mut Vec<Effect>) {
         self.reloading = false;
         if loaded.head.epoch != self.committed.head.epoch {
             return self.end(Close::Replaced, effects);
@@ -135,6 +134,10 @@ impl Machine {
         if moved {
             effects.push(Effect::Skip);
         }
+        if let Some(edit) = self.unstorable.take() {
+            self.pending_bytes -= edit.bytes();
+            self.fail(&edit, &Refusal::Unstorable);
+        }
         let none = HashSet::new();
         for mut edit in std::mem::take(&mut self.pending) {
             let writer = Writer {
@@ -145,33 +148,36 @@ impl Machine {
             };
             let context = Context { committed: &self.committed.clocks, announced: self.presence.announced() };
             let decision = gate::decide(&self.state, &writer, &context, &edit.admitted.update);
-            self.pending_bytes -= edit.admitted.update.len();
+            self.pending_bytes -= edit.bytes();
             if let Some(refusal) = decision.refused.or(decision.parked.map(|_| Refusal::Incomplete)) {
                 self.fail(&edit, &refusal);
             }
             if let Some(admitted) = decision.admitted {
                 self.state.admit(&admitted);
-                self.pending_bytes += admitted.update.len();
                 edit.admitted = admitted;
+                self.pending_bytes += edit.bytes();
                 self.pending.push_back(edit);
             }
         }
         if self.pending.is_empty() {
             self.settled = self.admitted;
         }
+        for seat in self.seats.values_mut() {
+            seat.settle_early(&self.state, self.admitted);
+        }
         self.pay_all(effects);
-        let waited_for = self.seats.values().flat_map(|seat| &seat.parked).flat_map(|parked| &parked.early.waits);
-        self.retry_parked(waited_for.copied().collect(), effects);
+        self.retry_parked(self.state.clocks.iter().map(|(client, _)| client).collect(), now, effects);
     }
 
     /// Ends the room: its document's history has ended.
     pub(super) fn end(&mut self, close: Close, effects: &mut Vec<Effect>) {
         self.ended = Some(close);
         self.in_flight = None;
+        self.unstorable = None;
         self.pending.clear();
         self.pending_bytes = 0;
         for (connection, seat) in std::mem::take(&mut self.seats) {
-            for _ in seat.debts {
+            for _ in 0..seat.debts.len() {
                 effects.push(Effect::Send(connection, Message::Refused(Refusal::Gone)));
             }
             effects.push(Effect::Send(connection, Message::Ended(close)));

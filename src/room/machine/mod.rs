@@ -20,6 +20,7 @@ use crate::limits;
 use crate::protocol;
 use crate::protocol::close::Close;
 use crate::room::committed::{Answer, Committed, Question};
+use crate::room::debts::DebtId;
 use crate::room::participant::Participant;
 use crate::room::presence::{Millis, Presence};
 use crate::room::ring::Frame;
@@ -116,8 +117,17 @@ pub enum Message {
 struct Edit {
     ordinal: Ordinal,
     connection: ConnectionId,
+    /// What is owed for the frame it came in, if anything is.
+    debt: Option<DebtId>,
     participant: Arc<Participant>,
     admitted: Admitted,
+}
+
+impl Edit {
+    /// What it takes while it waits, in bytes.
+    fn bytes(&self) -> usize {
+        self.admitted.update.len() + limits::EDIT_OVERHEAD
+    }
 }
 
 /// A room.
@@ -132,6 +142,8 @@ pub struct Machine {
     pending: VecDeque<Edit>,
     pending_bytes: usize,
     in_flight: Option<InFlight>,
+    /// An edit that the database refused. It is in `state` until the log was read again.
+    unstorable: Option<Edit>,
     reloading: bool,
     /// How many pending edits the next append takes at most, while one that the database refuses is searched for.
     next_edits: usize,
@@ -141,6 +153,7 @@ pub struct Machine {
     question: Option<Bytes>,
     /// Answers for the present head, by encoded state vector.
     answers: HashMap<Bytes, Answer>,
+    answers_bytes: usize,
     /// Who waits for an answer that is being computed.
     asking: HashMap<Bytes, Vec<ConnectionId>>,
     /// Why the room has ended, once it has.
@@ -164,12 +177,14 @@ impl Machine {
             pending: VecDeque::new(),
             pending_bytes: 0,
             in_flight: None,
+            unstorable: None,
             reloading: false,
             next_edits: usize::MAX,
             admitted: 0,
             settled: 0,
             question: None,
             answers: HashMap::new(),
+            answers_bytes: 0,
             asking: HashMap::new(),
             ended: None,
             tally,
@@ -216,9 +231,9 @@ impl Machine {
     #[must_use]
     pub fn next_tick(&self) -> Option<Millis> {
         let seats = self.seats.values();
-        let parked = seats.clone().flat_map(|seat| &seat.parked).map(|parked| parked.expires_at);
+        let deadlines = seats.clone().filter_map(|seat| seat.deadline);
         let held = seats.filter_map(|seat| seat.held.as_ref()).map(|held| held.until);
-        parked.chain(held).chain(self.presence.next_departure()).min()
+        deadlines.chain(held).chain(self.presence.next_departure()).min()
     }
 
     /// Takes in what happened.
@@ -247,7 +262,7 @@ impl Machine {
                 effects.extend(everyone);
             }
             Input::Settled(outcome) => self.settle(outcome, effects),
-            Input::Reloaded(loaded) => self.reload(*loaded, effects),
+            Input::Reloaded(loaded) => self.reload(*loaded, now, effects),
             Input::End(close) => self.end(close, effects),
         }
     }
@@ -289,7 +304,10 @@ impl Machine {
         for connection in self.asking.remove(&remote).unwrap_or_default() {
             effects.push(Effect::Send(connection, Message::Answer(question.clone(), answer.clone())));
         }
-        if answer.seq == self.committed.head.seq && self.answers.len() < limits::ANSWERS {
+        let bytes = self.answers_bytes + answer.bytes();
+        let fits = self.answers.len() < limits::ANSWERS && bytes <= limits::ANSWERS_BYTES;
+        if answer.seq == self.committed.head.seq && fits {
+            self.answers_bytes = bytes;
             self.answers.insert(remote, answer);
         }
     }
@@ -311,6 +329,7 @@ impl Machine {
         }
         if let Some(held) = &mut seat.held {
             held.clients.extend(changed);
+            held.behind = seat.last_admitted;
         } else if seat.last_admitted > self.settled {
             let until = now + millis(limits::PRESENCE_HOLD);
             seat.held = Some(Held { clients: changed, behind: seat.last_admitted, until });
@@ -328,7 +347,7 @@ impl Machine {
         let connections: Vec<ConnectionId> = self.seats.keys().copied().collect();
         for connection in connections {
             self.release_held(connection, |held| held.until <= now, effects);
-            self.expire_parked(connection, now, effects);
+            self.meet_deadline(connection, now, effects);
         }
     }
 

@@ -18,14 +18,18 @@ pub(super) struct PlannedRow {
     pub(super) clocks: Vec<(ClientId, u32)>,
 }
 
-/// Groups edits into rows, one for each author where causality allows it: an edit that builds on another author's
-/// uncommitted one must not move in front of it.
+/// Groups edits into rows, one for each author where causality allows it: an edit that builds on another client's
+/// uncommitted one must not move in front of it, nor one that goes on where another author (a guest who signed in) left
+/// off.
 pub(super) fn plan_rows(edits: &[Edit]) -> Vec<PlannedRow> {
     let mut rows: Vec<PlannedRow> = Vec::new();
     let mut last_of: HashMap<UserId, usize> = HashMap::new();
+    let mut row_of: HashMap<ClientId, usize> = HashMap::new();
     for edit in edits {
         let author = edit.participant.user;
-        let mut at = last_of.get(&author).copied();
+        let clients = || edit.admitted.clocks.iter().map(|&(client, _)| client);
+        let begun = clients().filter_map(|client| row_of.get(&client).copied()).max();
+        let mut at = last_of.get(&author).copied().filter(|&at| begun.is_none_or(|begun| begun <= at));
         if edit.admitted.leans {
             at = at.filter(|&at| at + 1 == rows.len());
         }
@@ -40,6 +44,7 @@ pub(super) fn plan_rows(edits: &[Edit]) -> Vec<PlannedRow> {
             rows.len() - 1
         });
         last_of.insert(author, at);
+        row_of.extend(clients().map(|client| (client, at)));
         let row = &mut rows[at];
         row.from = row.from.filter(|&from| from == edit.connection);
         row.updates.push(edit.admitted.update.clone());

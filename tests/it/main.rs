@@ -16,6 +16,8 @@ mod creation;
 mod durability;
 mod epoch;
 mod failed_load;
+mod gate;
+mod machine;
 mod names;
 mod outage;
 mod ownership;

@@ -1,0 +1,11 @@
+//! Tests of `coterie::room::machine`, without a task, a socket or a database: directed ones, rule by rule, and seeded
+//! schedules of a whole room.
+
+mod commits;
+mod database;
+mod following;
+mod ownership;
+mod parking;
+mod presence;
+pub(crate) mod random;
+mod room;

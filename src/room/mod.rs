@@ -138,6 +138,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Unsent`]: the mailbox is full, or the room has ended.
+    #[allow(clippy::result_large_err, reason = "the input goes back as it came, without an allocation")]
     pub fn try_send(&self, input: Input) -> std::result::Result<(), Unsent> {
         self.mailbox.try_send(Envelope::Input(input)).map_err(|error| match error {
             TrySendError::Full(Envelope::Input(input)) => Unsent::Full(input),

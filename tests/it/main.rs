@@ -8,10 +8,12 @@
 mod client;
 mod engines;
 mod hold;
+mod opening;
 mod peer;
 mod proxy;
 mod server;
 
+mod bad_input;
 mod creation;
 mod durability;
 mod epoch;
@@ -28,6 +30,9 @@ mod saved;
 mod shutdown;
 mod slow_reader;
 mod snapshot;
+mod startup;
 mod sync;
+mod tidy;
+mod two_servers;
 mod update;
 mod updates_by_http;

@@ -113,8 +113,7 @@ async fn pass(mut near: TcpStream, to: &str, plan: &Mutex<Option<AtCommit>>) -> 
                         Some(AtCommit::LoseAnswer) => {
                             far.write_all(&asked[..read]).await?;
                             // The answer is there, so the commit is done.
-                            far.read(&mut answered).await?;
-                            return Ok(());
+                            return far.read(&mut answered).await.map(drop);
                         }
                     }
                 }

@@ -84,7 +84,7 @@ for (const [look, settings] of Object.entries(LOOKS)) {
     await shot('2-projects')
     for (const [name, where] of [['no-project', '/p/019a0000-0000-7000-8000-000000000000'], ['no-file', `${address.slice(0, -1)}z`], ['no-invite', '/join/nothing'], ['no-page', '/a/b/c/d/e']]) {
       await ann.page.goto(where)
-      await ann.page.getByRole('heading', { level: 1 }).or(ann.page.getByRole('heading', { level: 2 })).first().waitFor()
+      await ann.page.getByRole('heading').filter({ visible: true }).first().waitFor()
       await ann.page.waitForTimeout(300)
       await shot(`7-${name}`)
     }

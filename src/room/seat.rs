@@ -22,6 +22,8 @@ pub(super) struct Seat {
     pub(super) participant: Arc<Participant>,
     /// Whether the role allows edits.
     pub(super) may_write: bool,
+    /// The last row when it came; it follows the ring from there.
+    pub(super) joined: i64,
     /// What is owed for its SyncStep2s and Updates.
     pub(super) debts: Debts,
     /// ClientIDs whose writing ended with a refusal.
@@ -66,10 +68,11 @@ pub(super) struct Held {
 impl Seat {
     /// A new connection's.
     #[must_use]
-    pub(super) fn new(participant: Participant, may_write: bool) -> Self {
+    pub(super) fn new(participant: Participant, may_write: bool, joined: i64) -> Self {
         Self {
             participant: Arc::new(participant),
             may_write,
+            joined,
             debts: Debts::default(),
             ended: HashSet::new(),
             parked: Vec::new(),

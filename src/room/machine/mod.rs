@@ -8,6 +8,7 @@ mod commit;
 mod edits;
 mod rows;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -130,6 +131,14 @@ impl Edit {
     }
 }
 
+/// A question that is being answered, and who waits for it. The answer is only for those who follow the ring from
+/// the row it reaches or one before: others would miss what lies between.
+#[derive(Debug)]
+struct Asked {
+    seq: i64,
+    waiting: Vec<ConnectionId>,
+}
+
 /// A room.
 #[derive(Debug)]
 pub struct Machine {
@@ -154,8 +163,8 @@ pub struct Machine {
     /// Answers for the present head, by encoded state vector.
     answers: HashMap<Bytes, Answer>,
     answers_bytes: usize,
-    /// Who waits for an answer that is being computed.
-    asking: HashMap<Bytes, Vec<ConnectionId>>,
+    /// Questions that are being answered, by encoded state vector.
+    asking: HashMap<Bytes, Vec<Asked>>,
     /// Why the room has ended, once it has.
     ended: Option<Close>,
     tally: Arc<Tally>,
@@ -240,7 +249,7 @@ impl Machine {
     pub fn handle(&mut self, input: Input, now: Millis, effects: &mut Vec<Effect>) {
         match input {
             Input::Join { connection, participant, may_write } => {
-                self.join(connection, Seat::new(participant, may_write), effects);
+                self.join(connection, Seat::new(participant, may_write, self.committed.head.seq), effects);
             }
             Input::Leave(connection) => {
                 self.seats.remove(&connection);
@@ -284,6 +293,7 @@ impl Machine {
     }
 
     fn ask(&mut self, connection: ConnectionId, remote: Bytes, effects: &mut Vec<Effect>) {
+        let Some(seat) = self.seats.get(&connection) else { return };
         if let Some(answer) = self.answers.get(&remote).cloned() {
             effects.push(Effect::Send(connection, Message::Answer(self.question(), answer)));
             return;
@@ -292,17 +302,26 @@ impl Machine {
             effects.push(Effect::Send(connection, Message::Ended(Close::Malformed)));
             return;
         };
-        let waiting = self.asking.entry(remote.clone()).or_default();
-        waiting.push(connection);
-        if waiting.len() == 1 {
-            effects.push(Effect::Answer(remote, self.committed.question(vector)));
+        let asked = self.asking.entry(remote.clone()).or_default();
+        if let Some(asked) = asked.iter_mut().find(|asked| asked.seq >= seat.joined) {
+            asked.waiting.push(connection);
+            return;
         }
+        asked.push(Asked { seq: self.committed.head.seq, waiting: vec![connection] });
+        effects.push(Effect::Answer(remote, self.committed.question(vector)));
     }
 
     fn answered(&mut self, remote: Bytes, answer: Answer, effects: &mut Vec<Effect>) {
         let question = self.question();
-        for connection in self.asking.remove(&remote).unwrap_or_default() {
-            effects.push(Effect::Send(connection, Message::Answer(question.clone(), answer.clone())));
+        if let Entry::Occupied(mut asked) = self.asking.entry(remote.clone()) {
+            for asked in asked.get_mut().extract_if(.., |asked| asked.seq == answer.seq) {
+                for connection in asked.waiting {
+                    effects.push(Effect::Send(connection, Message::Answer(question.clone(), answer.clone())));
+                }
+            }
+            if asked.get().is_empty() {
+                asked.remove();
+            }
         }
         let bytes = self.answers_bytes + answer.bytes();
         let fits = self.answers.len() < limits::ANSWERS && bytes <= limits::ANSWERS_BYTES;

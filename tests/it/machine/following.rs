@@ -23,15 +23,19 @@ struct Reader {
 }
 
 impl Reader {
+    /// Joins, and asks for nothing yet.
+    fn new(room: &mut Room) -> Self {
+        let follower = Follower::new(room.reader(BOB));
+        Self { follower, clocks: StateVector::default(), again: 0, caught_up: 0 }
+    }
+
     /// Joins and asks for everything.
     fn join(room: &mut Room) -> Self {
-        let connection = room.reader(BOB);
-        room.handle(Input::Ask(connection, Bytes::from_static(&[0])));
+        let mut reader = Self::new(room);
+        room.handle(Input::Ask(reader.follower.connection(), Bytes::from_static(&[0])));
         if !room.questions.is_empty() {
             room.answer();
         }
-        let mut reader =
-            Self { follower: Follower::new(connection), clocks: StateVector::default(), again: 0, caught_up: 0 };
         reader.read(room);
         reader
     }
@@ -101,9 +105,8 @@ fn rows_between_the_welcome_and_the_answer_are_not_missed() {
     let mut room = Room::new();
     let ann = room.editor(ANN);
     type_units(&mut room, ann, "a", 1);
-    let connection = room.reader(BOB);
-    let mut reader =
-        Reader { follower: Follower::new(connection), clocks: StateVector::default(), again: 0, caught_up: 0 };
+    let mut reader = Reader::new(&mut room);
+    let connection = reader.follower.connection();
     reader.read(&mut room);
     type_units(&mut room, ann, "b", 1);
     reader.read(&mut room);
@@ -227,6 +230,27 @@ fn a_question_is_answered_once_for_all_who_ask_the_same() {
     type_units(&mut room, ann, "b", 1);
     room.handle(Input::Ask(late, Bytes::from_static(&[0])));
     assert_eq!(room.questions.len(), 1, "asked anew for the next");
+}
+
+#[test]
+fn an_answer_that_was_asked_for_before_one_came_is_not_given_to_it() {
+    let mut room = Room::new();
+    let ann = room.editor(ANN);
+    type_units(&mut room, ann, "a", 1);
+    let mut early = Reader::new(&mut room);
+    room.handle(Input::Ask(early.follower.connection(), Bytes::from_static(&[0])));
+    type_units(&mut room, ann, "b", 1);
+    // The second row is in the ring before this one follows it.
+    let mut late = Reader::new(&mut room);
+    room.handle(Input::Ask(late.follower.connection(), Bytes::from_static(&[0])));
+    assert_eq!(room.questions.len(), 2);
+    room.answer();
+    room.answer();
+    for reader in [&mut early, &mut late] {
+        reader.read(&mut room);
+        assert_eq!(reader.clocks, *room.database.clocks());
+        assert_eq!((reader.again, reader.caught_up), (0, 0));
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub enum Malformed {
     Nested(usize),
     /// A root name, key or node name above [`MAX_NAME_BYTES`](super::MAX_NAME_BYTES).
     Name(usize),
-    /// More structs than [`scan`](super::scan) keeps, [`MAX_STRUCTS`](super::MAX_STRUCTS).
+    /// More structs than [`scan`](fn@super::scan) keeps, [`MAX_STRUCTS`](super::MAX_STRUCTS).
     Structs(usize),
     /// Options of a subdocument that are not an object, at which every Yjs reader throws.
     DocOptions(usize),

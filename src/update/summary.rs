@@ -21,10 +21,10 @@ pub struct Summary {
     pub structs: usize,
 }
 
-/// Reads a whole update, checks all of it as [`scan`](super::scan) does, and sums it up.
+/// Reads a whole update, checks all of it as [`scan`](fn@super::scan) does, and sums it up.
 ///
 /// # Errors
-/// As [`scan`](super::scan).
+/// As [`scan`](fn@super::scan).
 pub fn summary(bytes: &[u8]) -> Result<Summary, Malformed> {
     let mut walk = Walk::new(bytes)?;
     let mut all = Summary { whole: true, ..Summary::default() };

@@ -45,7 +45,7 @@ test: ## Everything: Rust on SQLite and Postgres, the SDK, real npm clients, a r
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; else echo "all suites passed: $(SUITES)"; fi
 
 test-rust: tests/oracle/node_modules/.installed studio ## The Rust tests, on SQLite and on a private Postgres.
-	tests/with-postgres cargo test
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} tests/with-postgres cargo test
 
 test-sdk: client-sdk/node_modules/.installed ## The unit tests of the TypeScript package.
 	cd client-sdk && npm test

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::client::TestClient;
 use crate::engines::{Database, Engine, on_both_engines};
 use crate::hold::Hold;
-use crate::peer::Dialect;
+use crate::peer::{Dialect, Peer};
 use crate::server::TestServer;
 
 on_both_engines![
@@ -39,10 +39,11 @@ async fn accept_rows(database: &Database) {
 }
 
 /// Holds the commit of one edit, so that what is typed meanwhile is one batch.
-async fn hold_with_an_edit(server: &TestServer, document: DocumentId, first: &mut crate::peer::Peer) -> Hold {
+async fn hold_with_an_edit(server: &TestServer, document: DocumentId, first: &mut Peer) -> Hold {
     let hold = Hold::of(&server.database, document).await;
+    let admitted = server.tally("admitted");
     first.insert(0, "first ").await;
-    first.round_trip().await;
+    server.until_tally("admitted", admitted + 1).await;
     hold
 }
 

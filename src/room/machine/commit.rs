@@ -71,6 +71,12 @@ impl Machine {
         }
     }
 
+    /// Everything admitted that is not committed.
+    pub(super) fn uncommitted(&self) -> impl Iterator<Item = &Edit> {
+        let in_flight = self.in_flight.iter().flat_map(|flight| &flight.edits);
+        in_flight.chain(&self.pending).chain(&self.unstorable)
+    }
+
     fn ask_reload(&mut self, effects: &mut Vec<Effect>) {
         self.reloading = true;
         effects.push(Effect::Reload);

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 
 use super::{Edit, EditKind, Effect, Machine, Message, millis};
-use crate::gate::{self, Context, Decision, Refusal, Writer};
+use crate::gate::{self, Admitted, Context, Decision, Refusal, Writer};
 use crate::ids::ConnectionId;
 use crate::limits;
 use crate::protocol::close::Close;
 use crate::room::debts::{Debt, DebtId};
 use crate::room::presence::Millis;
-use crate::room::seat::Seat;
-use crate::update::ClientId;
+use crate::room::seat::{Ordinal, Seat};
+use crate::update::{ClientId, scan};
 
 impl Machine {
     pub(super) fn update(
@@ -35,8 +35,12 @@ impl Machine {
             decision = Decision { refused: Some(Refusal::Incomplete), ..Decision::default() };
         }
         self.count(&decision);
+        let repeated = decision.is_known().then(|| self.newest_repeated(update));
         let advanced = self.take_in(connection, decision, debt);
         if let Some(seat) = self.seats.get_mut(&connection) {
+            if let (Some(ordinal), Some(debt)) = (repeated, debt) {
+                seat.debts.change(debt, Debt::Known(ordinal));
+            }
             if unowed {
                 seat.settle_early(&self.state, self.admitted);
             }
@@ -56,6 +60,22 @@ impl Machine {
         };
         let context = Context { committed: &self.committed.clocks, announced: self.presence.announced() };
         gate::decide(&self.state, &writer, &context, update)
+    }
+
+    /// The newest edit of which a known update repeats something that is not committed; 0 if there is none, and what
+    /// becomes of the edits under way is nothing to it.
+    fn newest_repeated(&self, update: &Bytes) -> Ordinal {
+        if self.is_settled() {
+            return 0;
+        }
+        let Ok(scan) = scan(update) else { return self.admitted };
+        let repeats = |admitted: &Admitted| {
+            let writes = |&(client, _): &(ClientId, u32)| {
+                scan.section(client).is_some_and(|section| section.end > self.committed.clocks.get(client))
+            };
+            admitted.clocks.iter().any(writes) || scan.deletions.subtract(&admitted.deleted) != scan.deletions
+        };
+        self.uncommitted().filter(|edit| repeats(&edit.admitted)).map(|edit| edit.ordinal).max().unwrap_or(0)
     }
 
     fn count(&self, decision: &Decision) {

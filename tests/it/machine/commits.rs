@@ -168,6 +168,21 @@ fn a_known_duplicate_of_an_edit_that_fails_later_is_refused_as_well() {
 }
 
 #[test]
+fn what_repeats_only_committed_content_is_saved_whatever_becomes_of_the_edits_under_way() {
+    let committed = update(1, 0, [text("a")]).bytes();
+    let mut room = Room::new();
+    let (ann, tab) = (room.editor(ANN), room.editor(ANN));
+    room.send(ann, &committed);
+    room.commit();
+    assert_eq!(room.answers(ann), ["saved"]);
+    room.send(tab, &update(2, 0, [text(POISON)]).bytes());
+    room.send(ann, &committed);
+    room.commit();
+    assert_eq!(room.answers(ann), ["saved"]);
+    assert_eq!(room.answers(tab), ["unstorable"]);
+}
+
+#[test]
 fn a_frame_is_not_saved_when_one_of_its_parts_is_refused() {
     for early_part_comes_first in [true, false] {
         let mut room = Room::new();

@@ -36,6 +36,8 @@ class CountingSocket extends WebSocket {
     const mine = { address: String(address), opened: false, code: null, live: this }
     sockets.push(mine)
     this.on('open', () => (mine.opened = true))
+    // A page that listens to no errors goes on; Node would end the process.
+    this.on('error', () => {})
     this.on('close', (code) => (mine.code = code))
     this.on('message', (data, binary) => {
       if (binary) count(String(address), new Uint8Array(data))

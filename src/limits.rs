@@ -145,3 +145,5 @@ pub const ADMISSION_TIME: Duration = Duration::from_secs(10);
 pub const SOCKET_LIFE_MIN: Duration = Duration::from_secs(2);
 /// How long the peer may take to answer a close.
 pub const GOODBYE: Duration = Duration::from_secs(2);
+/// Changes of rights that a socket may be behind before it looks at all it has open instead of at what they name.
+pub const RIGHTS_CHANGES: usize = 64;

@@ -5,11 +5,14 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRef;
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Guests, PublicUrl};
 use crate::db::Db;
+use crate::ids::ProjectId;
+use crate::limits;
 use crate::room::Rooms;
 
 /// A handle on [`Shared`]; cheap to clone.
@@ -29,6 +32,8 @@ pub struct Shared {
     pub shutdown: CancellationToken,
     /// Every open socket's task, so that a shutdown can wait for them: axum forgets upgraded connections.
     pub sockets: TaskTracker,
+    /// Tells open sockets that what people may do in a project has changed.
+    pub rights: Rights,
     /// The address of the listener, once there is one.
     listening: OnceLock<SocketAddr>,
 }
@@ -43,6 +48,7 @@ impl AppState {
             rooms,
             shutdown: CancellationToken::new(),
             sockets: TaskTracker::new(),
+            rights: Rights::default(),
             listening: OnceLock::new(),
         }))
     }
@@ -107,6 +113,36 @@ impl Shared {
 impl FromRef<AppState> for Db {
     fn from_ref(state: &AppState) -> Self {
         state.db.clone()
+    }
+}
+
+/// The bell for changed rights: what is open looks again at what its holder may do. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Rights(broadcast::Sender<ProjectId>);
+
+impl Default for Rights {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(limits::RIGHTS_CHANGES))
+    }
+}
+
+impl Rights {
+    /// Says that a role in a project was changed or taken; after the commit that did it.
+    pub fn changed(&self, project: ProjectId) {
+        // Nobody may be listening.
+        let _ = self.0.send(project);
+    }
+
+    /// Hears of changes from now on.
+    #[must_use]
+    pub fn follow(&self) -> broadcast::Receiver<ProjectId> {
+        self.0.subscribe()
+    }
+}
+
+impl FromRef<AppState> for Rights {
+    fn from_ref(state: &AppState) -> Self {
+        state.rights.clone()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::db::{Db, now_us};
 use crate::error::{Error, Result};
 use crate::ids::{ProjectId, UserId};
 use crate::page::{Page, PageQuery};
+use crate::state::Rights;
 use crate::timestamp::Timestamp;
 
 /// Somebody with a role in a project.
@@ -40,7 +41,7 @@ pub(super) async fn list(db: &Db, project: ProjectId, page: &PageQuery) -> Resul
 }
 
 /// Gives a member another role; the last owner stays one.
-pub(super) async fn change(db: &Db, project: ProjectId, user: UserId, role: Role) -> Result<Member> {
+pub(super) async fn change(db: &Db, rights: &Rights, project: ProjectId, user: UserId, role: Role) -> Result<Member> {
     let mut tx = db.begin().await?;
     lock_project(&mut tx, project).await?;
     sql::member_role(&mut tx, project, user).await?.ok_or(Error::NotFound)?;
@@ -49,11 +50,12 @@ pub(super) async fn change(db: &Db, project: ProjectId, user: UserId, role: Role
     }
     sql::put_member(&mut tx, project, user, role, now_us()).await?;
     tx.commit().await?;
+    rights.changed(project);
     sql::member(db, project, user).await?.ok_or(Error::NotFound)
 }
 
 /// Ends a membership; the last owner stays.
-pub(super) async fn remove(db: &Db, project: ProjectId, user: UserId) -> Result<()> {
+pub(super) async fn remove(db: &Db, rights: &Rights, project: ProjectId, user: UserId) -> Result<()> {
     let mut tx = db.begin().await?;
     lock_project(&mut tx, project).await?;
     keep_an_owner(&mut tx, project, user).await?;
@@ -61,6 +63,7 @@ pub(super) async fn remove(db: &Db, project: ProjectId, user: UserId) -> Result<
         return Err(Error::NotFound);
     }
     tx.commit().await?;
+    rights.changed(project);
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::extract::{Json, PathId, Query};
 use crate::ids::{InviteId, UserId};
 use crate::page::{Page, PageQuery};
-use crate::state::AppState;
+use crate::state::{AppState, Rights};
 
 /// `/api/projects/{p}/members`, `…/invites` and `…/tokens`.
 pub fn routes() -> Router<AppState> {
@@ -45,21 +45,27 @@ async fn members(
 async fn change_member(
     access: Owner,
     State(db): State<Db>,
+    State(rights): State<Rights>,
     PathId(user): PathId<UserId>,
     Json(change): Json<MemberChange>,
 ) -> Result<Json<MemberView>> {
     access.by_login()?;
-    let member = member::change(&db, access.project, user, change.role).await?;
+    let member = member::change(&db, &rights, access.project, user, change.role).await?;
     Ok(Json(member.view()))
 }
 
 /// Owners remove anybody; everybody may leave.
-async fn remove_member(access: Viewer, State(db): State<Db>, PathId(user): PathId<UserId>) -> Result<StatusCode> {
+async fn remove_member(
+    access: Viewer,
+    State(db): State<Db>,
+    State(rights): State<Rights>,
+    PathId(user): PathId<UserId>,
+) -> Result<StatusCode> {
     access.by_login()?;
     if !access.role.can_manage() && access.caller.user.id != user {
         return Err(Error::Forbidden("only an owner of the project can do this"));
     }
-    member::remove(&db, access.project, user).await?;
+    member::remove(&db, &rights, access.project, user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -29,8 +29,7 @@ impl Admission {
 ///
 /// # Errors
 /// Why not, as the close code that tells it.
-pub(super) async fn admit(state: &Shared, caller: Option<&Caller>, name: &str) -> Result<Admission, Close> {
-    let caller = caller.ok_or(Close::Unauthorized)?;
+pub(super) async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result<Admission, Close> {
     let (project, name) = name.split_once('/').map_or((name, None), |(project, name)| (project, Some(name)));
     let project: ProjectId = project.parse().map_err(|_| Close::NotFound)?;
     let db = &state.db;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -15,6 +15,7 @@ use super::admission;
 use super::dialect::{Dialect, Part};
 use super::slot::{Queue, Slot, Standing, Turn, input};
 use crate::auth::{self, Caller};
+use crate::ids::ProjectId;
 use crate::limits;
 use crate::protocol::ClientMessage;
 use crate::protocol::close::Close;
@@ -35,6 +36,8 @@ pub(super) struct Connection {
     turns: Turn,
     /// Rung by every room of this socket.
     bell: Arc<Notify>,
+    /// Rung when what somebody may do in a project has changed.
+    rights: broadcast::Receiver<ProjectId>,
     /// Inputs that their rooms had no place for. While there are any, the socket is not read.
     unsent: VecDeque<(Arc<Handle>, Input)>,
     answers_pings: bool,
@@ -47,7 +50,7 @@ pub(super) struct Connection {
 struct Joined {
     address: Arc<str>,
     turn: Turn,
-    outcome: Result<(Option<Attachment>, Standing), Close>,
+    outcome: Result<(Option<Attachment>, Standing, Caller), Close>,
 }
 
 /// Why the loop ends: the close to send, or nothing when the client has gone.
@@ -57,6 +60,7 @@ impl Connection {
     pub(super) fn new(state: AppState, socket: WebSocket, dialect: Dialect, caller: Option<Caller>) -> Self {
         let now = Instant::now();
         Self {
+            rights: state.rights.follow(),
             state,
             socket,
             dialect,
@@ -98,6 +102,7 @@ impl Connection {
             tokio::select! {
                 () = shutdown.cancelled() => return Some(Close::Restart),
                 () = self.bell.notified() => {}
+                changed = self.rights.recv() => self.look_again(changed.ok()),
                 Some(joined) = self.joins.join_next(), if !self.joins.is_empty() => {
                     let Ok(joined) = joined else { return Some(Close::Failed) };
                     if let Err(close) = self.joined(joined).await {
@@ -249,40 +254,74 @@ impl Connection {
         let turn = self.turns;
         let slot = match self.slots.remove(&address) {
             Some(Slot::Waiting(queue, _)) => Slot::Waiting(queue, turn),
-            Some(Slot::Open(attachment, standing, _)) => Slot::Open(attachment, standing, turn),
+            Some(Slot::Open(attachment, standing, _, caller)) => Slot::Open(attachment, standing, turn, caller),
             Some(Slot::Refused) => Slot::Waiting(Queue::default(), turn),
             None if self.slots.len() >= limits::DOCUMENTS_PER_SOCKET => return Err(Close::TooLarge),
             None => Slot::Waiting(Queue::default(), turn),
         };
         let is_in = matches!(slot, Slot::Open(..));
         self.slots.insert(address.clone(), slot);
-        let (state, caller, bell) = (self.state.clone(), self.caller.clone(), self.bell.clone());
+        let (state, caller) = (self.state.clone(), self.caller.clone());
+        let caller = async move {
+            match token.filter(|token| !token.is_empty()) {
+                Some(token) => Ok(auth::by_token(&state.db, &token).await.map_err(admission::away)?.or(caller)),
+                None => Ok(caller),
+            }
+        };
+        self.admit(address, turn, caller, is_in);
+        Ok(())
+    }
+
+    /// Looks again at what is open in a project, or at all of it: whether its holder may still be there, and as what.
+    fn look_again(&mut self, project: Option<ProjectId>) {
+        let of_project = |address: &str| {
+            project.is_none_or(|project| address.split(['/', '\0']).next() == Some(project.to_string().as_str()))
+        };
+        let open: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(address, _)| of_project(address))
+            .filter_map(|(address, slot)| match slot {
+                Slot::Open(_, _, turn, caller) => Some((address.clone(), *turn, Caller::clone(caller))),
+                Slot::Waiting(..) | Slot::Refused => None,
+            })
+            .collect();
+        for (address, turn, caller) in open {
+            self.admit(address, turn, async { Ok(Some(caller)) }, true);
+        }
+    }
+
+    /// Finds out what a caller may join at an address and, unless they are in already, joins it.
+    fn admit(
+        &mut self,
+        address: Arc<str>,
+        turn: Turn,
+        caller: impl Future<Output = Result<Option<Caller>, Close>> + Send + 'static,
+        is_in: bool,
+    ) {
+        let (state, bell) = (self.state.clone(), self.bell.clone());
         self.joins.spawn(async move {
             let outcome = async {
-                let caller = match token.filter(|token| !token.is_empty()) {
-                    Some(token) => auth::by_token(&state.db, &token).await.map_err(admission::away)?.or(caller),
-                    None => caller,
-                };
+                let caller = caller.await?.ok_or(Close::Unauthorized)?;
                 // With session awareness, a NUL and the session follow the name.
                 let name = address.split('\0').next().unwrap_or_default();
-                let admission = admission::admit(&state, caller.as_ref(), name).await?;
+                let admission = admission::admit(&state, &caller, name).await?;
                 let standing = admission.standing();
                 if is_in {
-                    return Ok((None, standing));
+                    return Ok((None, standing, caller));
                 }
                 let joined = state.rooms.join(standing.subject, admission.participant, standing.may_write, bell).await;
-                joined.map(|attachment| (Some(attachment), standing)).map_err(admission::away)
+                joined.map(|attachment| (Some(attachment), standing, caller)).map_err(admission::away)
             };
             let outcome = outcome.await;
             Joined { address, turn, outcome }
         });
-        Ok(())
     }
 
     async fn joined(&mut self, joined: Joined) -> Result<(), Close> {
         let Joined { address, turn, outcome } = joined;
         let latest = match self.slots.get(&address) {
-            Some(Slot::Waiting(_, latest) | Slot::Open(_, _, latest)) => *latest == turn,
+            Some(Slot::Waiting(_, latest) | Slot::Open(_, _, latest, _)) => *latest == turn,
             Some(Slot::Refused) | None => false,
         };
         if !latest {
@@ -290,8 +329,8 @@ impl Connection {
             return Ok(());
         }
         match outcome {
-            Ok((attachment, standing)) => {
-                if let Some(Slot::Open(_, as_what, _)) = self.slots.get(&address)
+            Ok((attachment, standing, caller)) => {
+                if let Some(Slot::Open(_, as_what, ..)) = self.slots.get(&address)
                     && *as_what != standing
                 {
                     // Providers take in what another standing brings with a new socket only.
@@ -309,7 +348,7 @@ impl Connection {
                         let input = input(attachment.connection(), message);
                         self.unsent.push_back((attachment.room().clone(), input));
                     }
-                    self.slots.insert(address, Slot::Open(attachment, standing, turn));
+                    self.slots.insert(address, Slot::Open(attachment, standing, turn, Box::new(caller)));
                 }
                 self.send_unsent()
             }

@@ -1,5 +1,6 @@
 //! One document on a socket: being joined, with what the client said meanwhile, or joined.
 
+use crate::auth::Caller;
 use crate::ids::{ConnectionId, UserId};
 use crate::limits;
 use crate::protocol::ClientMessage;
@@ -12,8 +13,8 @@ use crate::room::{Attachment, Subject};
 pub(super) enum Slot {
     /// The client spoke about it before it was let in. Providers do not wait for the answer to their token.
     Waiting(Queue, Turn),
-    /// In the room, as this.
-    Open(Attachment, Standing, Turn),
+    /// In the room, as this, on this credential.
+    Open(Attachment, Standing, Turn, Box<Caller>),
     /// Not let in, or at its end: what the client says is ignored until it shows a credential anew.
     Refused,
 }

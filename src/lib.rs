@@ -22,6 +22,9 @@ pub mod page;
 pub mod protocol;
 pub mod studio;
 
+// floor 2
+pub mod replica;
+
 // floor 3
 pub mod journal;
 

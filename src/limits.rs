@@ -145,3 +145,28 @@ pub const ADMISSION_TIME: Duration = Duration::from_secs(10);
 pub const SOCKET_LIFE_MIN: Duration = Duration::from_secs(2);
 /// How long the peer may take to answer a close.
 pub const GOODBYE: Duration = Duration::from_secs(2);
+
+// --- workers ---
+
+/// Worker processes; text is asked for rarely, and a second one serves while the first is busy or being replaced.
+pub const WORKERS: usize = 2;
+/// Requests that wait for one worker; beyond it they are refused with 503.
+pub const WORKER_QUEUE: usize = 64;
+/// How long one request may take in a worker before it is killed.
+pub const WORKER_TIME: Duration = Duration::from_secs(10);
+/// Address space of a worker, in bytes: the largest document fifteen times over, and what the allocator reserves.
+pub const WORKER_MEMORY_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Stack of the thread that integrates, in bytes; reading recurses with the nesting of a document.
+pub const WORKER_STACK_BYTES: usize = 64 * 1024 * 1024;
+/// Updates of which a worker keeps the documents for the next request, in bytes; documents take some ten times as much.
+pub const WORKER_WARM_BYTES: usize = 16 * 1024 * 1024;
+/// One frame between server and worker, in bytes: the largest document, and a text of as much.
+pub const WORKER_FRAME_BYTES: usize = 4 * DOCUMENT_BYTES;
+/// Workers that a document may cost before its text functions are set aside.
+pub const WORKER_CRASHES: i64 = 2;
+/// Characters of a line that a search shows.
+pub const SEARCH_LINE_CHARS: usize = 200;
+/// How long the differences between two texts are searched for, in milliseconds, before all between them is replaced.
+pub const EDIT_DIFF_MILLIS: u64 = 500;
+/// Replacements in one edit, each of which costs a walk through the document, before all between them is replaced.
+pub const EDIT_CHANGES: usize = 1_000;

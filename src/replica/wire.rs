@@ -1,0 +1,123 @@
+//! What the server and a worker say to each other over pipes: length-framed requests and replies.
+
+use std::io::{self, Read, Write};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::DocumentId;
+use crate::limits;
+
+/// A request about one document.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) document: DocumentId,
+    pub(super) epoch: i64,
+    /// The row at which the worker must have the document already; `None`: the update is the whole of it.
+    pub(super) from: Option<i64>,
+    /// The row that the update brings it to.
+    pub(super) seq: i64,
+    #[serde(with = "serde_bytes")]
+    pub(super) update: Vec<u8>,
+    pub(super) verb: Verb,
+}
+
+/// What a worker can do with a document.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Verb {
+    /// The text of a root.
+    Text {
+        /// The root's name.
+        root: String,
+    },
+    /// The lines of a root's text that hold a needle.
+    Search {
+        /// The root's name.
+        root: String,
+        /// What to look for, as it is.
+        needle: String,
+        /// Whether upper and lower case differ.
+        case: bool,
+        /// Lines at most.
+        limit: usize,
+    },
+    /// The smallest edit that makes a root's text another one.
+    Edit {
+        /// The root's name.
+        root: String,
+        /// The text it shall be.
+        text: String,
+    },
+    /// The document's state, folded.
+    Fold,
+    /// The content of a root as JSON.
+    Json {
+        /// The root's name.
+        root: String,
+    },
+}
+
+/// What a worker answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// A text, or JSON.
+    Text(String),
+    /// The lines found.
+    Found(Vec<Hit>),
+    /// An update: an edit to be written, or a folded state.
+    Update(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// The worker does not have the document at the row asked for.
+    Cold,
+    /// The document cannot be read; what yrs said.
+    Unreadable(String),
+}
+
+/// One line found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hit {
+    /// Its number, from 1.
+    pub line: usize,
+    /// Where the needle begins in it, in UTF-16 units from 0.
+    pub column: usize,
+    /// The line, shortened around the needle when it is long.
+    pub text: String,
+}
+
+/// Writes one frame: its length in four bytes, lowest first, and the message.
+pub(super) fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut frame = vec![0; 4];
+    frame = postcard::to_extend(message, frame).map_err(io::Error::other)?;
+    let len = u32::try_from(frame.len() - 4).map_err(io::Error::other)?;
+    frame[..4].copy_from_slice(&len.to_le_bytes());
+    Ok(frame)
+}
+
+/// Reads one message, in a worker. `None` at the end of the input.
+pub(super) fn read<T: DeserializeOwned>(input: &mut impl Read) -> io::Result<Option<T>> {
+    let mut len = [0; 4];
+    match input.read_exact(&mut len) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let mut frame = vec![0; checked(len)?];
+    input.read_exact(&mut frame)?;
+    decode(&frame).map(Some)
+}
+
+/// Writes one message, in a worker.
+pub(super) fn write(output: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    output.write_all(&encode(message)?)?;
+    output.flush()
+}
+
+/// The length that stands before a message.
+pub(super) fn checked(len: [u8; 4]) -> io::Result<usize> {
+    let len = u32::from_le_bytes(len) as usize;
+    if len > limits::WORKER_FRAME_BYTES { Err(io::Error::other("frame too long")) } else { Ok(len) }
+}
+
+/// Reads a message without its length.
+pub(super) fn decode<T: DeserializeOwned>(frame: &[u8]) -> io::Result<T> {
+    postcard::from_bytes(frame).map_err(io::Error::other)
+}

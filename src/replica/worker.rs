@@ -1,0 +1,114 @@
+//! The worker: a child process that holds integrated documents. The only place where yrs reads anything.
+//!
+//! It may crash, loop or eat its memory at any request; the server kills it and starts another. So it keeps nothing
+//! that cannot be had again, and answers one request at a time.
+
+use std::collections::HashMap;
+use std::io::{self, BufReader};
+use std::thread;
+
+use yrs::updates::decoder::Decode;
+use yrs::{Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, Update, WriteTxn};
+
+use super::confine;
+use super::verbs;
+use super::wire::{self, Reply, Request, Verb};
+use crate::ids::DocumentId;
+use crate::limits;
+
+/// The argument that makes the binary a worker.
+pub const ARGUMENT: &str = "replica-worker";
+
+/// A document kept for the next request.
+struct Warm {
+    epoch: i64,
+    seq: i64,
+    doc: Doc,
+    /// Bytes of updates it was built from: the measure of the budget.
+    bytes: usize,
+    used: u64,
+}
+
+/// Serves requests from standard input until it ends.
+///
+/// # Errors
+/// When the process cannot be confined, or the pipes break.
+pub fn run() -> io::Result<()> {
+    confine::limit_resources()?;
+    // Integration recurses with the nesting of a document; the main thread's stack depends on the machine.
+    let worker = thread::Builder::new().name("replica".to_owned()).stack_size(limits::WORKER_STACK_BYTES);
+    let worker = worker.spawn(|| {
+        confine::forbid_files_and_network()?;
+        serve(&mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock())
+    })?;
+    worker.join().map_err(|_| io::Error::other("panicked"))?
+}
+
+fn serve(input: &mut impl io::Read, output: &mut impl io::Write) -> io::Result<()> {
+    let mut warm: HashMap<DocumentId, Warm> = HashMap::new();
+    let mut requests = 0;
+    while let Some(request) = wire::read::<Request>(input)? {
+        requests += 1;
+        let reply = answer(&mut warm, request, requests);
+        wire::write(output, &reply)?;
+        evict(&mut warm);
+    }
+    Ok(())
+}
+
+fn answer(warm: &mut HashMap<DocumentId, Warm>, request: Request, now: u64) -> Reply {
+    let kept = warm.remove(&request.document);
+    let mut document = match request.from {
+        None => Warm { epoch: request.epoch, seq: 0, doc: new_doc(), bytes: 0, used: now },
+        Some(from) => match kept {
+            Some(kept) if kept.epoch == request.epoch && kept.seq == from => kept,
+            _ => return Reply::Cold,
+        },
+    };
+    if let Err(said) = integrate(&document.doc, &request.update) {
+        return Reply::Unreadable(said);
+    }
+    document.seq = request.seq;
+    document.bytes += request.update.len();
+    document.used = now;
+    let reply = match request.verb {
+        Verb::Text { root } => verbs::text(&document.doc, &root),
+        Verb::Search { root, needle, case, limit } => verbs::search(&document.doc, &root, &needle, case, limit),
+        Verb::Edit { root, text } => verbs::edit(&state(&document.doc), &root, &text),
+        Verb::Fold => Reply::Update(state(&document.doc)),
+        Verb::Json { root } => verbs::json(&document.doc, &root),
+    };
+    warm.insert(request.document, document);
+    reply
+}
+
+/// A document that counts as JavaScript does, under a client id drawn for it alone.
+pub(super) fn new_doc() -> Doc {
+    Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::default() })
+}
+
+/// Applies an update in full, or says why it could not be.
+pub(super) fn integrate(doc: &Doc, update: &[u8]) -> Result<(), String> {
+    let update = Update::decode_v1(update).map_err(|error| error.to_string())?;
+    let mut txn = doc.transact_mut();
+    txn.apply_update(update).map_err(|error| error.to_string())?;
+    if txn.has_missing_updates() {
+        txn.prune_pending();
+        return Err("something it builds on is missing".to_owned());
+    }
+    Ok(())
+}
+
+/// The whole document as one update.
+pub(super) fn state(doc: &Doc) -> Vec<u8> {
+    doc.transact().encode_state_as_update_v1(&StateVector::default())
+}
+
+/// Lets the documents go that were longest not asked for, beyond the budget.
+fn evict(warm: &mut HashMap<DocumentId, Warm>) {
+    let mut bytes: usize = warm.values().map(|document| document.bytes).sum();
+    while bytes > limits::WORKER_WARM_BYTES {
+        let Some((&oldest, _)) = warm.iter().min_by_key(|(_, document)| document.used) else { return };
+        bytes -= warm.remove(&oldest).map_or(0, |document| document.bytes);
+    }
+}

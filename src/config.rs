@@ -73,6 +73,8 @@ pub struct Config {
     pub database_url: String,
     /// Who may come in with just a name.
     pub guests: Guests,
+    /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
+    pub program: PathBuf,
 }
 
 /// Who may sign in as a guest.
@@ -104,6 +106,7 @@ impl Config {
             data_dir,
             database_url,
             guests: Guests::Auto,
+            program: PathBuf::from("coterie"),
         }
     }
 }
@@ -128,6 +131,7 @@ impl TryFrom<Settings> for Config {
             data_dir,
             database_url,
             guests: given(settings.guests).as_deref().unwrap_or("auto").parse()?,
+            program: std::env::current_exe().context("cannot find the program that runs")?,
         })
     }
 }

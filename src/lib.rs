@@ -6,6 +6,7 @@
 pub mod update;
 
 pub mod error;
+pub mod head;
 pub mod ids;
 pub mod limits;
 pub mod role;

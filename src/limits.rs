@@ -170,3 +170,16 @@ pub const SEARCH_LINE_CHARS: usize = 200;
 pub const EDIT_DIFF_MILLIS: u64 = 500;
 /// Replacements in one edit, each of which costs a walk through the document, before all between them is replaced.
 pub const EDIT_CHANGES: usize = 1_000;
+
+// --- text ---
+
+/// Operations in one change of many documents.
+pub const CHANGE_OPERATIONS: usize = 500;
+/// Characters to search for.
+pub const SEARCH_CHARS: usize = 200;
+/// Lines that a search answers.
+pub const SEARCH_LINES: usize = 1_000;
+/// Lines of one document that a search answers.
+pub const SEARCH_LINES_PER_DOCUMENT: usize = 100;
+/// How long a search looks before it answers what it has.
+pub const SEARCH_TIME: Duration = Duration::from_secs(10);

@@ -7,6 +7,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use coterie::config::{Cli, Command, Config};
 use coterie::db::Db;
+use coterie::replica::worker;
 use coterie::server::Server;
 use coterie::{journal, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,8 +15,18 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(worker::ARGUMENT) {
+        return worker::run().map_or_else(|error| refuse(&error.to_string()), |()| ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(act()),
+        Err(error) => refuse(&format!("cannot start: {error}")),
+    }
+}
+
+async fn act() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => error.exit(),

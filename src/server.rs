@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::Config;
 use crate::db::Db;
+use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
 use crate::{auth, limits, router};
@@ -44,7 +45,8 @@ impl Server {
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let db = Db::connect(&config.database_url).await?;
         let rooms = Rooms::new(db.clone());
-        Ok(Self { state: AppState::new(config, db, rooms) })
+        let replicas = Replicas::new(db.clone(), config.program.clone());
+        Ok(Self { state: AppState::new(config, db, rooms, replicas) })
     }
 
     /// A listener on an address, as a server wants it.

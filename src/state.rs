@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Guests, PublicUrl};
 use crate::db::Db;
+use crate::replica::Replicas;
 use crate::room::Rooms;
 
 /// A handle on [`Shared`]; cheap to clone.
@@ -25,6 +26,8 @@ pub struct Shared {
     pub db: Db,
     /// The live documents.
     pub rooms: Rooms,
+    /// The workers that know what documents say.
+    pub replicas: Replicas,
     /// Cancelled when the server stops; every socket then says so to its client and closes.
     pub shutdown: CancellationToken,
     /// Every open socket's task, so that a shutdown can wait for them: axum forgets upgraded connections.
@@ -36,11 +39,12 @@ pub struct Shared {
 impl AppState {
     /// The state of a server that does not listen yet.
     #[must_use]
-    pub fn new(config: Config, db: Db, rooms: Rooms) -> Self {
+    pub fn new(config: Config, db: Db, rooms: Rooms, replicas: Replicas) -> Self {
         Self(Arc::new(Shared {
             config,
             db,
             rooms,
+            replicas,
             shutdown: CancellationToken::new(),
             sockets: TaskTracker::new(),
             listening: OnceLock::new(),
@@ -107,6 +111,12 @@ impl Shared {
 impl FromRef<AppState> for Db {
     fn from_ref(state: &AppState) -> Self {
         state.db.clone()
+    }
+}
+
+impl FromRef<AppState> for Replicas {
+    fn from_ref(state: &AppState) -> Self {
+        state.replicas.clone()
     }
 }
 

@@ -22,17 +22,18 @@ pub use wire::{Hit, Reply, Verb};
 
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::head::Head;
 use crate::ids::DocumentId;
 use pool::{Lost, Pool};
 
-/// A document's bytes for a worker: an update that brings it from a row it may have to another.
+/// A document's bytes for a worker.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// The history's number.
-    pub epoch: i64,
-    /// The row that the update brings it to.
-    pub seq: i64,
-    /// The update: what came after the row asked for, or everything.
+    /// Where the update brings the document to.
+    pub head: Head,
+    /// The row that the update follows; `None`: it is the whole document.
+    pub from: Option<i64>,
+    /// The update.
     pub update: Bytes,
 }
 
@@ -49,8 +50,8 @@ struct Shared {
 /// What a worker said, and at which row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
-    /// The row at which the document was.
-    pub seq: i64,
+    /// Where the document was.
+    pub head: Head,
     /// The answer.
     pub reply: Reply,
 }
@@ -62,40 +63,33 @@ impl Replicas {
         Self(Arc::new(Shared { db, pool: Pool::new(program) }))
     }
 
-    /// Asks about a document. `fetch` gets the row at which a worker has it already, or `None`, and answers its bytes
-    /// from there on.
+    /// Where a worker has a document already.
+    #[must_use]
+    pub fn warm(&self, document: DocumentId) -> Option<Head> {
+        self.0.pool.warm(document)
+    }
+
+    /// Asks about a document. `None` when no worker has it where the source begins; a whole source needs none.
     ///
     /// # Errors
     /// 503 when the document is set aside, cannot be read, or cost a worker; nothing else is affected.
-    pub async fn ask(
-        &self,
-        document: DocumentId,
-        verb: Verb,
-        fetch: impl AsyncFn(Option<(i64, i64)>) -> Result<(Source, bool)>,
-    ) -> Result<Told> {
+    pub async fn ask(&self, document: DocumentId, source: &Source, verb: Verb) -> Result<Option<Told>> {
         if let Some(fault) = fault::set_aside(&self.0.db, document).await? {
-            return Err(Error::unavailable(format!("the text of this document is not available: {}", fault.reason)));
+            return Err(unreadable(&fault.reason));
         }
-        let mut warm = self.0.pool.warm(document);
-        loop {
-            let (source, follows) = fetch(warm).await?;
-            let from = warm.filter(|_| follows).map(|(_, seq)| seq);
-            let asked = self.0.pool.ask(document, from, &source, verb.clone()).await;
-            match asked {
-                // Let go meanwhile: everything is sent.
-                Ok(Reply::Cold) if from.is_some() => warm = None,
-                Ok(Reply::Unreadable(said)) => {
-                    let reason = format!("it cannot be read: {said}");
-                    fault::note(&self.0.db, document, &reason).await?;
-                    return Err(Error::unavailable(format!("the text of this document is not available: {reason}")));
-                }
-                Ok(reply) => return Ok(Told { seq: source.seq, reply }),
-                Err(Lost::Busy) => return Err(Error::unavailable("too many text requests at once, try again")),
-                Err(Lost::Crashed(how)) => {
-                    tracing::error!(%document, how, "a worker was lost");
-                    fault::note(&self.0.db, document, how).await?;
-                    return Err(Error::unavailable(format!("reading this document failed: {how}")));
-                }
+        match self.0.pool.ask(document, source, verb).await {
+            Ok(Reply::Cold) if source.from.is_some() => Ok(None),
+            Ok(Reply::Unreadable(said)) => {
+                let reason = format!("it cannot be read: {said}");
+                fault::note(&self.0.db, document, &reason).await?;
+                Err(unreadable(&reason))
+            }
+            Ok(reply) => Ok(Some(Told { head: source.head, reply })),
+            Err(Lost::Busy) => Err(Error::unavailable("too many text requests at once, try again")),
+            Err(Lost::Crashed(how)) => {
+                tracing::error!(%document, how, "a worker was lost");
+                fault::note(&self.0.db, document, how).await?;
+                Err(unreadable(how))
             }
         }
     }
@@ -105,4 +99,8 @@ impl Replicas {
     pub fn lost(&self) -> u64 {
         self.0.pool.lost()
     }
+}
+
+fn unreadable(reason: &str) -> Error {
+    Error::unavailable(format!("the text of this document is not available: {reason}"))
 }

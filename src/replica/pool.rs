@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::Source;
 use super::wire::{self, Reply, Request, Verb};
 use super::worker::ARGUMENT;
+use crate::head::Head;
 use crate::ids::DocumentId;
 use crate::limits;
 
@@ -32,15 +33,15 @@ struct Job {
     document: DocumentId,
     frame: Vec<u8>,
     /// What the worker has afterwards.
-    reaches: (i64, i64),
+    reaches: Head,
     answer: oneshot::Sender<Result<Reply, Lost>>,
 }
 
 #[derive(Debug)]
 pub(super) struct Pool {
     workers: Vec<mpsc::Sender<Job>>,
-    /// What the workers have warm: epoch and row by document.
-    warm: Arc<DashMap<DocumentId, (i64, i64)>>,
+    /// What the workers have warm: by document.
+    warm: Arc<DashMap<DocumentId, Head>>,
     spread: RandomState,
     lost: Arc<AtomicU64>,
 }
@@ -53,7 +54,7 @@ struct Running {
 
 impl Pool {
     pub(super) fn new(program: PathBuf) -> Self {
-        let warm: Arc<DashMap<DocumentId, (i64, i64)>> = Arc::default();
+        let warm: Arc<DashMap<DocumentId, Head>> = Arc::default();
         let lost: Arc<AtomicU64> = Arc::default();
         let workers = (0..limits::WORKERS)
             .map(|_| {
@@ -66,7 +67,7 @@ impl Pool {
     }
 
     /// The epoch and row at which a worker has a document.
-    pub(super) fn warm(&self, document: DocumentId) -> Option<(i64, i64)> {
+    pub(super) fn warm(&self, document: DocumentId) -> Option<Head> {
         self.warm.get(&document).map(|kept| *kept)
     }
 
@@ -74,18 +75,12 @@ impl Pool {
         self.lost.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn ask(
-        &self,
-        document: DocumentId,
-        from: Option<i64>,
-        source: &Source,
-        verb: Verb,
-    ) -> Result<Reply, Lost> {
-        let update = source.update.to_vec();
-        let request = Request { document, epoch: source.epoch, from, seq: source.seq, update, verb };
+    pub(super) async fn ask(&self, document: DocumentId, source: &Source, verb: Verb) -> Result<Reply, Lost> {
+        let Source { head, from, update } = source;
+        let request = Request { document, head: *head, from: *from, update: update.to_vec(), verb };
         let frame = wire::encode(&request).map_err(|_| Lost::Busy)?;
         let (answer, reply) = oneshot::channel();
-        let job = Job { document, frame, reaches: (source.epoch, source.seq), answer };
+        let job = Job { document, frame, reaches: *head, answer };
         let at = usize::try_from(self.spread.hash_one(document)).unwrap_or(0) % self.workers.len();
         self.workers[at].try_send(job).map_err(|_| Lost::Busy)?;
         reply.await.unwrap_or(Err(Lost::Busy))
@@ -95,7 +90,7 @@ impl Pool {
 async fn supervise(
     program: PathBuf,
     mut jobs: mpsc::Receiver<Job>,
-    warm: Arc<DashMap<DocumentId, (i64, i64)>>,
+    warm: Arc<DashMap<DocumentId, Head>>,
     lost: Arc<AtomicU64>,
 ) {
     let mut running: Option<Running> = None;

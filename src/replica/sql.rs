@@ -14,8 +14,7 @@ fn view((document, crashes, reason, set_aside): Row) -> Fault {
 
 pub(super) async fn fault(db: &Db, document: DocumentId) -> Result<Option<Fault>> {
     const ONE: &str = "select document_id, crashes, reason, set_aside from document_fault where document_id = $1";
-    let row: Option<Row> =
-        on_pool!(db, read, pool => sqlx::query_as(ONE).bind(document).fetch_optional(pool).await)?;
+    let row: Option<Row> = on_pool!(db, read, pool => sqlx::query_as(ONE).bind(document).fetch_optional(pool).await)?;
     Ok(row.map(view))
 }
 

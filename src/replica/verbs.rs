@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 use yrs::types::ToJson;
-use yrs::{Doc, GetString, ReadTxn, Text, Transact};
+use yrs::{Doc, GetString, Out, ReadTxn, Text, Transact};
 
 use super::wire::{Hit, Reply};
 use super::worker::{integrate, new_doc};
@@ -43,7 +44,8 @@ pub(super) fn search(doc: &Doc, root: &str, needle: &str, case: bool, limit: usi
 /// A line as it is shown: whole, or the part around a column.
 fn around(line: &str, column: usize) -> String {
     let before = column.saturating_sub(limits::SEARCH_LINE_CHARS / 2);
-    line.chars().skip(if line.chars().count() > limits::SEARCH_LINE_CHARS { before } else { 0 })
+    line.chars()
+        .skip(if line.chars().count() > limits::SEARCH_LINE_CHARS { before } else { 0 })
         .take(limits::SEARCH_LINE_CHARS)
         .collect()
 }
@@ -121,4 +123,30 @@ pub(super) fn json(doc: &Doc, root: &str) -> Reply {
         None => json.push_str("null"),
     }
     Reply::Text(json)
+}
+
+/// What a root says, as one text. A root that holds nothing says nothing, whatever type it was opened as.
+fn said(value: &Out, txn: &impl ReadTxn) -> String {
+    let mut json = String::new();
+    value.to_json(txn).to_json(&mut json);
+    match json.as_str() {
+        "\"\"" | "[]" | "{}" | "null" => String::new(),
+        _ => json,
+    }
+}
+
+/// A digest of what every root says: as JSON.
+pub(super) fn digest(doc: &Doc) -> Reply {
+    let txn = doc.transact();
+    let mut roots: Vec<(String, String)> =
+        txn.root_refs().map(|(name, value)| (name.to_owned(), said(&value, &txn))).collect();
+    roots.sort();
+    let mut digest = Sha256::new();
+    for (name, said) in roots.iter().filter(|(_, said)| !said.is_empty()) {
+        for part in [name, said] {
+            digest.update(part.len().to_le_bytes());
+            digest.update(part);
+        }
+    }
+    Reply::Text(format!("{:x}", digest.finalize()))
 }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::head::Head;
 use crate::ids::DocumentId;
 use crate::limits;
 
@@ -12,11 +13,10 @@ use crate::limits;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Request {
     pub(super) document: DocumentId,
-    pub(super) epoch: i64,
+    /// Where the update brings it to.
+    pub(super) head: Head,
     /// The row at which the worker must have the document already; `None`: the update is the whole of it.
     pub(super) from: Option<i64>,
-    /// The row that the update brings it to.
-    pub(super) seq: i64,
     #[serde(with = "serde_bytes")]
     pub(super) update: Vec<u8>,
     pub(super) verb: Verb,
@@ -50,6 +50,8 @@ pub enum Verb {
     },
     /// The document's state, folded.
     Fold,
+    /// A digest of everything the document says, root by root.
+    Digest,
     /// The content of a root as JSON.
     Json {
         /// The root's name.

@@ -13,6 +13,7 @@ use yrs::{Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, Update, Writ
 use super::confine;
 use super::verbs;
 use super::wire::{self, Reply, Request, Verb};
+use crate::head::Head;
 use crate::ids::DocumentId;
 use crate::limits;
 
@@ -21,8 +22,7 @@ pub const ARGUMENT: &str = "replica-worker";
 
 /// A document kept for the next request.
 struct Warm {
-    epoch: i64,
-    seq: i64,
+    head: Head,
     doc: Doc,
     /// Bytes of updates it was built from: the measure of the budget.
     bytes: usize,
@@ -59,16 +59,16 @@ fn serve(input: &mut impl io::Read, output: &mut impl io::Write) -> io::Result<(
 fn answer(warm: &mut HashMap<DocumentId, Warm>, request: Request, now: u64) -> Reply {
     let kept = warm.remove(&request.document);
     let mut document = match request.from {
-        None => Warm { epoch: request.epoch, seq: 0, doc: new_doc(), bytes: 0, used: now },
+        None => Warm { head: request.head, doc: new_doc(), bytes: 0, used: now },
         Some(from) => match kept {
-            Some(kept) if kept.epoch == request.epoch && kept.seq == from => kept,
+            Some(kept) if kept.head == (Head { seq: from, ..request.head }) => kept,
             _ => return Reply::Cold,
         },
     };
     if let Err(said) = integrate(&document.doc, &request.update) {
         return Reply::Unreadable(said);
     }
-    document.seq = request.seq;
+    document.head = request.head;
     document.bytes += request.update.len();
     document.used = now;
     let reply = match request.verb {
@@ -76,6 +76,7 @@ fn answer(warm: &mut HashMap<DocumentId, Warm>, request: Request, now: u64) -> R
         Verb::Search { root, needle, case, limit } => verbs::search(&document.doc, &root, &needle, case, limit),
         Verb::Edit { root, text } => verbs::edit(&state(&document.doc), &root, &text),
         Verb::Fold => Reply::Update(state(&document.doc)),
+        Verb::Digest => verbs::digest(&document.doc),
         Verb::Json { root } => verbs::json(&document.doc, &root),
     };
     warm.insert(request.document, document);

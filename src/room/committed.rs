@@ -9,6 +9,7 @@ use crate::gate;
 use crate::journal::{Head, Loaded};
 use crate::limits;
 use crate::protocol;
+use crate::replica::Source;
 use crate::update::{ClientId, EMPTY, Malformed, StateVector, diff, is_empty_update, merge, summary};
 
 /// A state without content.
@@ -115,9 +116,24 @@ impl Committed {
     /// What was committed after row `seq`: the rows, or everything once they are folded. Merged into one update.
     #[must_use]
     pub fn since(&self, seq: i64) -> Bytes {
-        match usize::try_from(seq - self.base_seq) {
-            Ok(shown) => merged(&NOTHING, self.tail.get(shown..).unwrap_or(&[])),
-            Err(_) => merged(&self.base, &self.tail),
+        self.rows_after(seq).unwrap_or_else(|| merged(&self.base, &self.tail))
+    }
+
+    /// The rows after row `seq`, merged into one update; `None` once they are folded.
+    fn rows_after(&self, seq: i64) -> Option<Bytes> {
+        let shown = usize::try_from(seq - self.base_seq).ok()?;
+        Some(merged(&NOTHING, self.tail.get(shown..).unwrap_or(&[])))
+    }
+
+    /// The document for a worker: from the head it has, if what came since is at hand, or whole.
+    #[must_use]
+    pub fn source(&self, has: Option<Head>) -> Source {
+        let follows = has
+            .filter(|has| has.epoch == self.head.epoch && has.seq <= self.head.seq)
+            .and_then(|has| Some((has.seq, self.rows_after(has.seq)?)));
+        match follows {
+            Some((seq, update)) => Source { head: self.head, from: Some(seq), update },
+            None => Source { head: self.head, from: None, update: merged(&self.base, &self.tail) },
         }
     }
 }

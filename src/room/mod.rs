@@ -37,10 +37,12 @@ pub use tally::{Counter, Tally};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::gate::Refusal;
+use crate::head::Head;
 use crate::ids::{ConnectionId, DocumentId, ProjectId};
 use crate::journal::{self, Committer, Loaded};
 use crate::limits;
 use crate::protocol::close::Close;
+use crate::replica::Source;
 use crate::update::StateVector;
 use machine::{EditKind, Input, Machine};
 use outbox::Outbox;
@@ -115,6 +117,10 @@ enum Envelope {
     Read {
         remote: StateVector,
         answer: oneshot::Sender<Question>,
+    },
+    Source {
+        has: Option<Head>,
+        answer: oneshot::Sender<Source>,
     },
 }
 
@@ -249,14 +255,25 @@ impl Rooms {
     /// # Errors
     /// When the document cannot be loaded.
     pub async fn read(&self, document: DocumentId, remote: StateVector) -> Result<Question> {
+        self.ask(document, |answer| Envelope::Read { remote: remote.clone(), answer }).await
+    }
+
+    /// A document, as it is committed, for a worker that may have it at a head already.
+    ///
+    /// # Errors
+    /// When the document cannot be loaded.
+    pub async fn source(&self, document: DocumentId, has: Option<Head>) -> Result<Source> {
+        self.ask(document, |answer| Envelope::Source { has, answer }).await
+    }
+
+    async fn ask<T>(&self, document: DocumentId, envelope: impl Fn(oneshot::Sender<T>) -> Envelope) -> Result<T> {
         for _ in 0..limits::REACH_TRIES {
             let room = self.open(document.into()).await?;
-            let (answer, question) = oneshot::channel();
-            let read = Envelope::Read { remote: remote.clone(), answer };
-            if room.mailbox.send(read).await.is_ok()
-                && let Ok(question) = question.await
+            let (answer, answered) = oneshot::channel();
+            if room.mailbox.send(envelope(answer)).await.is_ok()
+                && let Ok(answered) = answered.await
             {
-                return Ok(question);
+                return Ok(answered);
             }
             // It ended between being found and reading its mailbox; it is loaded anew.
             self.forget(&room);
@@ -264,15 +281,23 @@ impl Rooms {
         Err(closing())
     }
 
+    /// Tells the room of a document, if it is open, that its log was appended to by someone else.
+    pub fn look(&self, document: DocumentId) {
+        self.tell(document.into(), Input::Look);
+    }
+
     /// Tells everyone in a room that its document or project was deleted, and closes it.
     pub fn deleted(&self, subject: impl Into<Subject>) {
-        let subject = subject.into();
+        self.tell(subject.into(), Input::End(Close::Deleted));
+    }
+
+    fn tell(&self, subject: Subject, input: Input) {
         if self.0.rooms.contains_key(&subject) {
             let rooms = self.clone();
             self.0.tasks.spawn(async move {
-                // Also one that is being loaded: it may have been read before the deletion.
+                // Also one that is being loaded: it may have been read before what it is told of.
                 if let Ok(room) = rooms.open(subject).await {
-                    room.send(Input::End(Close::Deleted)).await;
+                    room.send(input).await;
                 }
             });
         }

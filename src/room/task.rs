@@ -124,6 +124,9 @@ impl Task {
                 // A reader that stopped waiting needs no answer.
                 let _ = answer.send(self.machine.committed().question(remote));
             }
+            Envelope::Source { has, answer } => {
+                let _ = answer.send(self.machine.committed().source(has));
+            }
         }
     }
 

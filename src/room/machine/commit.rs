@@ -77,6 +77,13 @@ impl Machine {
         in_flight.chain(&self.pending).chain(&self.unstorable)
     }
 
+    /// Reads what someone else appended. An append in flight finds that out by itself: it is a conflict.
+    pub(super) fn look(&mut self, effects: &mut Vec<Effect>) {
+        if self.in_flight.is_none() && !self.reloading {
+            self.ask_reload(effects);
+        }
+    }
+
     fn ask_reload(&mut self, effects: &mut Vec<Effect>) {
         self.reloading = true;
         effects.push(Effect::Reload);

@@ -60,6 +60,8 @@ pub enum Input {
     Settled(Outcome),
     /// The log was read again, as [`Effect::Reload`] asked.
     Reloaded(Box<Loaded>),
+    /// Someone else appended to the log.
+    Look,
     /// The document's history has ended, for this reason.
     End(Close),
 }
@@ -272,6 +274,7 @@ impl Machine {
             }
             Input::Settled(outcome) => self.settle(outcome, effects),
             Input::Reloaded(loaded) => self.reload(*loaded, now, effects),
+            Input::Look => self.look(effects),
             Input::End(close) => self.end(close, effects),
         }
     }

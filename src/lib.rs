@@ -30,6 +30,8 @@ pub mod replica;
 pub mod journal;
 
 // floor 4
+pub mod compaction;
+pub mod doctor;
 pub mod room;
 pub mod state;
 

@@ -183,3 +183,20 @@ pub const SEARCH_LINES: usize = 1_000;
 pub const SEARCH_LINES_PER_DOCUMENT: usize = 100;
 /// How long a search looks before it answers what it has.
 pub const SEARCH_TIME: Duration = Duration::from_secs(10);
+
+// --- folding ---
+
+/// Rows after the last snapshot at which a document is folded; loading them takes some milliseconds.
+pub const FOLD_ROWS: usize = 200;
+/// Their bytes at which it is folded.
+pub const FOLD_BYTES: usize = 256 * 1024;
+/// After so long without an edit a document with any rows after its snapshot is folded.
+pub const FOLD_IDLE: Duration = Duration::from_secs(600);
+/// How often idle documents are looked for.
+pub const FOLD_SWEEP: Duration = Duration::from_secs(60);
+/// Idle documents folded in one sweep, so that folding never crowds out editing.
+pub const FOLDS_AT_ONCE: i64 = 8;
+/// Documents that wait to be folded; more are found by the sweep.
+pub const FOLD_QUEUE: usize = 1_024;
+/// How long rows stay after they were folded, for whoever has to look into what happened.
+pub const FOLDED_KEPT: Duration = Duration::from_secs(48 * 3600);

@@ -96,6 +96,14 @@ pub async fn new_epoch(db: &Db) -> Result<u64> {
     Ok(documents)
 }
 
+/// Every living document.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn documents(db: &Db) -> Result<Vec<DocumentId>> {
+    sql::documents(db).await
+}
+
 /// Where the logs of these documents stand; unknown ones are left out.
 ///
 /// # Errors

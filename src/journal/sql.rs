@@ -39,6 +39,12 @@ pub(super) async fn head(db: &Db, document: DocumentId) -> Result<Option<Head>> 
     Ok(row.map(|(seq, epoch)| Head { seq, epoch }))
 }
 
+pub(super) async fn documents(db: &Db) -> Result<Vec<DocumentId>> {
+    const LIVING: &str = "select id from document where deleted_us is null order by id";
+    let rows: Vec<(DocumentId,)> = on_pool!(db, read, pool => sqlx::query_as(LIVING).fetch_all(pool).await)?;
+    Ok(rows.into_iter().map(|(document,)| document).collect())
+}
+
 /// Reads a document; in one snapshot of the database if the transaction is one.
 pub(super) async fn load(tx: &mut Tx, document: DocumentId) -> Result<Option<Document>> {
     let head: Option<(i64, i64)> =
@@ -121,7 +127,7 @@ pub(super) async fn insert_owner(
 
 pub(super) async fn insert_snapshot(tx: &mut Tx, document: DocumentId, seq: i64, bytes: &[u8]) -> Result<()> {
     const INSERT: &str = "insert into document_snapshot (document_id, seq, bytes, checksum, created_us)
-        values ($1, $2, $3, $4, $5)";
+        values ($1, $2, $3, $4, $5) on conflict (document_id, seq) do nothing";
     let sum = checksum(bytes);
     on_tx!(tx, conn => {
         sqlx::query(INSERT)

@@ -61,6 +61,8 @@ struct Shared {
     tasks: TaskTracker,
     shutdown: CancellationToken,
     tally: Arc<Tally>,
+    /// Documents whose logs have become long.
+    full_tails: mpsc::Sender<DocumentId>,
 }
 
 /// A room that is loaded, being loaded, or failed to load. The error is told to all who waited for the same load.
@@ -164,9 +166,9 @@ impl Handle {
 }
 
 impl Rooms {
-    /// No room is open yet.
+    /// No room is open yet. Documents whose logs have become long are told to `full_tails`.
     #[must_use]
-    pub fn new(db: Db) -> Self {
+    pub fn new(db: Db, full_tails: mpsc::Sender<DocumentId>) -> Self {
         let committer = Committer::start(db.clone());
         Self(Arc::new(Shared {
             db,
@@ -176,6 +178,7 @@ impl Rooms {
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             tally: Arc::new(Tally::default()),
+            full_tails,
         }))
     }
 

@@ -208,6 +208,11 @@ impl Machine {
         &self.committed
     }
 
+    /// Whether the log should be folded; see [`Committed::take_full_tail`].
+    pub fn take_full_tail(&mut self) -> bool {
+        self.committed.take_full_tail()
+    }
+
     /// What is admitted.
     #[must_use]
     pub fn state(&self) -> &gate::State {

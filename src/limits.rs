@@ -160,10 +160,22 @@ pub const WORKER_MEMORY_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 pub const WORKER_STACK_BYTES: usize = 64 * 1024 * 1024;
 /// Updates of which a worker keeps the documents for the next request, in bytes; documents take some ten times as much.
 pub const WORKER_WARM_BYTES: usize = 16 * 1024 * 1024;
+/// What a kept document costs beside its updates, in bytes; so that many small ones count too.
+pub const WORKER_WARM_OVERHEAD: usize = 4 * 1024;
+/// How long a worker is kept that nobody asks; its memory is the machine's again.
+pub const WORKER_IDLE: Duration = Duration::from_secs(300);
+/// How often a worker looks whether its server still runs; a busy one cannot see its input end.
+pub const WORKER_WATCH: Duration = Duration::from_secs(1);
+/// How long the end of a worker that broke off is waited for, to learn how it ended, before it is killed.
+pub const WORKER_END: Duration = Duration::from_millis(500);
+/// How often a request is tried whose workers were killed from outside, which is hardly the document's doing.
+pub const WORKER_KILLS: usize = 3;
 /// One frame between server and worker, in bytes: the largest document, and a text of as much.
 pub const WORKER_FRAME_BYTES: usize = 4 * DOCUMENT_BYTES;
 /// Workers that a document may cost before its text functions are set aside.
 pub const WORKER_CRASHES: i64 = 2;
+/// After so long without another crash a document is no longer suspected.
+pub const WORKER_CRASHES_FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 /// Characters of a line that a search shows.
 pub const SEARCH_LINE_CHARS: usize = 200;
 /// How long the differences between two texts are searched for, in milliseconds, before all between them is replaced.
@@ -198,5 +210,7 @@ pub const FOLD_SWEEP: Duration = Duration::from_secs(60);
 pub const FOLDS_AT_ONCE: i64 = 8;
 /// Documents that wait to be folded; more are found by the sweep.
 pub const FOLD_QUEUE: usize = 1_024;
+/// Documents whose folded rows are deleted in one sweep; each costs a look into its rows.
+pub const FORGOTTEN_AT_ONCE: i64 = 64;
 /// How long rows stay after they were folded, for whoever has to look into what happened.
 pub const FOLDED_KEPT: Duration = Duration::from_secs(48 * 3600);

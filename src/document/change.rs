@@ -11,12 +11,13 @@ use super::{Document, DocumentView, Resolved, content_of, delete_in, insert, mov
 use crate::access::lock_project;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
-use crate::gate::{self, Context, Writer};
+use crate::gate::{self, Context, Refusal, Writer};
+use crate::head::Head;
 use crate::ids::{BatchId, DocumentId, ProjectId};
 use crate::journal::{self, Append, Row};
 use crate::limits;
 use crate::replica::Replicas;
-use crate::room::{Committed, Participant, Rooms};
+use crate::room::{Committed, Participant, Rooms, refused};
 
 /// One operation of a change. Documents are named by id or path, as they were before the change.
 #[derive(Debug, Clone, Deserialize)]
@@ -62,16 +63,28 @@ pub struct Changed {
 /// An operation whose document is found and whose edit is made.
 enum Prepared {
     Create(DocumentPath, String),
-    Write(Document, Option<bytes::Bytes>),
+    Write(Edit),
     Rename(DocumentId, DocumentPath),
     Delete(DocumentId),
+}
+
+/// An edit of a document's text.
+#[derive(Debug)]
+pub(super) struct Edit {
+    pub(super) document: DocumentId,
+    /// The head it was made at.
+    pub(super) read: Head,
+    /// Whether it may only be made there. Otherwise what was written since stays, merged with it.
+    pub(super) only_there: bool,
+    /// The edit; `None` when the text is there already.
+    pub(super) update: Option<bytes::Bytes>,
 }
 
 impl Prepared {
     fn document(&self) -> Option<DocumentId> {
         match self {
             Self::Create(..) => None,
-            Self::Write(document, _) => Some(document.id),
+            Self::Write(edit) => Some(edit.document),
             Self::Rename(document, _) | Self::Delete(document) => Some(*document),
         }
     }
@@ -100,34 +113,74 @@ pub async fn change(
         prepared.push(prepare(db, rooms, replicas, project, operation).await?);
     }
     refuse_twice(&prepared)?;
+    let documents = carry_out(db, rooms, project, author, prepared).await?;
+    Ok(Changed { documents: documents.iter().map(|document| document.as_ref().map(Document::view)).collect() })
+}
+
+/// Makes one edit, at the head that it names and no other. Answers the head it reaches.
+///
+/// # Errors
+/// As [`change`].
+pub(super) async fn edit_there(
+    db: &Db,
+    rooms: &Rooms,
+    project: ProjectId,
+    author: &Participant,
+    edit: Edit,
+) -> Result<i64> {
+    let documents = carry_out(db, rooms, project, author, vec![Prepared::Write(edit)]).await?;
+    documents.into_iter().flatten().next().map(|document| document.head.seq).ok_or(Error::NotFound)
+}
+
+/// Carries operations out, in a task of its own: who asked may go away, but open rooms must hear of what was committed.
+async fn carry_out(
+    db: &Db,
+    rooms: &Rooms,
+    project: ProjectId,
+    author: &Participant,
+    operations: Vec<Prepared>,
+) -> Result<Vec<Option<Document>>> {
+    let (db, rooms, author) = (db.clone(), rooms.clone(), author.clone());
+    let carried_out = tokio::spawn(async move {
+        let touched: Vec<(DocumentId, bool)> = operations
+            .iter()
+            .filter_map(|operation| Some((operation.document()?, matches!(operation, Prepared::Delete(_)))))
+            .collect();
+        let outcome = commit(&db, project, &author, operations).await;
+        for (document, deleted) in touched {
+            // After an error it may have been committed all the same; then rooms find out what became of it.
+            if deleted && outcome.is_ok() { rooms.deleted(document) } else { rooms.look(document) }
+        }
+        outcome
+    });
+    carried_out.await.map_err(anyhow::Error::from)?
+}
+
+/// Carries operations out in one transaction. Answers their documents, but for deleted ones.
+async fn commit(
+    db: &Db,
+    project: ProjectId,
+    author: &Participant,
+    operations: Vec<Prepared>,
+) -> Result<Vec<Option<Document>>> {
     let mut tx = db.begin().await?;
     lock_project(&mut tx, project).await?;
-    let touched: Vec<DocumentId> = prepared.iter().filter_map(Prepared::document).collect();
+    let touched: Vec<DocumentId> = operations.iter().filter_map(Prepared::document).collect();
     journal::lock(&mut tx, &touched).await?;
-    let mut documents = Vec::with_capacity(prepared.len());
-    let (mut written, mut deleted) = (Vec::new(), Vec::new());
-    for operation in prepared {
+    let mut documents = Vec::with_capacity(operations.len());
+    for operation in operations {
         documents.push(match operation {
-            Prepared::Create(path, content) => {
-                Some(insert(&mut tx, project, author.user, path, &content).await?.view())
-            }
-            Prepared::Write(document, update) => {
-                let document = write_in(&mut tx, project, author, document, update).await?;
-                written.push(document.id);
-                Some(document.view())
-            }
-            Prepared::Rename(document, path) => Some(move_in(&mut tx, project, document, &path).await?.view()),
+            Prepared::Create(path, content) => Some(insert(&mut tx, project, author.user, path, &content).await?),
+            Prepared::Write(edit) => Some(write_in(&mut tx, project, author, edit).await?),
+            Prepared::Rename(document, path) => Some(move_in(&mut tx, project, document, &path).await?),
             Prepared::Delete(document) => {
                 delete_in(&mut tx, project, document).await?;
-                deleted.push(document);
                 None
             }
         });
     }
     tx.commit().await?;
-    written.into_iter().for_each(|document| rooms.look(document));
-    deleted.into_iter().for_each(|document| rooms.deleted(document));
-    Ok(Changed { documents })
+    Ok(documents)
 }
 
 async fn prepare(
@@ -145,7 +198,7 @@ async fn prepare(
             if head.is_some_and(|head| head != read.seq) {
                 return Err(Error::PreconditionFailed(read.seq));
             }
-            Prepared::Write(Document { head: read, ..found }, update)
+            Prepared::Write(Edit { document: found.id, read, only_there: head.is_some(), update })
         }
         Operation::Rename { document, path } => {
             Prepared::Rename(find(db, project, &document).await?.id, DocumentPath::new(&path)?)
@@ -176,19 +229,17 @@ fn refuse_twice(prepared: &[Prepared]) -> Result<()> {
 }
 
 /// Appends an edit to a log that is locked, gated against what it holds now.
-async fn write_in(
-    tx: &mut Tx,
-    project: ProjectId,
-    author: &Participant,
-    document: Document,
-    update: Option<bytes::Bytes>,
-) -> Result<Document> {
-    let Resolved::Live(mut found) = sql::by_id_in(tx, project, document.id).await? else {
+async fn write_in(tx: &mut Tx, project: ProjectId, author: &Participant, edit: Edit) -> Result<Document> {
+    let Edit { document, read, only_there, update } = edit;
+    let Resolved::Live(mut found) = sql::by_id_in(tx, project, document).await? else {
         return Err(Error::NotFound);
     };
+    if only_there && found.head != read {
+        return Err(Error::PreconditionFailed(found.head.seq));
+    }
     let Some(update) = update else { return Ok(found) };
-    let loaded = journal::load_in(tx, document.id).await?;
-    if loaded.head.epoch != document.head.epoch {
+    let loaded = journal::load_in(tx, document).await?;
+    if loaded.head.epoch != read.epoch {
         return Err(Error::conflict("replaced", "the document's history was replaced meanwhile; try again"));
     }
     let (committed, state) = Committed::new(loaded).map_err(anyhow::Error::from)?;
@@ -197,13 +248,13 @@ async fn write_in(
     let writer = Writer { user: author.user, merged: &author.merged, may_write: true, ended: &ended };
     let context = Context { committed: &committed.clocks, announced: &announced };
     let decision = gate::decide(&state, &writer, &context, &update);
-    if let Some(refusal) = decision.refused {
-        return Err(Error::conflict(refusal.code(), refusal.to_string()));
+    if let Some(refusal) = decision.refused.or(decision.parked.map(|_| Refusal::Incomplete)) {
+        return Err(refused(&refusal));
     }
     if let Some(admitted) = decision.admitted {
         let user = author.user;
         let append = Append {
-            document: document.id,
+            document,
             batch: BatchId::new(),
             expected: committed.head,
             rows: vec![Row { author: user, update: admitted.update }],

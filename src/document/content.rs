@@ -4,6 +4,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::change::{Edit, edit_there};
 use super::{Document, content_of, sql};
 use crate::db::Db;
 use crate::error::{Error, Result};
@@ -79,26 +80,44 @@ pub(super) async fn edit(
 }
 
 /// Makes a document's text another by the smallest edit, under its author's name: what others type meanwhile stays.
-/// With `expected`, only if the document is at that head. Answers the head it reaches.
+/// Answers a head at which it is made.
 ///
 /// # Errors
-/// As [`text`]; [`Error::PreconditionFailed`], [`Error::TooLarge`], or what the gate refuses.
+/// As [`text`]; [`Error::TooLarge`], or what the gate refuses.
 pub async fn write(
     rooms: &Rooms,
     replicas: &Replicas,
     document: DocumentId,
     author: Participant,
     text: &str,
-    expected: Option<i64>,
 ) -> Result<i64> {
     let (head, update) = edit(rooms, replicas, document, text).await?;
-    if expected.is_some_and(|expected| expected != head.seq) {
-        return Err(Error::PreconditionFailed(head.seq));
-    }
     match update {
         Some(update) => rooms.write(document, author, update).await,
         None => Ok(head.seq),
     }
+}
+
+/// As [`write`], but only if the document is at the head `expected`. At the head that is answered it says `text` and
+/// nothing else.
+///
+/// # Errors
+/// As [`write`]; [`Error::PreconditionFailed`] for another head.
+pub async fn write_at(
+    db: &Db,
+    rooms: &Rooms,
+    replicas: &Replicas,
+    document: &Document,
+    author: &Participant,
+    text: &str,
+    expected: i64,
+) -> Result<i64> {
+    let (read, update) = edit(rooms, replicas, document.id, text).await?;
+    if read.seq != expected {
+        return Err(Error::PreconditionFailed(read.seq));
+    }
+    let edit = Edit { document: document.id, read, only_there: true, update };
+    edit_there(db, rooms, document.project, author, edit).await
 }
 
 /// Looks for a text in every document of a project, in the order of their paths.

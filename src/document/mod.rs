@@ -13,7 +13,7 @@ mod target;
 use serde::Serialize;
 
 pub use self::change::{Changed, Operation, change};
-pub use self::content::{Content, Search, search, text, write};
+pub use self::content::{Content, Search, search, text, write, write_at};
 pub use self::path::DocumentPath;
 pub use self::routes::routes;
 pub use self::target::Target;

@@ -157,8 +157,14 @@ async fn write_text(
 ) -> Result<impl IntoResponse> {
     let expected = expected_head(&headers)?;
     let author = auth::participant(&state.db, &target.access.caller.user).await?;
-    let head = super::write(&state.rooms, &state.replicas, target.document.id, author, &text, expected).await?;
-    Ok(([(header::ETAG, format!("\"{head}\""))], Json(Written { head })))
+    let (db, rooms, replicas, document) = (&state.db, &state.rooms, &state.replicas, &target.document);
+    let Some(expected) = expected else {
+        let head = super::write(rooms, replicas, document.id, author, &text).await?;
+        // No ETag: the text at this head may hold what others typed meanwhile.
+        return Ok(Json(Written { head }).into_response());
+    };
+    let head = super::write_at(db, rooms, replicas, document, &author, &text, expected).await?;
+    Ok(([(header::ETAG, format!("\"{head}\""))], Json(Written { head })).into_response())
 }
 
 #[derive(Deserialize)]

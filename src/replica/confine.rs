@@ -16,13 +16,13 @@ pub(super) fn limit_resources() -> io::Result<()> {
     Ok(())
 }
 
-/// Leaves this thread, and those it starts, the system calls for memory, time and the pipes it has; opening a file, a
+/// Leaves every thread of this process the system calls for memory, time and the pipes it has; opening a file, a
 /// socket or a program fails from here on.
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(super) fn forbid_files_and_network() -> io::Result<()> {
     use std::collections::BTreeMap;
 
-    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter_all_threads};
 
     let allowed = [
         libc::SYS_read,
@@ -50,6 +50,7 @@ pub(super) fn forbid_files_and_network() -> io::Result<()> {
         libc::SYS_nanosleep,
         libc::SYS_gettid,
         libc::SYS_getpid,
+        libc::SYS_getppid,
         libc::SYS_tgkill,
         libc::SYS_restart_syscall,
         libc::SYS_membarrier,
@@ -60,7 +61,7 @@ pub(super) fn forbid_files_and_network() -> io::Result<()> {
     let denied = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let filter = SeccompFilter::new(rules, denied, SeccompAction::Allow, arch).map_err(io::Error::other)?;
     let program: BpfProgram = filter.try_into().map_err(io::Error::other)?;
-    if let Err(error) = apply_filter(&program) {
+    if let Err(error) = apply_filter_all_threads(&program) {
         eprintln!("a worker runs without a filter of system calls: {error}");
     }
     Ok(())

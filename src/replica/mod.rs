@@ -1,12 +1,13 @@
 //! Text: what documents say, asked of workers. yrs reads nothing in this process; a worker that crashes, loops or eats
 //! its memory costs the request that made it do so.
 //!
-//! A document that costs two workers is set aside: its text functions answer 503 with the reason, while it goes on
-//! syncing, until an operator releases it.
+//! A document that costs two workers within a day is set aside: its text functions answer 503 with the reason, while it
+//! goes on syncing, until an operator releases it.
 
 mod confine;
 mod fault;
 mod pool;
+mod said;
 mod sql;
 mod verbs;
 mod wire;
@@ -60,7 +61,8 @@ impl Replicas {
     /// Workers of `program`, which is the server's own binary; none is started before it is needed.
     #[must_use]
     pub fn new(db: Db, program: PathBuf) -> Self {
-        Self(Arc::new(Shared { db, pool: Pool::new(program) }))
+        let pool = Pool::new(&db, &program);
+        Self(Arc::new(Shared { db, pool }))
     }
 
     /// Where a worker has a document already.
@@ -72,25 +74,25 @@ impl Replicas {
     /// Asks about a document. `None` when no worker has it where the source begins; a whole source needs none.
     ///
     /// # Errors
-    /// 503 when the document is set aside, cannot be read, or cost a worker; nothing else is affected.
+    /// 503 when the document is set aside, cannot be read, or cost workers, or when none can be had now; nothing else is
+    /// affected.
     pub async fn ask(&self, document: DocumentId, source: &Source, verb: Verb) -> Result<Option<Told>> {
         if let Some(fault) = fault::set_aside(&self.0.db, document).await? {
             return Err(unreadable(&fault.reason));
         }
         match self.0.pool.ask(document, source, verb).await {
-            Ok(Reply::Cold) if source.from.is_some() => Ok(None),
-            Ok(Reply::Unreadable(said)) => {
-                let reason = format!("it cannot be read: {said}");
-                fault::note(&self.0.db, document, &reason).await?;
-                Err(unreadable(&reason))
+            Ok(Told { reply: Reply::Cold, .. }) if source.from.is_some() => Ok(None),
+            Ok(Told { reply: Reply::TooLong, .. }) | Err(Lost::TooLong) => {
+                Err(Error::TooLarge("the document and its text are larger than can be asked about".to_owned()))
             }
-            Ok(reply) => Ok(Some(Told { head: source.head, reply })),
+            Ok(Told { reply: Reply::NotText, .. }) => Err(Error::conflict(
+                "not_text",
+                "the document holds something that is not text; edit it as a Yjs document",
+            )),
+            Ok(told) => Ok(Some(told)),
             Err(Lost::Busy) => Err(Error::unavailable("too many text requests at once, try again")),
-            Err(Lost::Crashed(how)) => {
-                tracing::error!(%document, how, "a worker was lost");
-                fault::note(&self.0.db, document, how).await?;
-                Err(unreadable(how))
-            }
+            Err(Lost::Away) => Err(Error::unavailable("the text of documents is not available now, try again")),
+            Err(Lost::Unreadable(reason)) => Err(unreadable(&reason)),
         }
     }
 

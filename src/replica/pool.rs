@@ -1,9 +1,15 @@
 //! The supervisor: a few workers, each with a short queue. A document always goes to the same one, which may have it
 //! warm. A worker that does not answer in time, or ends, is replaced at the next request.
+//!
+//! A crash is a document's fault only if a fresh worker crashes on it too: the one before may have suffered from another
+//! document, or have been killed by somebody.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,37 +19,56 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::Source;
-use super::wire::{self, Reply, Request, Verb};
+use super::wire::{self, Answer, Reply, Request, Verb};
 use super::worker::ARGUMENT;
+use super::{Source, Told, fault};
+use crate::db::Db;
+use crate::error::Result;
 use crate::head::Head;
 use crate::ids::DocumentId;
 use crate::limits;
 
 /// Why there is no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Lost {
-    /// The worker ended or had to be killed; the word says how.
-    Crashed(&'static str),
+    /// The document cost workers, is set aside, or cannot be read; why.
+    Unreadable(String),
+    /// No worker can be had now.
+    Away,
     /// The queue is full, or the server is going down.
     Busy,
+    /// The request does not fit a frame.
+    TooLong,
 }
 
 struct Job {
     document: DocumentId,
     frame: Vec<u8>,
-    /// What the worker has afterwards.
-    reaches: Head,
-    answer: oneshot::Sender<Result<Reply, Lost>>,
+    answer: oneshot::Sender<Result<Told, Lost>>,
 }
+
+/// What the workers have: for each document which worker, and where.
+type Warm = Arc<DashMap<DocumentId, (usize, Head)>>;
 
 #[derive(Debug)]
 pub(super) struct Pool {
-    workers: Vec<mpsc::Sender<Job>>,
-    /// What the workers have warm: by document.
-    warm: Arc<DashMap<DocumentId, Head>>,
+    queues: Vec<mpsc::Sender<Job>>,
+    warm: Warm,
     spread: RandomState,
     lost: Arc<AtomicU64>,
+}
+
+/// One worker's keeper.
+struct Supervisor {
+    index: usize,
+    program: PathBuf,
+    db: Db,
+    warm: Warm,
+    lost: Arc<AtomicU64>,
+    running: Option<Running>,
+    /// Documents that cost this worker something: they are looked up again before they are carried, since requests may
+    /// have been waiting when they were set aside.
+    suspects: HashSet<DocumentId>,
 }
 
 struct Running {
@@ -52,117 +77,199 @@ struct Running {
     output: ChildStdout,
 }
 
+/// How an exchange ended without an answer.
+enum Broken {
+    /// It took too long.
+    Late,
+    /// The worker ended or spoke nonsense.
+    Off,
+}
+
 impl Pool {
-    pub(super) fn new(program: PathBuf) -> Self {
-        let warm: Arc<DashMap<DocumentId, Head>> = Arc::default();
+    pub(super) fn new(db: &Db, program: &PathBuf) -> Self {
+        let warm: Warm = Arc::default();
         let lost: Arc<AtomicU64> = Arc::default();
-        let workers = (0..limits::WORKERS)
-            .map(|_| {
-                let (queue, jobs) = mpsc::channel(limits::WORKER_QUEUE);
-                tokio::spawn(supervise(program.clone(), jobs, warm.clone(), lost.clone()));
-                queue
-            })
-            .collect();
-        Self { workers, warm, spread: RandomState::new(), lost }
+        let start = |index| {
+            let (queue, jobs) = mpsc::channel(limits::WORKER_QUEUE);
+            let supervisor = Supervisor {
+                index,
+                program: program.clone(),
+                db: db.clone(),
+                warm: warm.clone(),
+                lost: lost.clone(),
+                running: None,
+                suspects: HashSet::new(),
+            };
+            tokio::spawn(supervisor.run(jobs));
+            queue
+        };
+        let queues = (0..limits::WORKERS).map(start).collect();
+        Self { queues, warm, spread: RandomState::new(), lost }
     }
 
     /// The epoch and row at which a worker has a document.
     pub(super) fn warm(&self, document: DocumentId) -> Option<Head> {
-        self.warm.get(&document).map(|kept| *kept)
+        self.warm.get(&document).map(|kept| kept.1)
     }
 
     pub(super) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn ask(&self, document: DocumentId, source: &Source, verb: Verb) -> Result<Reply, Lost> {
+    pub(super) async fn ask(&self, document: DocumentId, source: &Source, verb: Verb) -> Result<Told, Lost> {
         let Source { head, from, update } = source;
         let request = Request { document, head: *head, from: *from, update: update.to_vec(), verb };
-        let frame = wire::encode(&request).map_err(|_| Lost::Busy)?;
+        let frame = wire::encode(&request).map_err(|_| Lost::TooLong)?;
         let (answer, reply) = oneshot::channel();
-        let job = Job { document, frame, reaches: *head, answer };
-        let at = usize::try_from(self.spread.hash_one(document)).unwrap_or(0) % self.workers.len();
-        self.workers[at].try_send(job).map_err(|_| Lost::Busy)?;
+        let at = usize::try_from(self.spread.hash_one(document)).unwrap_or(0) % self.queues.len();
+        self.queues[at].try_send(Job { document, frame, answer }).map_err(|_| Lost::Busy)?;
         reply.await.unwrap_or(Err(Lost::Busy))
     }
 }
 
-async fn supervise(
-    program: PathBuf,
-    mut jobs: mpsc::Receiver<Job>,
-    warm: Arc<DashMap<DocumentId, Head>>,
-    lost: Arc<AtomicU64>,
-) {
-    let mut running: Option<Running> = None;
-    let mut has: Vec<DocumentId> = Vec::new();
-    while let Some(job) = jobs.recv().await {
-        let outcome = match &mut running {
-            Some(worker) => carry(worker, &job.frame).await,
-            None => match start(&program) {
-                Ok(worker) => carry(running.insert(worker), &job.frame).await,
-                Err(error) => {
-                    tracing::error!(%error, program = %program.display(), "a worker cannot be started");
-                    Err("a worker cannot be started")
-                }
-            },
-        };
-        let reply = match outcome {
-            Ok(reply) => {
-                if matches!(reply, Reply::Cold | Reply::Unreadable(_)) {
-                    warm.remove(&job.document);
-                } else if warm.insert(job.document, job.reaches).is_none() {
-                    has.push(job.document);
-                }
-                Ok(reply)
+impl Supervisor {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        loop {
+            let job = if self.running.is_none() {
+                jobs.recv().await
+            } else if let Ok(job) = timeout(limits::WORKER_IDLE, jobs.recv()).await {
+                job
+            } else {
+                self.end().await;
+                continue;
+            };
+            let Some(job) = job else { break };
+            // Who stopped waiting needs no answer.
+            if !job.answer.is_closed() {
+                let told = self.carry_out(&job).await;
+                let _ = job.answer.send(told);
             }
-            Err(how) => {
-                lost.fetch_add(1, Ordering::Relaxed);
-                // What it had is gone with it.
-                has.drain(..).for_each(|document| {
-                    warm.remove(&document);
-                });
-                if let Some(mut worker) = running.take() {
-                    // Already dead, or about to be.
-                    let _ = worker.child.start_kill();
-                    let _ = worker.child.wait().await;
-                }
-                Err(Lost::Crashed(how))
+        }
+        self.end().await;
+    }
+
+    async fn carry_out(&mut self, job: &Job) -> Result<Told, Lost> {
+        if self.suspects.contains(&job.document) {
+            match fault::set_aside(&self.db, job.document).await {
+                Ok(Some(fault)) => return Err(Lost::Unreadable(fault.reason)),
+                Ok(None) => {}
+                Err(_) => return Err(Lost::Away),
             }
-        };
-        // Who stopped waiting needs no answer.
-        let _ = job.answer.send(reply);
+        }
+        let (mut crashes, mut kills) = (0, 0);
+        loop {
+            let running = match &mut self.running {
+                Some(running) => running,
+                None => match start(&self.program) {
+                    Ok(running) => self.running.insert(running),
+                    Err(error) => {
+                        tracing::error!(%error, program = %self.program.display(), "a worker cannot be started");
+                        return Err(Lost::Away);
+                    }
+                },
+            };
+            let broken = match exchange(running, &job.frame).await {
+                Ok(answer) => return self.take(job.document, answer).await,
+                Err(broken) => broken,
+            };
+            let ended = self.end().await;
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(document = %job.document, ?ended, "a worker was lost");
+            match broken {
+                Broken::Late => return self.blame(job.document, 1, "the worker took too long").await,
+                Broken::Off if ended.is_some_and(was_killed) => {
+                    kills += 1;
+                    if kills == limits::WORKER_KILLS {
+                        return self.blame(job.document, 1, "its workers were killed").await;
+                    }
+                }
+                Broken::Off => {
+                    crashes += 1;
+                    if crashes == limits::WORKER_CRASHES {
+                        return self.blame(job.document, crashes, "the worker crashed").await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes what the worker has now.
+    async fn take(&mut self, document: DocumentId, answer: Answer) -> Result<Told, Lost> {
+        let Answer { reply, head, kept, gone } = answer;
+        gone.iter().for_each(|document| {
+            self.warm.remove(document);
+        });
+        if kept {
+            self.warm.insert(document, (self.index, head));
+        } else {
+            self.warm.remove(&document);
+        }
+        match reply {
+            Reply::Unreadable(said) => self.blame(document, 1, &format!("it cannot be read: {said}")).await,
+            reply => Ok(Told { head, reply }),
+        }
+    }
+
+    /// Counts against a document what it cost. Here, since who asked may have stopped waiting.
+    async fn blame(&mut self, document: DocumentId, crashes: i64, reason: &str) -> Result<Told, Lost> {
+        self.suspects.insert(document);
+        if let Err(error) = fault::note(&self.db, document, crashes, reason).await {
+            tracing::warn!(%document, %error, "cannot note what a document cost");
+        }
+        Err(Lost::Unreadable(reason.to_owned()))
+    }
+
+    /// Ends the worker, if it has not ended by itself, and forgets what it had. Answers how it ended by itself.
+    async fn end(&mut self) -> Option<ExitStatus> {
+        self.warm.retain(|_, kept| kept.0 != self.index);
+        let Running { mut child, input, output } = self.running.take()?;
+        drop((input, output));
+        if let Ok(Ok(status)) = timeout(limits::WORKER_END, child.wait()).await {
+            return Some(status);
+        }
+        if let Err(error) = child.kill().await {
+            tracing::warn!(%error, "a worker cannot be ended");
+        }
+        None
     }
 }
 
-fn start(program: &PathBuf) -> std::io::Result<Running> {
+fn start(program: &PathBuf) -> io::Result<Running> {
     let mut child = Command::new(program)
         .arg(ARGUMENT)
         .env_clear()
         .current_dir("/")
+        // What is typed at the server's terminal is for the server alone.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
     let pipes = child.stdin.take().zip(child.stdout.take());
-    let (input, output) = pipes.ok_or_else(|| std::io::Error::other("no pipes"))?;
+    let (input, output) = pipes.ok_or_else(|| io::Error::other("no pipes"))?;
     Ok(Running { child, input, output })
 }
 
-/// Sends a frame and reads the reply, within the time a request may take.
-async fn carry(worker: &mut Running, frame: &[u8]) -> Result<Reply, &'static str> {
+/// Sends a frame and reads the answer, within the time a request may take.
+async fn exchange(worker: &mut Running, frame: &[u8]) -> Result<Answer, Broken> {
     let Running { input, output, .. } = worker;
     let exchange = async {
         input.write_all(frame).await?;
         let mut len = [0; 4];
         output.read_exact(&mut len).await?;
-        let mut reply = vec![0; wire::checked(len)?];
-        output.read_exact(&mut reply).await?;
-        wire::decode(&reply)
+        let mut answer = vec![0; wire::checked(len)?];
+        output.read_exact(&mut answer).await?;
+        wire::decode(&answer)
     };
     match timeout(limits::WORKER_TIME, exchange).await {
-        Ok(Ok(reply)) => Ok(reply),
-        Ok(Err(_)) => Err("the worker crashed"),
-        Err(_) => Err("the worker took too long"),
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err::<_, io::Error>(_)) => Err(Broken::Off),
+        Err(_) => Err(Broken::Late),
     }
+}
+
+/// Whether somebody ended the process, by a signal that no fault of its own raises.
+fn was_killed(status: ExitStatus) -> bool {
+    matches!(status.signal(), Some(libc::SIGKILL | libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT))
 }

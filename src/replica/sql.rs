@@ -1,9 +1,10 @@
 //! The statements over `document_fault`.
 
 use super::Fault;
-use crate::db::Db;
+use crate::db::{Db, micros};
 use crate::error::Result;
 use crate::ids::DocumentId;
+use crate::limits;
 use crate::on_pool;
 
 type Row = (DocumentId, i64, String, i64);
@@ -24,17 +25,36 @@ pub(super) async fn faults(db: &Db) -> Result<Vec<Fault>> {
     Ok(rows.into_iter().map(view).collect())
 }
 
-/// Counts one more crash; from `most` on the document is set aside.
-pub(super) async fn note(db: &Db, document: DocumentId, reason: &str, most: i64, now_us: i64) -> Result<()> {
+/// Counts more crashes, after those of the last day; from `most` on the document is set aside.
+pub(super) async fn note(
+    db: &Db,
+    document: DocumentId,
+    reason: &str,
+    crashes: i64,
+    most: i64,
+    now_us: i64,
+) -> Result<()> {
     const NOTE: &str = "insert into document_fault (document_id, crashes, reason, set_aside, noted_us)
-        values ($1, 1, $2, case when 1 >= $3 then 1 else 0 end, $4)
+        values ($1, $2, $3, case when $2 >= $4 then 1 else 0 end, $5)
         on conflict (document_id) do update set
-            crashes = document_fault.crashes + 1,
+            crashes = case when document_fault.noted_us < $6 then 0 else document_fault.crashes end + $2,
             reason = excluded.reason,
-            set_aside = case when document_fault.crashes + 1 >= $3 then 1 else document_fault.set_aside end,
+            set_aside = case
+                when case when document_fault.noted_us < $6 then 0 else document_fault.crashes end + $2 >= $4 then 1
+                else document_fault.set_aside end,
             noted_us = excluded.noted_us";
+    let forgotten_us = now_us - micros(limits::WORKER_CRASHES_FORGOTTEN);
     on_pool!(db, write, pool => {
-        sqlx::query(NOTE).bind(document).bind(reason).bind(most).bind(now_us).execute(pool).await.map(|_| ())
+        sqlx::query(NOTE)
+            .bind(document)
+            .bind(crashes)
+            .bind(reason)
+            .bind(most)
+            .bind(now_us)
+            .bind(forgotten_us)
+            .execute(pool)
+            .await
+            .map(drop)
     })?;
     Ok(())
 }

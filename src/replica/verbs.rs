@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
-use yrs::types::ToJson;
-use yrs::{Doc, GetString, Out, ReadTxn, Text, Transact};
+use yrs::types::text::YChange;
+use yrs::{Any, Doc, GetString, Out, ReadTxn, Text, TextRef, Transact};
 
 use super::wire::{Hit, Reply};
 use super::worker::{integrate, new_doc};
@@ -25,50 +24,83 @@ fn text_of(doc: &Doc, root: &str) -> String {
 /// The lines of a root's text that hold a needle.
 pub(super) fn search(doc: &Doc, root: &str, needle: &str, case: bool, limit: usize) -> Reply {
     let text = text_of(doc, root);
-    let fold = |text: &str| if case { text.to_owned() } else { text.to_lowercase() };
-    let needle = fold(needle);
     let mut hits = Vec::new();
+    let needle = if case { needle.to_owned() } else { lower(needle) };
     for (index, line) in text.split('\n').enumerate() {
         if hits.len() == limit {
             break;
         }
-        let folded = fold(line);
-        if let Some(at) = folded.find(&needle) {
-            let column = folded[..at].encode_utf16().count();
-            hits.push(Hit { line: index + 1, column, text: around(line, column) });
+        let found = if case { line.find(&needle) } else { lower(line).find(&needle).map(|at| before_lower(line, at)) };
+        if let Some(at) = found {
+            let column = line[..at].encode_utf16().count();
+            hits.push(Hit { line: index + 1, column, text: around(line, at) });
         }
     }
     Reply::Found(hits)
 }
 
-/// A line as it is shown: whole, or the part around a column.
-fn around(line: &str, column: usize) -> String {
-    let before = column.saturating_sub(limits::SEARCH_LINE_CHARS / 2);
-    line.chars()
-        .skip(if line.chars().count() > limits::SEARCH_LINE_CHARS { before } else { 0 })
-        .take(limits::SEARCH_LINE_CHARS)
-        .collect()
+/// In lower case, character by character: what precedes or follows one does not change it, unlike in a sentence.
+fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// Where in a line the byte of its lower case comes from: some characters change their length.
+fn before_lower(line: &str, at: usize) -> usize {
+    let mut passed = 0;
+    for (index, c) in line.char_indices() {
+        passed += c.to_lowercase().map(char::len_utf8).sum::<usize>();
+        if passed > at {
+            return index;
+        }
+    }
+    line.len()
+}
+
+/// A line as it is shown: whole, or the part around a byte.
+fn around(line: &str, at: usize) -> String {
+    let most = limits::SEARCH_LINE_CHARS;
+    let before = line[..at].chars().count().saturating_sub(most / 2);
+    line.chars().skip(if line.chars().count() > most { before } else { 0 }).take(most).collect()
 }
 
 /// The smallest edit that makes a root's text another: made on a copy under a client id of its own, so that the kept
-/// document holds nothing that the log does not.
+/// document holds nothing that the log does not. What is embedded in the text stays.
 pub(super) fn edit(state: &[u8], root: &str, wanted: &str) -> Reply {
     let doc = new_doc();
     if let Err(said) = integrate(&doc, state) {
         return Reply::Unreadable(said);
     }
-    let current = text_of(&doc, root);
     let text = doc.get_or_insert_text(root);
     let mut txn = doc.transact_mut();
-    for change in changes(&current, wanted).into_iter().rev() {
-        if change.remove > 0 {
-            text.remove_range(&mut txn, change.at, change.remove);
+    let embeds = embeds(&text, &txn);
+    // Where a unit of the text is in the root, behind what is embedded before it.
+    let place = |at: u32| at + u32::try_from(embeds.partition_point(|&embed| embed <= at)).unwrap_or(u32::MAX);
+    for Change { at, remove, insert } in changes(&text.get_string(&txn), wanted).into_iter().rev() {
+        let within = embeds.iter().copied().filter(|&embed| at < embed && embed < at + remove);
+        let mut ends: Vec<u32> = std::iter::once(at).chain(within).chain([at + remove]).collect();
+        ends.dedup();
+        for piece in ends.windows(2).rev() {
+            text.remove_range(&mut txn, place(piece[0]), piece[1] - piece[0]);
         }
-        if !change.insert.is_empty() {
-            text.insert(&mut txn, change.at, &change.insert);
+        if !insert.is_empty() {
+            text.insert(&mut txn, place(at), &insert);
         }
     }
-    Reply::Update(txn.encode_update_v1())
+    // Not so in a root that is no text but holds some.
+    if text.get_string(&txn) != wanted { Reply::NotText } else { Reply::Update(txn.encode_update_v1()) }
+}
+
+/// Before which units of a text something else stands, in order; once for each.
+fn embeds(text: &TextRef, txn: &impl ReadTxn) -> Vec<u32> {
+    let mut places = Vec::new();
+    let mut at = 0;
+    for chunk in text.diff(txn, YChange::identity) {
+        match chunk.insert {
+            Out::Any(Any::String(said)) => at += u32::try_from(said.encode_utf16().count()).unwrap_or(u32::MAX),
+            _ => places.push(at),
+        }
+    }
+    places
 }
 
 /// One replacement in a text, in UTF-16 units of the text before any change.
@@ -111,42 +143,4 @@ fn changes(from: &str, to: &str) -> Vec<Change> {
 
 fn units(chars: &[char]) -> u32 {
     chars.iter().map(|c| if c.len_utf16() == 1 { 1 } else { 2 }).sum()
-}
-
-/// The content of a root as JSON; `null` for one that does not exist.
-pub(super) fn json(doc: &Doc, root: &str) -> Reply {
-    let txn = doc.transact();
-    let value = txn.root_refs().find(|(name, _)| *name == root).map(|(_, value)| value.to_json(&txn));
-    let mut json = String::new();
-    match value {
-        Some(value) => value.to_json(&mut json),
-        None => json.push_str("null"),
-    }
-    Reply::Text(json)
-}
-
-/// What a root says, as one text. A root that holds nothing says nothing, whatever type it was opened as.
-fn said(value: &Out, txn: &impl ReadTxn) -> String {
-    let mut json = String::new();
-    value.to_json(txn).to_json(&mut json);
-    match json.as_str() {
-        "\"\"" | "[]" | "{}" | "null" => String::new(),
-        _ => json,
-    }
-}
-
-/// A digest of what every root says: as JSON.
-pub(super) fn digest(doc: &Doc) -> Reply {
-    let txn = doc.transact();
-    let mut roots: Vec<(String, String)> =
-        txn.root_refs().map(|(name, value)| (name.to_owned(), said(&value, &txn))).collect();
-    roots.sort();
-    let mut digest = Sha256::new();
-    for (name, said) in roots.iter().filter(|(_, said)| !said.is_empty()) {
-        for part in [name, said] {
-            digest.update(part.len().to_le_bytes());
-            digest.update(part);
-        }
-    }
-    Reply::Text(format!("{:x}", digest.finalize()))
 }

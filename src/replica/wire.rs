@@ -72,6 +72,22 @@ pub enum Reply {
     Cold,
     /// The document cannot be read; what yrs said.
     Unreadable(String),
+    /// The root holds what an edit of text would not leave as it is.
+    NotText,
+    /// The answer does not fit a frame.
+    TooLong,
+}
+
+/// A reply, and what the worker has now.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) reply: Reply,
+    /// Where the document was; a worker may have been further than it was asked for.
+    pub(super) head: Head,
+    /// Whether the worker keeps the document for the next request.
+    pub(super) kept: bool,
+    /// Other documents that it let go.
+    pub(super) gone: Vec<DocumentId>,
 }
 
 /// One line found.
@@ -85,12 +101,16 @@ pub struct Hit {
     pub text: String,
 }
 
-/// Writes one frame: its length in four bytes, lowest first, and the message.
+/// One frame: its length in four bytes, lowest first, and the message.
+///
+/// # Errors
+/// When it is longer than a frame may be.
 pub(super) fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; 4];
     frame = postcard::to_extend(message, frame).map_err(io::Error::other)?;
-    let len = u32::try_from(frame.len() - 4).map_err(io::Error::other)?;
-    frame[..4].copy_from_slice(&len.to_le_bytes());
+    let len = u32::try_from(frame.len() - 4).unwrap_or(u32::MAX).to_le_bytes();
+    checked(len)?;
+    frame[..4].copy_from_slice(&len);
     Ok(frame)
 }
 
@@ -107,9 +127,9 @@ pub(super) fn read<T: DeserializeOwned>(input: &mut impl Read) -> io::Result<Opt
     decode(&frame).map(Some)
 }
 
-/// Writes one message, in a worker.
-pub(super) fn write(output: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
-    output.write_all(&encode(message)?)?;
+/// Writes one frame, in a worker.
+pub(super) fn write(output: &mut impl Write, frame: &[u8]) -> io::Result<()> {
+    output.write_all(frame)?;
     output.flush()
 }
 

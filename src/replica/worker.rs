@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::io::{self, BufReader};
 use std::thread;
 
+use rustix::process::getppid;
 use yrs::updates::decoder::Decode;
 use yrs::{Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, Update, WriteTxn};
 
-use super::confine;
-use super::verbs;
-use super::wire::{self, Reply, Request, Verb};
+use super::wire::{self, Answer, Reply, Request, Verb};
+use super::{confine, said, verbs};
 use crate::head::Head;
 use crate::ids::DocumentId;
 use crate::limits;
@@ -29,18 +29,29 @@ struct Warm {
     used: u64,
 }
 
-/// Serves requests from standard input until it ends.
+/// Serves requests from standard input until it ends, or the server does.
 ///
 /// # Errors
 /// When the process cannot be confined, or the pipes break.
 pub fn run() -> io::Result<()> {
+    let server = getppid();
     confine::limit_resources()?;
+    let main = thread::current();
     // Integration recurses with the nesting of a document; the main thread's stack depends on the machine.
     let worker = thread::Builder::new().name("replica".to_owned()).stack_size(limits::WORKER_STACK_BYTES);
-    let worker = worker.spawn(|| {
-        confine::forbid_files_and_network()?;
-        serve(&mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock())
+    let worker = worker.spawn(move || {
+        let served = confine::forbid_files_and_network()
+            .and_then(|()| serve(&mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock()));
+        main.unpark();
+        served
     })?;
+    while !worker.is_finished() {
+        // A worker that is busy does not see its input end; nobody waits for what it does any more.
+        if getppid() != server {
+            std::process::exit(1);
+        }
+        thread::park_timeout(limits::WORKER_WATCH);
+    }
     worker.join().map_err(|_| io::Error::other("panicked"))?
 }
 
@@ -49,26 +60,33 @@ fn serve(input: &mut impl io::Read, output: &mut impl io::Write) -> io::Result<(
     let mut requests = 0;
     while let Some(request) = wire::read::<Request>(input)? {
         requests += 1;
+        let (document, asked) = (request.document, request.head);
         let reply = answer(&mut warm, request, requests);
-        wire::write(output, &reply)?;
-        evict(&mut warm);
+        let gone = evict(&mut warm, document);
+        let kept = warm.get(&document);
+        let head = kept.map_or(asked, |kept| kept.head);
+        let answer = |reply| Answer { reply, head, kept: kept.is_some(), gone: gone.clone() };
+        let frame = wire::encode(&answer(reply)).or_else(|_| wire::encode(&answer(Reply::TooLong)))?;
+        wire::write(output, &frame)?;
     }
     Ok(())
 }
 
+/// Answers a request. The document stays warm only if all of its update was applied: after an error it may hold a part.
 fn answer(warm: &mut HashMap<DocumentId, Warm>, request: Request, now: u64) -> Reply {
     let kept = warm.remove(&request.document);
     let mut document = match request.from {
         None => Warm { head: request.head, doc: new_doc(), bytes: 0, used: now },
+        // One that is further than the update's beginning knows some of it already, which does no harm.
         Some(from) => match kept {
-            Some(kept) if kept.head == (Head { seq: from, ..request.head }) => kept,
+            Some(kept) if kept.head.epoch == request.head.epoch && kept.head.seq >= from => kept,
             _ => return Reply::Cold,
         },
     };
     if let Err(said) = integrate(&document.doc, &request.update) {
         return Reply::Unreadable(said);
     }
-    document.head = request.head;
+    document.head.seq = document.head.seq.max(request.head.seq);
     document.bytes += request.update.len();
     document.used = now;
     let reply = match request.verb {
@@ -76,8 +94,8 @@ fn answer(warm: &mut HashMap<DocumentId, Warm>, request: Request, now: u64) -> R
         Verb::Search { root, needle, case, limit } => verbs::search(&document.doc, &root, &needle, case, limit),
         Verb::Edit { root, text } => verbs::edit(&state(&document.doc), &root, &text),
         Verb::Fold => Reply::Update(state(&document.doc)),
-        Verb::Digest => verbs::digest(&document.doc),
-        Verb::Json { root } => verbs::json(&document.doc, &root),
+        Verb::Digest => said::digest(&document.doc),
+        Verb::Json { root } => said::json(&document.doc, &root),
     };
     warm.insert(request.document, document);
     reply
@@ -105,11 +123,16 @@ pub(super) fn state(doc: &Doc) -> Vec<u8> {
     doc.transact().encode_state_as_update_v1(&StateVector::default())
 }
 
-/// Lets the documents go that were longest not asked for, beyond the budget.
-fn evict(warm: &mut HashMap<DocumentId, Warm>) {
-    let mut bytes: usize = warm.values().map(|document| document.bytes).sum();
+/// Lets the documents go that were longest not asked for, beyond the budget. Answers those other than `asked`.
+fn evict(warm: &mut HashMap<DocumentId, Warm>, asked: DocumentId) -> Vec<DocumentId> {
+    let cost = |document: &Warm| document.bytes + limits::WORKER_WARM_OVERHEAD;
+    let mut bytes: usize = warm.values().map(cost).sum();
+    let mut gone = Vec::new();
     while bytes > limits::WORKER_WARM_BYTES {
-        let Some((&oldest, _)) = warm.iter().min_by_key(|(_, document)| document.used) else { return };
-        bytes -= warm.remove(&oldest).map_or(0, |document| document.bytes);
+        let Some((&oldest, _)) = warm.iter().min_by_key(|(_, document)| document.used) else { break };
+        bytes -= warm.remove(&oldest).as_ref().map_or(0, cost);
+        gone.push(oldest);
     }
+    gone.retain(|&document| document != asked);
+    gone
 }

@@ -43,7 +43,7 @@ use crate::journal::{self, Committer, Loaded};
 use crate::limits;
 use crate::protocol::close::Close;
 use crate::replica::Source;
-use crate::update::StateVector;
+use crate::update::{EMPTY, StateVector};
 use machine::{EditKind, Input, Machine};
 use outbox::Outbox;
 use ring::Ring;
@@ -266,7 +266,24 @@ impl Rooms {
     /// # Errors
     /// When the document cannot be loaded.
     pub async fn source(&self, document: DocumentId, has: Option<Head>) -> Result<Source> {
+        if !self.0.rooms.contains_key(&document.into()) {
+            return self.stored(document, has).await;
+        }
         self.ask(document, |answer| Envelope::Source { has, answer }).await
+    }
+
+    /// As [`Rooms::source`], from the log: looking for a word in a thousand documents is no reason to open them all.
+    async fn stored(&self, document: DocumentId, has: Option<Head>) -> Result<Source> {
+        let db = &self.0.db;
+        if let Some(head) = has
+            && journal::heads(db, &[document]).await? == [(document, head)]
+        {
+            return Ok(Source { head, from: Some(head.seq), update: Bytes::from_static(EMPTY) });
+        }
+        let loaded = journal::load(db, document).await?;
+        let (committed, _) = Committed::new(loaded)
+            .map_err(|wrong| Error::Internal(anyhow::anyhow!("document {document} cannot be read: {wrong}")))?;
+        Ok(committed.source(None))
     }
 
     async fn ask<T>(&self, document: DocumentId, envelope: impl Fn(oneshot::Sender<T>) -> Envelope) -> Result<T> {
@@ -376,7 +393,8 @@ fn closing() -> Error {
     Error::unavailable("the document is being closed, try again")
 }
 
-fn refused(refusal: &Refusal) -> Error {
+/// A refusal as HTTP tells it.
+pub(crate) fn refused(refusal: &Refusal) -> Error {
     match refusal {
         Refusal::Malformed(_) => Error::invalid("malformed_update", refusal.to_string()),
         Refusal::TooLarge => Error::TooLarge(refusal.to_string()),

@@ -88,7 +88,9 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
         task.carry_out();
         if task.machine.take_full_tail() {
             // Where nobody has a place for it now, the sweep of idle documents finds it.
-            let _ = task.rooms.0.full_tails.try_send(task.room.document);
+            if let Subject::Document(document) = task.room.subject {
+                let _ = task.rooms.0.full_tails.try_send(document);
+            }
         }
         if task.machine.has_ended() {
             break;

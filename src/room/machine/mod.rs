@@ -156,6 +156,8 @@ pub struct Machine {
     /// An edit that the database refused. It is in `state` until the log was read again.
     unstorable: Option<Edit>,
     reloading: bool,
+    /// Whether someone else appended since the log was last read, or asked to be.
+    looked: bool,
     /// How many pending edits the next append takes at most, while one that the database refuses is searched for.
     next_edits: usize,
     admitted: Ordinal,
@@ -190,6 +192,7 @@ impl Machine {
             in_flight: None,
             unstorable: None,
             reloading: false,
+            looked: false,
             next_edits: usize::MAX,
             admitted: 0,
             settled: 0,

@@ -109,6 +109,8 @@ pub const INLINE_BYTES: usize = 256 * 1024;
 pub const ANSWERS: usize = 64;
 /// Their length together, in bytes: what newcomers to the largest document get, and as much again for others.
 pub const ANSWERS_BYTES: usize = 2 * DOCUMENT_BYTES + 1024;
+/// How long a change made beside a room waits until the room shows it, before it is answered all the same.
+pub const LOOK_TIME: Duration = Duration::from_secs(5);
 /// How often a visitor looks for a room that was just being dropped before giving up.
 pub const REACH_TRIES: usize = 8;
 

@@ -3,6 +3,7 @@
 //! A room is not asked to wait. Its log is appended to under the head's lock, like by another server; the room finds
 //! out when it is told, or when its own append finds another head, and decides on what it had anew.
 
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use super::content::edit;
@@ -147,10 +148,12 @@ async fn carry_out(
             .filter_map(|operation| Some((operation.document()?, matches!(operation, Prepared::Delete(_)))))
             .collect();
         let outcome = commit(&db, project, &author, operations).await;
+        let mut looks = Vec::new();
         for (document, deleted) in touched {
             // After an error it may have been committed all the same; then rooms find out what became of it.
-            if deleted && outcome.is_ok() { rooms.deleted(document) } else { rooms.look(document) }
+            if deleted && outcome.is_ok() { rooms.deleted(document) } else { looks.push(rooms.look(document)) }
         }
+        join_all(looks).await;
         outcome
     });
     carried_out.await.map_err(anyhow::Error::from)?

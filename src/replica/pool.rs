@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -86,14 +86,14 @@ enum Broken {
 }
 
 impl Pool {
-    pub(super) fn new(db: &Db, program: &PathBuf) -> Self {
+    pub(super) fn new(db: &Db, program: &Path) -> Self {
         let warm: Warm = Arc::default();
         let lost: Arc<AtomicU64> = Arc::default();
         let start = |index| {
             let (queue, jobs) = mpsc::channel(limits::WORKER_QUEUE);
             let supervisor = Supervisor {
                 index,
-                program: program.clone(),
+                program: program.to_owned(),
                 db: db.clone(),
                 warm: warm.clone(),
                 lost: lost.clone(),
@@ -234,7 +234,7 @@ impl Supervisor {
     }
 }
 
-fn start(program: &PathBuf) -> io::Result<Running> {
+fn start(program: &Path) -> io::Result<Running> {
     let mut child = Command::new(program)
         .arg(ARGUMENT)
         .env_clear()

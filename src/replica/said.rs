@@ -168,7 +168,7 @@ impl Said {
                 self.head(b'l', list.len());
                 list.iter().for_each(|one| self.any(one));
             }
-            Any::Map(map) => self.entries(map.iter().map(|(name, value)| (name, value))),
+            Any::Map(map) => self.entries(map.iter()),
         }
     }
 

@@ -124,6 +124,10 @@ enum Envelope {
         has: Option<Head>,
         answer: oneshot::Sender<Source>,
     },
+    /// Someone else appended; `seen` is answered once that is taken in, and dropped when the room ends before.
+    Look {
+        seen: oneshot::Sender<()>,
+    },
 }
 
 /// Why an input did not reach its room.
@@ -301,23 +305,29 @@ impl Rooms {
         Err(closing())
     }
 
-    /// Tells the room of a document, if it is open, that its log was appended to by someone else.
-    pub fn look(&self, document: DocumentId) {
-        self.tell(document.into(), Input::Look);
+    /// Tells the room of a document, if it is open, that its log was appended to by someone else, and waits until it
+    /// shows that, so that who reads afterwards reads that too; but not for ever.
+    pub async fn look(&self, document: DocumentId) {
+        // Also one that is being loaded: it may have been read before what it is told of.
+        if self.0.rooms.contains_key(&document.into())
+            && let Ok(room) = self.open(document.into()).await
+        {
+            let (seen, shown) = oneshot::channel();
+            if room.mailbox.send(Envelope::Look { seen }).await.is_ok() {
+                let _ = tokio::time::timeout(limits::LOOK_TIME, shown).await;
+            }
+        }
     }
 
     /// Tells everyone in a room that its document or project was deleted, and closes it.
     pub fn deleted(&self, subject: impl Into<Subject>) {
-        self.tell(subject.into(), Input::End(Close::Deleted));
-    }
-
-    fn tell(&self, subject: Subject, input: Input) {
+        let subject = subject.into();
         if self.0.rooms.contains_key(&subject) {
             let rooms = self.clone();
             self.0.tasks.spawn(async move {
                 // Also one that is being loaded: it may have been read before what it is told of.
                 if let Ok(room) = rooms.open(subject).await {
-                    room.send(input).await;
+                    room.send(Input::End(Close::Deleted)).await;
                 }
             });
         }

@@ -34,5 +34,6 @@ mod startup;
 mod sync;
 mod tidy;
 mod two_servers;
+mod text;
 mod update;
 mod updates_by_http;

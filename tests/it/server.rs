@@ -50,7 +50,9 @@ impl TestServer {
 
     /// A server on this database.
     pub async fn on(database: Database) -> Self {
-        let config = Config::local(database.folder.path().to_owned(), database.url.clone());
+        let mut config = Config::local(database.folder.path().to_owned(), database.url.clone());
+        // Workers are the server's own binary, which this one is not.
+        config.program = env!("CARGO_BIN_EXE_coterie").into();
         Self::with(config, database).await
     }
 

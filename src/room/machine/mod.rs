@@ -234,6 +234,12 @@ impl Machine {
         self.in_flight.is_none() && self.pending.is_empty() && !self.reloading
     }
 
+    /// Whether everything is taken in that others appended, as far as the room was told.
+    #[must_use]
+    pub fn has_looked(&self) -> bool {
+        !self.looked && !self.reloading
+    }
+
     /// Whether the document's history has ended, and the room with it.
     #[must_use]
     pub fn has_ended(&self) -> bool {

@@ -153,7 +153,9 @@ pub const GOODBYE: Duration = Duration::from_secs(2);
 /// Worker processes; text is asked for rarely, and a second one serves while the first is busy or being replaced.
 pub const WORKERS: usize = 2;
 /// Requests that wait for one worker; beyond it they are refused with 503.
-pub const WORKER_QUEUE: usize = 64;
+pub const WORKER_QUEUE: usize = 1_024;
+/// Bytes of requests that wait for workers; beyond it they are refused with 503. The largest request always has a place.
+pub const WORKER_QUEUE_BYTES: usize = 128 * 1024 * 1024;
 /// How long one request may take in a worker before it is killed.
 pub const WORKER_TIME: Duration = Duration::from_secs(10);
 /// Address space of a worker, in bytes: the largest document fifteen times over, and what the allocator reserves.

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use clap::error::ErrorKind;
 use coterie::config::{Cli, Command, Config, DocumentsAction};
 use coterie::db::Db;
+use coterie::error::Error;
 use coterie::replica::{self, Fault, worker};
 use coterie::server::Server;
 use coterie::{doctor, journal, telemetry};
@@ -105,7 +106,10 @@ async fn documents(config: &Config, action: DocumentsAction) -> anyhow::Result<(
                 println!("{document}  {state}, cost {crashes} workers: {reason}");
             }
         }
-        DocumentsAction::Quarantine { document, reason } => replica::quarantine(&db, document, &reason).await?,
+        DocumentsAction::Quarantine { document, reason } => match replica::quarantine(&db, document, &reason).await {
+            Err(Error::NotFound) => bail!("there is no document {document}"),
+            done => done?,
+        },
         DocumentsAction::Release { document } => {
             ensure!(replica::release(&db, document).await?, "document {document} was not set aside");
         }

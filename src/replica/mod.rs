@@ -96,6 +96,12 @@ impl Replicas {
         }
     }
 
+    /// The processes of the workers that run now.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        self.0.pool.processes()
+    }
+
     /// How many workers were lost since the start.
     #[must_use]
     pub fn lost(&self) -> u64 {

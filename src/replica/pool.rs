@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::wire::{self, Answer, Reply, Request, Verb};
@@ -27,6 +28,9 @@ use crate::error::Result;
 use crate::head::Head;
 use crate::ids::DocumentId;
 use crate::limits;
+
+/// The unit in which bytes of queues are counted.
+const KIB: usize = 1024;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +48,8 @@ pub(super) enum Lost {
 struct Job {
     document: DocumentId,
     frame: Vec<u8>,
+    /// Its bytes of the queues; given back when it is done.
+    _place: OwnedSemaphorePermit,
     answer: oneshot::Sender<Result<Told, Lost>>,
 }
 
@@ -56,7 +62,13 @@ pub(super) struct Pool {
     warm: Warm,
     spread: RandomState,
     lost: Arc<AtomicU64>,
+    processes: Processes,
+    /// What all queues may hold together, in KiB.
+    places: Arc<Semaphore>,
 }
+
+/// The process of each worker that runs.
+type Processes = Arc<Mutex<Vec<Option<u32>>>>;
 
 /// One worker's keeper.
 struct Supervisor {
@@ -65,6 +77,7 @@ struct Supervisor {
     db: Db,
     warm: Warm,
     lost: Arc<AtomicU64>,
+    processes: Processes,
     running: Option<Running>,
     /// Documents that cost this worker something: they are looked up again before they are carried, since requests may
     /// have been waiting when they were set aside.
@@ -89,6 +102,7 @@ impl Pool {
     pub(super) fn new(db: &Db, program: &Path) -> Self {
         let warm: Warm = Arc::default();
         let lost: Arc<AtomicU64> = Arc::default();
+        let processes: Processes = Arc::new(Mutex::new(vec![None; limits::WORKERS]));
         let start = |index| {
             let (queue, jobs) = mpsc::channel(limits::WORKER_QUEUE);
             let supervisor = Supervisor {
@@ -97,6 +111,7 @@ impl Pool {
                 db: db.clone(),
                 warm: warm.clone(),
                 lost: lost.clone(),
+                processes: processes.clone(),
                 running: None,
                 suspects: HashSet::new(),
             };
@@ -104,7 +119,8 @@ impl Pool {
             queue
         };
         let queues = (0..limits::WORKERS).map(start).collect();
-        Self { queues, warm, spread: RandomState::new(), lost }
+        let places = Arc::new(Semaphore::new(limits::WORKER_QUEUE_BYTES / KIB));
+        Self { queues, warm, spread: RandomState::new(), lost, processes, places }
     }
 
     /// The epoch and row at which a worker has a document.
@@ -116,13 +132,19 @@ impl Pool {
         self.lost.load(Ordering::Relaxed)
     }
 
+    pub(super) fn processes(&self) -> Vec<u32> {
+        self.processes.lock().iter().flatten().copied().collect()
+    }
+
     pub(super) async fn ask(&self, document: DocumentId, source: &Source, verb: Verb) -> Result<Told, Lost> {
         let Source { head, from, update } = source;
         let request = Request { document, head: *head, from: *from, update: update.to_vec(), verb };
         let frame = wire::encode(&request).map_err(|_| Lost::TooLong)?;
+        let size = u32::try_from(frame.len().div_ceil(KIB)).map_err(|_| Lost::TooLong)?;
+        let place = self.places.clone().try_acquire_many_owned(size).map_err(|_| Lost::Busy)?;
         let (answer, reply) = oneshot::channel();
         let at = usize::try_from(self.spread.hash_one(document)).unwrap_or(0) % self.queues.len();
-        self.queues[at].try_send(Job { document, frame, answer }).map_err(|_| Lost::Busy)?;
+        self.queues[at].try_send(Job { document, frame, _place: place, answer }).map_err(|_| Lost::Busy)?;
         reply.await.unwrap_or(Err(Lost::Busy))
     }
 }
@@ -161,7 +183,10 @@ impl Supervisor {
             let running = match &mut self.running {
                 Some(running) => running,
                 None => match start(&self.program) {
-                    Ok(running) => self.running.insert(running),
+                    Ok(running) => {
+                        self.processes.lock()[self.index] = running.child.id();
+                        self.running.insert(running)
+                    }
                     Err(error) => {
                         tracing::error!(%error, program = %self.program.display(), "a worker cannot be started");
                         return Err(Lost::Away);
@@ -223,6 +248,7 @@ impl Supervisor {
     async fn end(&mut self) -> Option<ExitStatus> {
         self.warm.retain(|_, kept| kept.0 != self.index);
         let Running { mut child, input, output } = self.running.take()?;
+        self.processes.lock()[self.index] = None;
         drop((input, output));
         if let Ok(Ok(status)) = timeout(limits::WORKER_END, child.wait()).await {
             return Some(status);

@@ -14,6 +14,7 @@ mod proxy;
 mod server;
 
 mod bad_input;
+mod changes;
 mod creation;
 mod durability;
 mod epoch;
@@ -37,3 +38,4 @@ mod two_servers;
 mod text;
 mod update;
 mod updates_by_http;
+mod workers;

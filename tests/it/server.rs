@@ -83,6 +83,12 @@ impl TestServer {
         counters.iter().find(|(counter, _)| *counter == name).unwrap_or_else(|| panic!("no counter {name}")).1
     }
 
+    /// What `coterie doctor` would find.
+    pub async fn db_findings(&self) -> Vec<String> {
+        let report = coterie::doctor::examine(self.db()).await.unwrap();
+        report.findings.iter().map(ToString::to_string).collect()
+    }
+
     /// Stops it as a signal would.
     pub async fn shutdown(&mut self) {
         self.running.take().expect("the server was not stopped").shutdown().await;

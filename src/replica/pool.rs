@@ -205,7 +205,7 @@ impl Supervisor {
                 Broken::Off if ended.is_some_and(was_killed) => {
                     kills += 1;
                     if kills == limits::WORKER_KILLS {
-                        return self.blame(job.document, 1, "its workers were killed").await;
+                        return Err(Lost::Away);
                     }
                 }
                 Broken::Off => {

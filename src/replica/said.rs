@@ -107,12 +107,19 @@ impl Said {
 
     fn text(&mut self, text: &impl Text, txn: &impl ReadTxn) {
         let chunks = text.diff(txn, YChange::identity);
-        self.head(b't', chunks.len());
+        self.head(b't', 0);
+        let mut last: Option<Vec<u8>> = None;
         for chunk in chunks {
-            self.out(&chunk.insert, txn);
-            match chunk.attributes {
-                Some(attributes) => self.entries(attributes.iter()),
-                None => self.head(b'-', 0),
+            let mut format = Self::default();
+            format.entries(chunk.attributes.iter().flat_map(|attributes| attributes.iter()));
+            // How a run of one format is cut tells of marks that change nothing.
+            if last.as_ref() != Some(&format.0) {
+                self.bytes(b'f', &format.0);
+                last = Some(format.0);
+            }
+            match &chunk.insert {
+                Out::Any(Any::String(said)) => self.0.extend(said.as_bytes()),
+                other => self.out(other, txn),
             }
         }
     }

@@ -12,6 +12,7 @@ mod opening;
 mod peer;
 mod proxy;
 mod server;
+mod stored;
 
 mod bad_input;
 mod changes;
@@ -24,6 +25,10 @@ mod machine;
 mod names;
 mod outage;
 mod ownership;
+mod cancelled;
+mod changes;
+mod creation;
+mod folding;
 mod presence;
 mod refused_rows;
 mod rights;

@@ -6,9 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use coterie::db::Db;
-use coterie::ids::{BatchId, DocumentId, UserId};
-use coterie::journal::{self, Append, Row};
+use coterie::ids::DocumentId;
 use coterie::limits;
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
@@ -22,6 +20,7 @@ use crate::client::TestClient;
 use crate::engines::{Database, Engine, on_both_engines};
 use crate::peer::{DIALECTS, Dialect};
 use crate::server::{Place, TestServer, until};
+use crate::stored::store;
 
 on_both_engines![
     people_type_and_read_while_workers_are_killed,
@@ -35,17 +34,6 @@ on_both_engines![
 ];
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_coterie");
-
-/// Puts rows into a log past every check.
-async fn store(db: &Db, document: DocumentId, author: UserId, updates: &[Vec<u8>]) {
-    let mut tx = db.begin().await.unwrap();
-    journal::lock(&mut tx, &[document]).await.unwrap();
-    let expected = journal::load_in(&mut tx, document).await.unwrap().head;
-    let rows = updates.iter().map(|update| Row { author, update: update.clone().into() }).collect();
-    let append = Append { document, batch: BatchId::new(), expected, rows, claims: Vec::new() };
-    journal::append_in(&mut tx, &append).await.unwrap();
-    tx.commit().await.unwrap();
-}
 
 fn kill(process: u32) {
     // It may have ended by itself.
@@ -94,19 +82,17 @@ async fn people_type_and_read_while_workers_are_killed(engine: Engine) {
     let killing = async {
         let mut killed = 0;
         while Instant::now() < until_when {
-            tokio::time::sleep(Duration::from_millis(random.random_range(5..120))).await;
+            tokio::time::sleep(Duration::from_millis(random.random_range(50..400))).await;
             for process in server.state().replicas.processes() {
-                if random.random_bool(0.6) {
-                    kill(process);
-                    killed += 1;
-                }
+                kill(process);
+                killed += 1;
             }
         }
         killed
     };
     let (typed, read, killed) = tokio::join!(typing, reading, killing);
     println!("{typed:?} typed, {killed} killed, {} met, (read, failed): {read:?}", server.state().replicas.lost());
-    assert!(read.iter().all(|(read, failed)| *read > 20 && failed * 10 <= *read), "seed {seed}: {read:?}");
+    assert!(read.iter().all(|(read, failed)| *read > 10 && failed * 5 <= *read), "seed {seed}: {read:?}");
     assert!(server.state().replicas.lost() > 10, "requests met the kills");
     for (number, document) in documents.iter().enumerate() {
         let typed: usize = typed[2 * number] + typed[2 * number + 1];
@@ -198,15 +184,21 @@ async fn hostile_bytes_cost_a_document_its_text_and_nothing_else(engine: Engine)
         let lost = server.state().replicas.lost();
         let mut statuses = Vec::new();
         for _ in 0..3 {
-            let (status, said, _) = ann.read_text(project, document).await;
-            statuses.push(status.as_u16());
-            assert_ne!(said, "", "{name}");
+            statuses.push(ann.read_text(project, document).await.0.as_u16());
         }
         let crashes = server.state().replicas.lost() - lost;
         assert!(crashes <= 2, "{name} cost {crashes} workers");
         println!("{name}: readable {readable}, {statuses:?}, {crashes} crashes");
         if readable {
-            *seen.entry(if crashes > 0 { "crashed" } else if statuses[0] == 200 { "read" } else { "unreadable" }).or_default() += 1;
+            *seen
+                .entry(if crashes > 0 {
+                    "crashed"
+                } else if statuses[0] == 200 {
+                    "read"
+                } else {
+                    "unreadable"
+                })
+                .or_default() += 1;
             assert!(statuses.iter().all(|status| matches!(status, 200 | 503)), "{name}: {statuses:?}");
             assert!(crashes == 0 || statuses[2] == 503, "{name}: {statuses:?}");
             // Sync goes on: people join, write, and see each other.
@@ -230,11 +222,14 @@ async fn hostile_bytes_cost_a_document_its_text_and_nothing_else(engine: Engine)
     assert_eq!(found["complete"], false);
 }
 
-/// Inserts at one place by clients of rising ids: yrs looks at all of them for each.
+/// Inserts between the begin and each character of a text: yrs looks at all that is in between for each.
 fn quadratic(inserts: u64) -> Vec<u8> {
-    let mut update = number(inserts);
+    let base = inserts + 1;
+    let head = [number(inserts + 1), number(1), number(base), hex("00 04 01 07 63 6f 6e 74 65 6e 74"), number(inserts)];
+    let mut update = [head.concat(), b"a".repeat(inserts as usize)].concat();
     for client in (1..=inserts).rev() {
-        update.extend([number(1), number(client), hex("00 04 01 07 63 6f 6e 74 65 6e 74 01 61")].concat());
+        update
+            .extend([number(1), number(client), hex("00 44"), number(base), number(client - 1), hex("01 62")].concat());
     }
     update.push(0);
     update
@@ -257,7 +252,7 @@ async fn a_worker_that_takes_too_long_is_killed(engine: Engine) {
             tokio::time::sleep(Duration::from_millis(300)).await;
             join_all(others.iter().map(|document| ann.read_text(project, *document))).await
         });
-        assert_eq!(looping.0, StatusCode::SERVICE_UNAVAILABLE, "{}", looping.1);
+        assert_eq!(looping.0, StatusCode::SERVICE_UNAVAILABLE);
         assert!(looping.1.contains("took too long"), "{}", looping.1);
         assert!(began.elapsed() < limits::WORKER_TIME + Duration::from_secs(5), "{:?}", began.elapsed());
         assert!(quick.iter().all(|(status, text, _)| *status == StatusCode::OK && text == "quick\n"), "{quick:?}");
@@ -331,8 +326,11 @@ async fn workers_are_confined(engine: Engine) {
     }
     assert_eq!(std::fs::read(format!("/proc/{process}/environ")).unwrap(), b"", "it knows no secret of the server");
     assert_eq!(std::fs::read_link(format!("/proc/{process}/cwd")).unwrap().to_str(), Some("/"));
-    let open = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().count();
-    assert_eq!(open, 3, "two pipes and nowhere to complain to");
+    for file in std::fs::read_dir(format!("/proc/{process}/fd")).unwrap() {
+        let target = std::fs::read_link(file.unwrap().path()).unwrap();
+        let target = target.to_str().unwrap();
+        assert!(target.starts_with("pipe:") || target == "/dev/null", "it holds {target}");
+    }
 }
 
 /// Runs the binary; answers its code, and what it said on both streams.
@@ -382,7 +380,8 @@ async fn an_operator_looks_sets_aside_and_takes_back(engine: Engine) {
 
 /// The workers that are children of a process.
 fn workers_of(server: u32) -> Vec<u32> {
-    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let processes =
+        std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     processes.filter(|process| status_of(*process, "PPid") == server.to_string()).collect()
 }
 

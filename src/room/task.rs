@@ -90,7 +90,10 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
         task.machine.dispatch(&mut task.effects);
         task.carry_out();
         if task.machine.has_looked() {
-            task.lookers.drain(..).for_each(|seen| drop(seen.send(())));
+            for seen in task.lookers.drain(..) {
+                // Who stopped waiting needs no answer.
+                let _ = seen.send(());
+            }
         }
         if task.machine.take_full_tail() {
             // Where nobody has a place for it now, the sweep of idle documents finds it.

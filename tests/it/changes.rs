@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::client::TestClient;
 use crate::engines::{Engine, on_both_engines};
-use crate::peer::{DIALECTS, Dialect};
+use crate::opening::{DIALECTS, Dialect};
 use crate::server::{TestServer, until};
 
 on_both_engines![

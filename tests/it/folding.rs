@@ -18,7 +18,8 @@ use yrs::{Doc, GetString, OffsetKind, Options, ReadTxn, Text, Transact, Update};
 
 use crate::client::TestClient;
 use crate::engines::{Database, Engine, on_both_engines};
-use crate::peer::{Dialect, text_of};
+use crate::opening::Dialect;
+use crate::peer::text_of;
 use crate::server::{TestServer, until};
 use crate::stored::{rows_of, run, spelled, store};
 use crate::update::oracle::Oracle;

@@ -3,6 +3,7 @@
 //! `tests/with-postgres cargo test` runs them; those on the server run on SQLite and on Postgres.
 
 #![allow(unreachable_pub, reason = "nothing outside reaches into a test")]
+#![allow(clippy::print_stdout, reason = "seeds and figures are printed")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
@@ -15,20 +16,18 @@ mod server;
 mod stored;
 
 mod bad_input;
+mod cancelled;
 mod changes;
 mod creation;
 mod durability;
 mod epoch;
 mod failed_load;
+mod folding;
 mod gate;
 mod machine;
 mod names;
 mod outage;
 mod ownership;
-mod cancelled;
-mod changes;
-mod creation;
-mod folding;
 mod presence;
 mod refused_rows;
 mod rights;
@@ -38,9 +37,9 @@ mod slow_reader;
 mod snapshot;
 mod startup;
 mod sync;
+mod text;
 mod tidy;
 mod two_servers;
-mod text;
 mod update;
 mod updates_by_http;
 mod workers;

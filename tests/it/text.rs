@@ -13,7 +13,8 @@ use yrs::{Any, Text};
 
 use crate::client::{TestClient, answer};
 use crate::engines::{Engine, on_both_engines};
-use crate::peer::{DIALECTS, Dialect, Peer};
+use crate::opening::{DIALECTS, Dialect};
+use crate::peer::Peer;
 use crate::server::{TestServer, until};
 
 on_both_engines![
@@ -153,7 +154,7 @@ async fn type_and_put(ann: &TestClient, project: ProjectId, seed: u64) -> usize 
     let mut right = ann.socket(Dialect::Hocuspocus, project, document).join().await;
     let (mut left_random, mut right_random) = (fork(&mut random), fork(&mut random));
     // A put without a condition replaces whatever is there by then, so only what is typed after it must stay.
-    let blind = seed % 4 == 0;
+    let blind = seed.is_multiple_of(4);
     let mut puts = 0;
     let putting = async {
         for number in 0..4 {

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::client::TestClient;
 use crate::engines::{Database, Engine, on_both_engines};
-use crate::peer::{DIALECTS, Dialect};
+use crate::opening::{DIALECTS, Dialect};
 use crate::server::{Place, TestServer, until};
 use crate::stored::store;
 

@@ -191,7 +191,7 @@ fn blobs(things: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A random part of what a state vector knows, sometimes more.
-pub(crate) fn part_of(vector: &StateVector, random: &mut super::bytes::Random) -> StateVector {
+pub(super) fn part_of(vector: &StateVector, random: &mut super::bytes::Random) -> StateVector {
     let mut part = StateVector::default();
     for (ClientId(client), clock) in vector.iter() {
         let clock = match random.below(6) {

@@ -179,7 +179,12 @@ async fn look(
         }
         Ok(Told { reply, .. }) => Err(nonsense(&reply)),
         // Deleted meanwhile, or its text cannot be had: the others can.
-        Err(Error::NotFound | Error::Unavailable { .. }) => Ok((found, false)),
+        Err(Error::NotFound | Error::Unavailable { .. } | Error::TooLarge(_)) => Ok((found, false)),
+        // A damaged one is told of where it is opened; the search goes on without it.
+        Err(Error::Internal(error)) => {
+            tracing::warn!(document = %found.document_id, error = %format!("{error:#}"), "cannot be searched");
+            Ok((found, false))
+        }
         Err(error) => Err(error),
     }
 }

@@ -82,9 +82,6 @@ impl Machine {
         in_flight.chain(&self.pending).chain(&self.unstorable)
     }
 
-    /// Reads what someone else appended. An append in flight finds that out by itself: it is a conflict.
-    }
-
     /// Reads what someone else appended. What is on its way may have been decided before that or after: an append in
     /// flight is in conflict or came first, and a log that is being read may have been read just before.
     pub(super) fn look(&mut self, effects: &mut Vec<Effect>) {

@@ -11,6 +11,8 @@ use axum::http::Uri;
 use clap::{Args, Parser, Subcommand};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use crate::ids::DocumentId;
+
 /// What a folder's name may hold, but an address takes for something else.
 const NOT_IN_ADDRESS: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
 
@@ -27,13 +29,41 @@ pub struct Cli {
 }
 
 /// What the binary can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Run the server (the default).
     Serve,
     /// After a backup was restored: give every document a new epoch, so that what browsers kept from before is
     /// offered as a copy instead of being merged in.
     NewEpoch,
+    /// Check everything stored: heads, rows, snapshots, checksums, owners. Mends nothing.
+    Doctor,
+    /// Look at documents whose text cannot be had, and set them aside or take them back.
+    Documents {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: DocumentsAction,
+    },
+}
+
+/// What `coterie documents` can do.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum DocumentsAction {
+    /// List the documents that cost a worker, and those set aside.
+    Inspect,
+    /// Set a document's text functions aside; it goes on syncing.
+    Quarantine {
+        /// Its id.
+        document: DocumentId,
+        /// Why, shown to who asks for its text.
+        #[arg(long, default_value = "set aside by an operator")]
+        reason: String,
+    },
+    /// Take a document's text functions back.
+    Release {
+        /// Its id.
+        document: DocumentId,
+    },
 }
 
 /// Settings as typed, each a flag and an environment variable. An empty value counts as not set.
@@ -73,6 +103,8 @@ pub struct Config {
     pub database_url: String,
     /// Who may come in with just a name.
     pub guests: Guests,
+    /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
+    pub program: PathBuf,
 }
 
 /// Who may sign in as a guest.
@@ -104,6 +136,7 @@ impl Config {
             data_dir,
             database_url,
             guests: Guests::Auto,
+            program: PathBuf::from("coterie"),
         }
     }
 }
@@ -128,6 +161,7 @@ impl TryFrom<Settings> for Config {
             data_dir,
             database_url,
             guests: given(settings.guests).as_deref().unwrap_or("auto").parse()?,
+            program: std::env::current_exe().context("cannot find the program that runs")?,
         })
     }
 }

@@ -180,7 +180,10 @@ impl Db {
     /// When the database cannot be reached or, on SQLite, the write lock is not to be had in time.
     pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
         match self {
-            Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+            Self::Postgres(pool) => {
+                let pool = pool.clone();
+                unhurried(async move { pool.begin().await }).await.map(Tx::Postgres)
+            }
             Self::Sqlite { write, .. } => write.begin_with("begin immediate").await.map(Tx::Sqlite),
         }
     }
@@ -192,7 +195,10 @@ impl Db {
     pub async fn begin_read(&self) -> Result<Tx, sqlx::Error> {
         match self {
             Self::Postgres(pool) => {
-                pool.begin_with("begin isolation level repeatable read read only").await.map(Tx::Postgres)
+                let pool = pool.clone();
+                unhurried(async move { pool.begin_with("begin isolation level repeatable read read only").await })
+                    .await
+                    .map(Tx::Postgres)
             }
             Self::Sqlite { read, .. } => read.begin().await.map(Tx::Sqlite),
         }
@@ -216,6 +222,14 @@ impl Db {
             }
         }
     }
+}
+
+/// Begins a transaction in a task of its own, to its end. Broken off in between, when whoever asked has gone away, the
+/// connection would go back to the pool inside the transaction, and what others did on it would be refused or lost.
+async fn unhurried<T: Send + 'static>(
+    begin: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
+) -> Result<T, sqlx::Error> {
+    tokio::spawn(begin).await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
 }
 
 /// The time now in microseconds since 1970, as every `…_us` column holds it.

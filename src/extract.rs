@@ -54,6 +54,23 @@ impl<S: Send + Sync> FromRequest<S> for Octets {
     }
 }
 
+/// A body of plain text in UTF-8.
+#[derive(Debug, Clone)]
+pub struct PlainText(pub String);
+
+impl<S: Send + Sync> FromRequest<S> for PlainText {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        if !has_type(request.headers(), "text/plain") {
+            return Err(Error::UnsupportedMediaType("text with content-type: text/plain"));
+        }
+        let body = read(request, state).await?;
+        let text = String::from_utf8(body.to_vec());
+        text.map(Self).map_err(|_| Error::invalid("bad_text", "the body is not text in UTF-8"))
+    }
+}
+
 /// The query of an address.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);

@@ -6,6 +6,7 @@
 pub mod update;
 
 pub mod error;
+pub mod head;
 pub mod ids;
 pub mod limits;
 pub mod role;
@@ -22,10 +23,15 @@ pub mod page;
 pub mod protocol;
 pub mod studio;
 
+// floor 2
+pub mod replica;
+
 // floor 3
 pub mod journal;
 
 // floor 4
+pub mod compaction;
+pub mod doctor;
 pub mod room;
 pub mod state;
 

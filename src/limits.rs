@@ -109,6 +109,8 @@ pub const INLINE_BYTES: usize = 256 * 1024;
 pub const ANSWERS: usize = 64;
 /// Their length together, in bytes: what newcomers to the largest document get, and as much again for others.
 pub const ANSWERS_BYTES: usize = 2 * DOCUMENT_BYTES + 1024;
+/// How long a change made beside a room waits until the room shows it, before it is answered all the same.
+pub const LOOK_TIME: Duration = Duration::from_secs(5);
 /// How often a visitor looks for a room that was just being dropped before giving up.
 pub const REACH_TRIES: usize = 8;
 
@@ -147,3 +149,74 @@ pub const SOCKET_LIFE_MIN: Duration = Duration::from_secs(2);
 pub const GOODBYE: Duration = Duration::from_secs(2);
 /// Changes of rights that a socket may be behind before it looks at all it has open instead of at what they name.
 pub const RIGHTS_CHANGES: usize = 64;
+
+// --- workers ---
+
+/// Worker processes; text is asked for rarely, and a second one serves while the first is busy or being replaced.
+pub const WORKERS: usize = 2;
+/// Requests that wait for one worker; beyond it they are refused with 503.
+pub const WORKER_QUEUE: usize = 1_024;
+/// Bytes of requests that wait for workers; beyond it they are refused with 503. The largest request always has a place.
+pub const WORKER_QUEUE_BYTES: usize = 128 * 1024 * 1024;
+/// How long one request may take in a worker before it is killed.
+pub const WORKER_TIME: Duration = Duration::from_secs(10);
+/// Address space of a worker, in bytes: the largest document fifteen times over, and what the allocator reserves.
+pub const WORKER_MEMORY_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Stack of the thread that integrates, in bytes; reading recurses with the nesting of a document.
+pub const WORKER_STACK_BYTES: usize = 64 * 1024 * 1024;
+/// Updates of which a worker keeps the documents for the next request, in bytes; documents take some ten times as much.
+pub const WORKER_WARM_BYTES: usize = 16 * 1024 * 1024;
+/// What a kept document costs beside its updates, in bytes; so that many small ones count too.
+pub const WORKER_WARM_OVERHEAD: usize = 4 * 1024;
+/// How long a worker is kept that nobody asks; its memory is the machine's again.
+pub const WORKER_IDLE: Duration = Duration::from_secs(300);
+/// How often a worker looks whether its server still runs; a busy one cannot see its input end.
+pub const WORKER_WATCH: Duration = Duration::from_secs(1);
+/// How long the end of a worker that broke off is waited for, to learn how it ended, before it is killed.
+pub const WORKER_END: Duration = Duration::from_millis(500);
+/// How often a request is tried whose workers were killed from outside, which is hardly the document's doing.
+pub const WORKER_KILLS: usize = 3;
+/// One frame between server and worker, in bytes: the largest document, and a text of as much.
+pub const WORKER_FRAME_BYTES: usize = 4 * DOCUMENT_BYTES;
+/// Workers that a document may cost before its text functions are set aside.
+pub const WORKER_CRASHES: i64 = 2;
+/// After so long without another crash a document is no longer suspected.
+pub const WORKER_CRASHES_FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
+/// Characters of a line that a search shows.
+pub const SEARCH_LINE_CHARS: usize = 200;
+/// How long the differences between two texts are searched for, in milliseconds, before all between them is replaced.
+pub const EDIT_DIFF_MILLIS: u64 = 500;
+/// Replacements in one edit, each of which costs a walk through the document, before all between them is replaced.
+pub const EDIT_CHANGES: usize = 1_000;
+
+// --- text ---
+
+/// Operations in one change of many documents.
+pub const CHANGE_OPERATIONS: usize = 500;
+/// Characters to search for.
+pub const SEARCH_CHARS: usize = 200;
+/// Lines that a search answers.
+pub const SEARCH_LINES: usize = 1_000;
+/// Lines of one document that a search answers.
+pub const SEARCH_LINES_PER_DOCUMENT: usize = 100;
+/// How long a search looks before it answers what it has.
+pub const SEARCH_TIME: Duration = Duration::from_secs(10);
+
+// --- folding ---
+
+/// Rows after the last snapshot at which a document is folded; loading them takes some milliseconds.
+pub const FOLD_ROWS: usize = 200;
+/// Their bytes at which it is folded.
+pub const FOLD_BYTES: usize = 256 * 1024;
+/// After so long without an edit a document with any rows after its snapshot is folded.
+pub const FOLD_IDLE: Duration = Duration::from_secs(600);
+/// How often idle documents are looked for.
+pub const FOLD_SWEEP: Duration = Duration::from_secs(60);
+/// Idle documents folded in one sweep, so that folding never crowds out editing.
+pub const FOLDS_AT_ONCE: i64 = 8;
+/// Documents that wait to be folded; more are found by the sweep.
+pub const FOLD_QUEUE: usize = 1_024;
+/// Documents whose folded rows are deleted in one sweep; each costs a look into its rows.
+pub const FORGOTTEN_AT_ONCE: i64 = 64;
+/// How long rows stay after they were folded, for whoever has to look into what happened.
+pub const FOLDED_KEPT: Duration = Duration::from_secs(48 * 3600);

@@ -2,20 +2,32 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use clap::error::ErrorKind;
-use coterie::config::{Cli, Command, Config};
+use coterie::config::{Cli, Command, Config, DocumentsAction};
 use coterie::db::Db;
+use coterie::error::Error;
+use coterie::replica::{self, Fault, worker};
 use coterie::server::Server;
-use coterie::{journal, telemetry};
+use coterie::{doctor, journal, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(worker::ARGUMENT) {
+        return worker::run().map_or_else(|error| refuse(&error.to_string()), |()| ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(act()),
+        Err(error) => refuse(&format!("cannot start: {error}")),
+    }
+}
+
+async fn act() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => error.exit(),
@@ -40,6 +52,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await,
         Command::NewEpoch => new_epoch(&config).await,
+        Command::Doctor => doctor(&config).await,
+        Command::Documents { action } => documents(&config, action).await,
     }
 }
 
@@ -66,5 +80,40 @@ async fn new_epoch(config: &Config) -> anyhow::Result<()> {
     let documents = journal::new_epoch(&db).await?;
     db.close().await;
     println!("{documents} documents begin a new epoch");
+    Ok(())
+}
+
+#[allow(clippy::print_stdout, reason = "the findings are this command's answer")]
+async fn doctor(config: &Config) -> anyhow::Result<()> {
+    let db = Db::connect(&config.database_url).await?;
+    let report = doctor::examine(&db).await?;
+    db.close().await;
+    for finding in &report.findings {
+        println!("{finding}");
+    }
+    println!("{} documents looked at, {} findings", report.documents, report.findings.len());
+    ensure!(report.findings.is_empty(), "something is wrong with what is stored; see above");
+    Ok(())
+}
+
+#[allow(clippy::print_stdout, reason = "the list is this command's answer")]
+async fn documents(config: &Config, action: DocumentsAction) -> anyhow::Result<()> {
+    let db = Db::connect(&config.database_url).await?;
+    match action {
+        DocumentsAction::Inspect => {
+            for Fault { document, crashes, reason, set_aside } in replica::faults(&db).await? {
+                let state = if set_aside { "set aside" } else { "in use" };
+                println!("{document}  {state}, cost {crashes} workers: {reason}");
+            }
+        }
+        DocumentsAction::Quarantine { document, reason } => match replica::quarantine(&db, document, &reason).await {
+            Err(Error::NotFound) => bail!("there is no document {document}"),
+            done => done?,
+        },
+        DocumentsAction::Release { document } => {
+            ensure!(replica::release(&db, document).await?, "document {document} was not set aside");
+        }
+    }
+    db.close().await;
     Ok(())
 }

@@ -7,20 +7,25 @@ use anyhow::Context;
 use axum::serve::ListenerExt;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::Config;
 use crate::db::Db;
+use crate::ids::DocumentId;
+use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
-use crate::{auth, limits, router};
+use crate::{auth, compaction, limits, router};
 
 /// A server that does not listen yet.
 #[derive(Debug)]
 pub struct Server {
     state: AppState,
+    /// Documents that rooms report as due for folding.
+    to_fold: mpsc::Receiver<DocumentId>,
 }
 
 /// A server that listens. Dropped without [`Running::shutdown`], it stops accepting and asks its sockets to close, but
@@ -32,7 +37,7 @@ pub struct Running {
     /// Ends the accepting, and after it the connections that wait for a request.
     stop: CancellationToken,
     accepting: JoinHandle<()>,
-    sweeping: JoinHandle<()>,
+    background: [JoinHandle<()>; 2],
     _on_drop: [DropGuard; 2],
 }
 
@@ -43,8 +48,10 @@ impl Server {
     /// A database that is unreachable, unsafe or from a newer version; the message says what to do.
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let db = Db::connect(&config.database_url).await?;
-        let rooms = Rooms::new(db.clone());
-        Ok(Self { state: AppState::new(config, db, rooms) })
+        let (full_tails, to_fold) = mpsc::channel(limits::FOLD_QUEUE);
+        let rooms = Rooms::new(db.clone(), full_tails);
+        let replicas = Replicas::new(db.clone(), config.program.clone());
+        Ok(Self { state: AppState::new(config, db, rooms, replicas), to_fold })
     }
 
     /// A listener on an address, as a server wants it.
@@ -95,9 +102,10 @@ impl Server {
                 tracing::error!(%error, "the listener failed");
             }
         });
-        let sweeping = tokio::spawn(sweep(state.clone()));
+        let folding = compaction::run(state.db.clone(), state.replicas.clone(), self.to_fold, state.shutdown.clone());
+        let background = [tokio::spawn(sweep(state.clone())), tokio::spawn(folding)];
         let _on_drop = [stop.clone().drop_guard(), state.shutdown.clone().drop_guard()];
-        Ok(Running { state, address, stop, accepting, sweeping, _on_drop })
+        Ok(Running { state, address, stop, accepting, background, _on_drop })
     }
 }
 
@@ -133,7 +141,9 @@ impl Running {
         }
         let storage = async {
             self.state.rooms.shutdown().await;
-            let _ = (&mut self.sweeping).await;
+            for task in &mut self.background {
+                let _ = task.await;
+            }
             self.state.db.close().await;
         };
         if timeout_at(deadline, storage).await.is_err() {

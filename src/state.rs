@@ -13,6 +13,7 @@ use crate::config::{Config, Guests, PublicUrl};
 use crate::db::Db;
 use crate::ids::ProjectId;
 use crate::limits;
+use crate::replica::Replicas;
 use crate::room::Rooms;
 
 /// A handle on [`Shared`]; cheap to clone.
@@ -28,6 +29,8 @@ pub struct Shared {
     pub db: Db,
     /// The live documents.
     pub rooms: Rooms,
+    /// The workers that know what documents say.
+    pub replicas: Replicas,
     /// Cancelled when the server stops; every socket then says so to its client and closes.
     pub shutdown: CancellationToken,
     /// Every open socket's task, so that a shutdown can wait for them: axum forgets upgraded connections.
@@ -41,11 +44,12 @@ pub struct Shared {
 impl AppState {
     /// The state of a server that does not listen yet.
     #[must_use]
-    pub fn new(config: Config, db: Db, rooms: Rooms) -> Self {
+    pub fn new(config: Config, db: Db, rooms: Rooms, replicas: Replicas) -> Self {
         Self(Arc::new(Shared {
             config,
             db,
             rooms,
+            replicas,
             shutdown: CancellationToken::new(),
             sockets: TaskTracker::new(),
             rights: Rights::default(),
@@ -143,6 +147,12 @@ impl Rights {
 impl FromRef<AppState> for Rights {
     fn from_ref(state: &AppState) -> Self {
         state.rights.clone()
+    }
+}
+
+impl FromRef<AppState> for Replicas {
+    fn from_ref(state: &AppState) -> Self {
+        state.replicas.clone()
     }
 }
 

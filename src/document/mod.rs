@@ -1,8 +1,10 @@
 //! The documents of a project: which there are, what they are called, and their life from creation to deletion.
 //!
-//! What a document says is the journal's and the rooms' affair; here it is only seeded.
+//! Its bytes are the journal's and the rooms' affair; what it says is asked of workers (`content`, `change`).
 //! Whatever depends on which paths are taken happens under the project's lock.
 
+mod change;
+mod content;
 mod path;
 mod routes;
 mod sql;
@@ -10,6 +12,8 @@ mod target;
 
 use serde::Serialize;
 
+pub use self::change::{Changed, Operation, change};
+pub use self::content::{Content, Search, search, text, write, write_at};
 pub use self::path::DocumentPath;
 pub use self::routes::routes;
 pub use self::target::Target;
@@ -21,7 +25,7 @@ use crate::ids::{DocumentId, ProjectId, UserId};
 use crate::journal::{self, Head};
 use crate::limits;
 use crate::room::Rooms;
-use crate::text;
+use crate::text as texts;
 use crate::timestamp::Timestamp;
 
 /// A living document.
@@ -124,16 +128,22 @@ pub async fn resolve_or_create(db: &Db, project: ProjectId, name: &str, creator:
 /// `path_taken` when another document is there, `bad_path`, [`Error::TooLarge`] for too much text or a full project,
 /// or when the database fails.
 pub async fn create(db: &Db, project: ProjectId, creator: UserId, path: &str, content: &str) -> Result<Document> {
+    let content = content_of(content)?;
     let path = DocumentPath::new(path)?;
-    let content = text::to_lf(content);
-    if content.len() > limits::CONTENT_BYTES {
-        return Err(Error::TooLarge(format!("a document's text has at most {} bytes", limits::CONTENT_BYTES)));
-    }
     let mut tx = db.begin().await?;
     lock_project(&mut tx, project).await?;
     let document = insert(&mut tx, project, creator, path, &content).await?;
     tx.commit().await?;
     Ok(document)
+}
+
+/// A text as documents hold it: LF line ends, within the limit.
+fn content_of(given: &str) -> Result<String> {
+    let content = texts::to_lf(given);
+    if content.len() > limits::CONTENT_BYTES {
+        return Err(Error::TooLarge(format!("a document's text has at most {} bytes", limits::CONTENT_BYTES)));
+    }
+    Ok(content)
 }
 
 /// Moves a document to another path; the old one goes on pointing to it.
@@ -144,14 +154,19 @@ pub async fn rename(db: &Db, project: ProjectId, document: DocumentId, path: &st
     let path = DocumentPath::new(path)?;
     let mut tx = db.begin().await?;
     lock_project(&mut tx, project).await?;
-    let Resolved::Live(mut found) = sql::by_id_in(&mut tx, project, document).await? else {
+    let moved = move_in(&mut tx, project, document, &path).await?;
+    tx.commit().await?;
+    Ok(moved)
+}
+
+async fn move_in(tx: &mut Tx, project: ProjectId, document: DocumentId, path: &DocumentPath) -> Result<Document> {
+    let Resolved::Live(mut found) = sql::by_id_in(tx, project, document).await? else {
         return Err(Error::NotFound);
     };
     if found.path != path.as_str() {
-        refuse_taken(&mut tx, project, Some(document), &path).await?;
-        sql::move_to(&mut tx, document, path.as_str()).await?;
-        sql::point(&mut tx, project, path.as_str(), document).await?;
-        tx.commit().await?;
+        refuse_taken(tx, project, Some(document), path).await?;
+        sql::move_to(tx, document, path.as_str()).await?;
+        sql::point(tx, project, path.as_str(), document).await?;
         path.as_str().clone_into(&mut found.path);
     }
     Ok(found)
@@ -165,13 +180,17 @@ pub async fn rename(db: &Db, project: ProjectId, document: DocumentId, path: &st
 pub async fn delete(db: &Db, rooms: &Rooms, project: ProjectId, document: DocumentId) -> Result<()> {
     let mut tx = db.begin().await?;
     lock_project(&mut tx, project).await?;
-    if !sql::mark_deleted(&mut tx, project, document, now_us()).await? {
-        return Err(Error::NotFound);
-    }
-    journal::end(&mut tx, document).await?;
+    delete_in(&mut tx, project, document).await?;
     tx.commit().await?;
     rooms.deleted(document);
     Ok(())
+}
+
+async fn delete_in(tx: &mut Tx, project: ProjectId, document: DocumentId) -> Result<()> {
+    if !sql::mark_deleted(tx, project, document, now_us()).await? {
+        return Err(Error::NotFound);
+    }
+    journal::end(tx, document).await
 }
 
 /// Ends the logs of all documents in the transaction that deletes their project, which holds its lock.

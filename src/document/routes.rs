@@ -3,22 +3,23 @@
 use anyhow::Context;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 
-use super::{DocumentView, Target, sql};
+use super::{Changed, DocumentView, Operation, Search, Target, sql};
 use crate::access::{Editor, Viewer};
 use crate::auth;
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::extract::{Json, Octets, Query};
+use crate::extract::{Json, Octets, PlainText, Query};
 use crate::limits;
 use crate::page::{Page, PageQuery};
+use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
 use crate::update::StateVector;
@@ -36,7 +37,10 @@ const HEAD: HeaderName = HeaderName::from_static("coterie-head");
 pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/api/projects/{p}/documents", get(list).post(create))
+        .route("/api/projects/{p}/changes", post(change))
+        .route("/api/projects/{p}/documents/{d}/text", get(read_text).put(write_text))
         .layer(DefaultBodyLimit::max(limits::CONTENT_BODY_BYTES))
+        .route("/api/projects/{p}/search", get(search))
         .route("/api/projects/{p}/documents/{d}", get(show).patch(rename).delete(remove))
         .merge(
             Router::new()
@@ -128,6 +132,73 @@ async fn write(
     let author = auth::participant(&db, &target.access.caller.user).await?;
     let head = rooms.write(target.document.id, author, update).await?;
     Ok(Json(Written { head }))
+}
+
+async fn read_text(
+    target: Target<Viewer>,
+    State(rooms): State<Rooms>,
+    State(replicas): State<Replicas>,
+) -> Result<impl IntoResponse> {
+    let content = super::text(&rooms, &replicas, target.document.id).await?;
+    let head = content.head.seq;
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+        (header::ETAG, format!("\"{head}\"")),
+        (HEAD, head.to_string()),
+    ];
+    Ok((headers, content.text))
+}
+
+async fn write_text(
+    target: Target<Editor>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    PlainText(text): PlainText,
+) -> Result<impl IntoResponse> {
+    let expected = expected_head(&headers)?;
+    let author = auth::participant(&state.db, &target.access.caller.user).await?;
+    let (db, rooms, replicas, document) = (&state.db, &state.rooms, &state.replicas, &target.document);
+    let Some(expected) = expected else {
+        let head = super::write(rooms, replicas, document.id, author, &text).await?;
+        // No ETag: the text at this head may hold what others typed meanwhile.
+        return Ok(Json(Written { head }).into_response());
+    };
+    let head = super::write_at(db, rooms, replicas, document, &author, &text, expected).await?;
+    Ok(([(header::ETAG, format!("\"{head}\""))], Json(Written { head })).into_response())
+}
+
+#[derive(Deserialize)]
+struct Changes {
+    operations: Vec<Operation>,
+}
+
+async fn change(access: Editor, State(state): State<AppState>, Json(changes): Json<Changes>) -> Result<Json<Changed>> {
+    let author = auth::participant(&state.db, &access.caller.user).await?;
+    let (rooms, replicas) = (&state.rooms, &state.replicas);
+    super::change(&state.db, rooms, replicas, access.project, &author, changes.operations).await.map(Json)
+}
+
+#[derive(Deserialize)]
+struct Needle {
+    q: String,
+    #[serde(default)]
+    case: bool,
+}
+
+async fn search(access: Viewer, State(state): State<AppState>, Query(needle): Query<Needle>) -> Result<Json<Search>> {
+    let (rooms, replicas) = (&state.rooms, &state.replicas);
+    super::search(&state.db, rooms, replicas, access.project, &needle.q, needle.case).await.map(Json)
+}
+
+/// The head that `If-Match` names; `None` where it is absent or matches anything.
+fn expected_head(headers: &HeaderMap) -> Result<Option<i64>> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let head = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
+    head.map(Some).ok_or_else(|| Error::invalid("bad_if_match", "If-Match must be the ETag of a text, such as \"12\""))
 }
 
 /// A state vector as an address spells it; nothing stands for an empty one.

@@ -169,7 +169,8 @@ async fn try_until_answered(db: &Db, group: &[Waiting]) -> Result<Vec<Outcome>, 
 
 async fn try_once(db: &Db, appends: &[Append]) -> Result<Vec<Outcome>, sqlx::Error> {
     let mut tx = db.begin().await?;
-    let heads = sql::lock_heads(&mut tx, appends).await?;
+    let documents: Vec<DocumentId> = appends.iter().map(|append| append.document).collect();
+    let heads = sql::lock_heads(&mut tx, &documents).await?;
     let mut outcomes = Vec::with_capacity(appends.len());
     let mut to_write = Vec::with_capacity(appends.len());
     for (append, head) in appends.iter().zip(heads) {

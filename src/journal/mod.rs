@@ -12,6 +12,8 @@ use bytes::Bytes;
 
 pub use committer::{Append, Committer, Outcome, Row};
 
+pub use crate::head::Head;
+
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::gate::Owner;
@@ -20,15 +22,6 @@ use crate::update::{ClientId, is_empty_update, seed};
 
 /// The root text that makes a document a file.
 pub const CONTENT: &str = "content";
-
-/// Where a document's log stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Head {
-    /// Sequence number of the last row; 0 for an empty log.
-    pub seq: i64,
-    /// The number of the history these sequence numbers belong to.
-    pub epoch: i64,
-}
 
 /// A document as the log holds it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,6 +62,26 @@ pub async fn end(tx: &mut Tx, document: DocumentId) -> Result<()> {
     sql::raise_epoch(tx, document).await
 }
 
+/// Locks the logs of documents for the rest of a transaction, in the order in which everybody locks them.
+///
+/// # Errors
+/// When the database fails, or others hold them too long.
+pub async fn lock(tx: &mut Tx, documents: &[DocumentId]) -> Result<()> {
+    let mut documents = documents.to_vec();
+    documents.sort_unstable();
+    documents.dedup();
+    Ok(sql::lock_heads(tx, &documents).await.map(drop)?)
+}
+
+/// Appends in the transaction of a change that is more than one edit. What is appended must have been decided against
+/// what [`load_in`] read in it, after [`lock`]; open rooms are to be told once it is committed.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn append_in(tx: &mut Tx, append: &Append) -> Result<()> {
+    Ok(sql::append(tx, &[append]).await?)
+}
+
 /// Begins a new epoch of every document, for use after a backup was restored: clients that remember more than the
 /// backup did are then told so, instead of merging what they remember. Every clientID is closed. Returns the number
 /// of documents.
@@ -81,6 +94,14 @@ pub async fn new_epoch(db: &Db) -> Result<u64> {
     let documents = sql::raise_epochs(&mut tx).await?;
     tx.commit().await?;
     Ok(documents)
+}
+
+/// Every living document.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn documents(db: &Db) -> Result<Vec<DocumentId>> {
+    sql::documents(db).await
 }
 
 /// Where the logs of these documents stand; unknown ones are left out.
@@ -103,7 +124,15 @@ pub async fn heads(db: &Db, documents: &[DocumentId]) -> Result<Vec<(DocumentId,
 /// [`Error::NotFound`] for a document without a log; a database that is away; bytes that are not what was stored.
 /// A failed load is never an empty document.
 pub async fn load(db: &Db, document: DocumentId) -> Result<Loaded> {
-    let stored = sql::load(db, document).await?.ok_or(Error::NotFound)?;
+    load_in(&mut db.begin_read().await?, document).await
+}
+
+/// As [`load`], in a transaction that does more.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_in(tx: &mut Tx, document: DocumentId) -> Result<Loaded> {
+    let stored = sql::load(tx, document).await?.ok_or(Error::NotFound)?;
     let head = stored.head;
     let damaged = || format!("the stored log of document {document} is damaged");
     let snapshot = match stored.snapshot {

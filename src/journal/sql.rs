@@ -39,19 +39,24 @@ pub(super) async fn head(db: &Db, document: DocumentId) -> Result<Option<Head>> 
     Ok(row.map(|(seq, epoch)| Head { seq, epoch }))
 }
 
-/// Reads a document in one snapshot of the database.
-pub(super) async fn load(db: &Db, document: DocumentId) -> Result<Option<Document>> {
-    let mut tx = db.begin_read().await?;
+pub(super) async fn documents(db: &Db) -> Result<Vec<DocumentId>> {
+    const LIVING: &str = "select id from document where deleted_us is null order by id";
+    let rows: Vec<(DocumentId,)> = on_pool!(db, read, pool => sqlx::query_as(LIVING).fetch_all(pool).await)?;
+    Ok(rows.into_iter().map(|(document,)| document).collect())
+}
+
+/// Reads a document; in one snapshot of the database if the transaction is one.
+pub(super) async fn load(tx: &mut Tx, document: DocumentId) -> Result<Option<Document>> {
     let head: Option<(i64, i64)> =
-        on_tx!(&mut tx, conn => sqlx::query_as(HEAD).bind(document).fetch_optional(conn).await)?;
+        on_tx!(&mut *tx, conn => sqlx::query_as(HEAD).bind(document).fetch_optional(conn).await)?;
     let Some((seq, epoch)) = head else { return Ok(None) };
     let snapshot: Option<StoredRow> =
-        on_tx!(&mut tx, conn => sqlx::query_as(SNAPSHOT).bind(document).fetch_optional(conn).await)?;
+        on_tx!(&mut *tx, conn => sqlx::query_as(SNAPSHOT).bind(document).fetch_optional(conn).await)?;
     let after = snapshot.as_ref().map_or(0, |row| row.0);
     let rows: Vec<StoredRow> =
-        on_tx!(&mut tx, conn => sqlx::query_as(ROWS).bind(document).bind(after).fetch_all(conn).await)?;
+        on_tx!(&mut *tx, conn => sqlx::query_as(ROWS).bind(document).bind(after).fetch_all(conn).await)?;
     let owners: Vec<(i64, UserId, i64)> =
-        on_tx!(&mut tx, conn => sqlx::query_as(OWNERS).bind(document).fetch_all(conn).await)?;
+        on_tx!(&mut *tx, conn => sqlx::query_as(OWNERS).bind(document).fetch_all(conn).await)?;
     Ok(Some(Document {
         head: Head { seq, epoch },
         snapshot: snapshot.map(stored),
@@ -122,7 +127,7 @@ pub(super) async fn insert_owner(
 
 pub(super) async fn insert_snapshot(tx: &mut Tx, document: DocumentId, seq: i64, bytes: &[u8]) -> Result<()> {
     const INSERT: &str = "insert into document_snapshot (document_id, seq, bytes, checksum, created_us)
-        values ($1, $2, $3, $4, $5)";
+        values ($1, $2, $3, $4, $5) on conflict (document_id, seq) do nothing";
     let sum = checksum(bytes);
     on_tx!(tx, conn => {
         sqlx::query(INSERT)
@@ -155,30 +160,29 @@ pub(super) async fn close_owners(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-/// Reads the heads of the documents to append to and, on Postgres, locks them in id order, so that two servers never
-/// wait for each other in a circle. The answers are in the order of `appends`, which must be that of the ids.
-pub(super) async fn lock_heads(tx: &mut Tx, appends: &[Append]) -> Result<Vec<Option<Head>>, sqlx::Error> {
+/// Reads heads and, on Postgres, locks them in id order, so that two servers never wait for each other in a circle. The
+/// answers are in the order of `documents`, which must be that of the ids.
+pub(super) async fn lock_heads(tx: &mut Tx, documents: &[DocumentId]) -> Result<Vec<Option<Head>>, sqlx::Error> {
     const LOCK: &str = "select document_id, head, epoch from document_head
         where document_id = any($1) order by document_id for update";
     let rows: Vec<(DocumentId, i64, i64)> = match tx {
         Tx::Postgres(tx) => {
-            let ids: Vec<Uuid> = appends.iter().map(|append| append.document.0).collect();
+            let ids: Vec<Uuid> = documents.iter().map(|document| document.0).collect();
             sqlx::query_as(LOCK).bind(ids).fetch_all(&mut **tx).await?
         }
         Tx::Sqlite(tx) => {
-            let mut rows = Vec::with_capacity(appends.len());
-            for append in appends {
-                let row: Option<(i64, i64)> =
-                    sqlx::query_as(HEAD).bind(append.document).fetch_optional(&mut **tx).await?;
-                rows.extend(row.map(|(seq, epoch)| (append.document, seq, epoch)));
+            let mut rows = Vec::with_capacity(documents.len());
+            for &document in documents {
+                let row: Option<(i64, i64)> = sqlx::query_as(HEAD).bind(document).fetch_optional(&mut **tx).await?;
+                rows.extend(row.map(|(seq, epoch)| (document, seq, epoch)));
             }
             rows
         }
     };
     let mut rows = rows.into_iter().peekable();
     let head =
-        |append: &Append| rows.next_if(|row| row.0 == append.document).map(|(_, seq, epoch)| Head { seq, epoch });
-    Ok(appends.iter().map(head).collect())
+        |document: &DocumentId| rows.next_if(|row| row.0 == *document).map(|(_, seq, epoch)| Head { seq, epoch });
+    Ok(documents.iter().map(head).collect())
 }
 
 /// The number of the last row that an append wrote, if it did.

@@ -9,6 +9,7 @@ use crate::gate;
 use crate::journal::{Head, Loaded};
 use crate::limits;
 use crate::protocol;
+use crate::replica::Source;
 use crate::update::{ClientId, EMPTY, Malformed, StateVector, diff, is_empty_update, merge, summary};
 
 /// A state without content.
@@ -27,6 +28,8 @@ pub struct Committed {
     /// The rows after it.
     tail: Vec<Bytes>,
     tail_bytes: usize,
+    /// Rows in the database after its last snapshot, as far as this process knows, and their bytes.
+    unfolded: (usize, usize),
 }
 
 /// What a newcomer, or someone who comes back, is sent: messages that all dialects share.
@@ -64,6 +67,7 @@ impl Committed {
     /// # Errors
     /// When stored bytes are not what the gate lets in, so that they were not stored by it.
     pub fn new(loaded: Loaded) -> Result<(Self, gate::State), Malformed> {
+        let unfolded = (loaded.rows.len(), loaded.rows.iter().map(Bytes::len).sum());
         let base = match (loaded.snapshot, &loaded.rows[..]) {
             (None, []) => NOTHING,
             (Some((_, snapshot)), []) => snapshot,
@@ -77,13 +81,15 @@ impl Committed {
         let clocks = summary.state_vector.clone();
         let state = gate::State::new(summary, loaded.owners, base.len());
         let base_seq = loaded.head.seq;
-        Ok((Self { head: loaded.head, clocks, base, base_seq, tail: Vec::new(), tail_bytes: 0 }, state))
+        Ok((Self { head: loaded.head, clocks, base, base_seq, tail: Vec::new(), tail_bytes: 0, unfolded }, state))
     }
 
     /// Takes in one committed row and the clocks it reaches.
     pub fn push(&mut self, row: Bytes, clocks: impl IntoIterator<Item = (ClientId, u32)>) {
         self.head.seq += 1;
         self.tail_bytes += row.len();
+        self.unfolded.0 += 1;
+        self.unfolded.1 += row.len();
         self.tail.push(row);
         for (client, end) in clocks {
             self.clocks.raise(client, end);
@@ -98,6 +104,17 @@ impl Committed {
         self.base_seq = self.head.seq;
         self.tail = Vec::new();
         self.tail_bytes = 0;
+    }
+
+    /// Whether the log in the database has become so long that it should be folded. Says so once, and again when as
+    /// much has come since.
+    pub fn take_full_tail(&mut self) -> bool {
+        let (rows, bytes) = self.unfolded;
+        let full = rows >= limits::FOLD_ROWS || bytes >= limits::FOLD_BYTES;
+        if full {
+            self.unfolded = (0, 0);
+        }
+        full
     }
 
     /// Encoded size in bytes.
@@ -115,9 +132,24 @@ impl Committed {
     /// What was committed after row `seq`: the rows, or everything once they are folded. Merged into one update.
     #[must_use]
     pub fn since(&self, seq: i64) -> Bytes {
-        match usize::try_from(seq - self.base_seq) {
-            Ok(shown) => merged(&NOTHING, self.tail.get(shown..).unwrap_or(&[])),
-            Err(_) => merged(&self.base, &self.tail),
+        self.rows_after(seq).unwrap_or_else(|| merged(&self.base, &self.tail))
+    }
+
+    /// The rows after row `seq`, merged into one update; `None` once they are folded.
+    fn rows_after(&self, seq: i64) -> Option<Bytes> {
+        let shown = usize::try_from(seq - self.base_seq).ok()?;
+        Some(merged(&NOTHING, self.tail.get(shown..).unwrap_or(&[])))
+    }
+
+    /// The document for a worker: from the head it has, if what came since is at hand, or whole.
+    #[must_use]
+    pub fn source(&self, has: Option<Head>) -> Source {
+        let follows = has
+            .filter(|has| has.epoch == self.head.epoch && has.seq <= self.head.seq)
+            .and_then(|has| Some((has.seq, self.rows_after(has.seq)?)));
+        match follows {
+            Some((seq, update)) => Source { head: self.head, from: Some(seq), update },
+            None => Source { head: self.head, from: None, update: merged(&self.base, &self.tail) },
         }
     }
 }

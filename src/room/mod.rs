@@ -37,11 +37,13 @@ pub use tally::{Counter, Tally};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::gate::Refusal;
+use crate::head::Head;
 use crate::ids::{ConnectionId, DocumentId, ProjectId};
 use crate::journal::{self, Committer, Loaded};
 use crate::limits;
 use crate::protocol::close::Close;
-use crate::update::StateVector;
+use crate::replica::Source;
+use crate::update::{EMPTY, StateVector};
 use machine::{EditKind, Input, Machine};
 use outbox::Outbox;
 use ring::Ring;
@@ -59,6 +61,8 @@ struct Shared {
     tasks: TaskTracker,
     shutdown: CancellationToken,
     tally: Arc<Tally>,
+    /// Documents whose logs have become long.
+    full_tails: mpsc::Sender<DocumentId>,
 }
 
 /// A room that is loaded, being loaded, or failed to load. The error is told to all who waited for the same load.
@@ -116,6 +120,14 @@ enum Envelope {
         remote: StateVector,
         answer: oneshot::Sender<Question>,
     },
+    Source {
+        has: Option<Head>,
+        answer: oneshot::Sender<Source>,
+    },
+    /// Someone else appended; `seen` is answered once that is taken in, and dropped when the room ends before.
+    Look {
+        seen: oneshot::Sender<()>,
+    },
 }
 
 /// Why an input did not reach its room.
@@ -158,9 +170,9 @@ impl Handle {
 }
 
 impl Rooms {
-    /// No room is open yet.
+    /// No room is open yet. Documents whose logs have become long are told to `full_tails`.
     #[must_use]
-    pub fn new(db: Db) -> Self {
+    pub fn new(db: Db, full_tails: mpsc::Sender<DocumentId>) -> Self {
         let committer = Committer::start(db.clone());
         Self(Arc::new(Shared {
             db,
@@ -170,6 +182,7 @@ impl Rooms {
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             tally: Arc::new(Tally::default()),
+            full_tails,
         }))
     }
 
@@ -249,19 +262,61 @@ impl Rooms {
     /// # Errors
     /// When the document cannot be loaded.
     pub async fn read(&self, document: DocumentId, remote: StateVector) -> Result<Question> {
+        self.ask(document, |answer| Envelope::Read { remote: remote.clone(), answer }).await
+    }
+
+    /// A document, as it is committed, for a worker that may have it at a head already.
+    ///
+    /// # Errors
+    /// When the document cannot be loaded.
+    pub async fn source(&self, document: DocumentId, has: Option<Head>) -> Result<Source> {
+        if !self.0.rooms.contains_key(&document.into()) {
+            return self.stored(document, has).await;
+        }
+        self.ask(document, |answer| Envelope::Source { has, answer }).await
+    }
+
+    /// As [`Rooms::source`], from the log: looking for a word in a thousand documents is no reason to open them all.
+    async fn stored(&self, document: DocumentId, has: Option<Head>) -> Result<Source> {
+        let db = &self.0.db;
+        if let Some(head) = has
+            && journal::heads(db, &[document]).await? == [(document, head)]
+        {
+            return Ok(Source { head, from: Some(head.seq), update: Bytes::from_static(EMPTY) });
+        }
+        let loaded = journal::load(db, document).await?;
+        let (committed, _) = Committed::new(loaded)
+            .map_err(|wrong| Error::Internal(anyhow::anyhow!("document {document} cannot be read: {wrong}")))?;
+        Ok(committed.source(None))
+    }
+
+    async fn ask<T>(&self, document: DocumentId, envelope: impl Fn(oneshot::Sender<T>) -> Envelope) -> Result<T> {
         for _ in 0..limits::REACH_TRIES {
             let room = self.open(document.into()).await?;
-            let (answer, question) = oneshot::channel();
-            let read = Envelope::Read { remote: remote.clone(), answer };
-            if room.mailbox.send(read).await.is_ok()
-                && let Ok(question) = question.await
+            let (answer, answered) = oneshot::channel();
+            if room.mailbox.send(envelope(answer)).await.is_ok()
+                && let Ok(answered) = answered.await
             {
-                return Ok(question);
+                return Ok(answered);
             }
             // It ended between being found and reading its mailbox; it is loaded anew.
             self.forget(&room);
         }
         Err(closing())
+    }
+
+    /// Tells the room of a document, if it is open, that its log was appended to by someone else, and waits until it
+    /// shows that, so that who reads afterwards reads that too; but not for ever.
+    pub async fn look(&self, document: DocumentId) {
+        // Also one that is being loaded: it may have been read before what it is told of.
+        if self.0.rooms.contains_key(&document.into())
+            && let Ok(room) = self.open(document.into()).await
+        {
+            let (seen, shown) = oneshot::channel();
+            if room.mailbox.send(Envelope::Look { seen }).await.is_ok() {
+                let _ = tokio::time::timeout(limits::LOOK_TIME, shown).await;
+            }
+        }
     }
 
     /// Tells everyone in a room that its document or project was deleted, and closes it.
@@ -270,7 +325,7 @@ impl Rooms {
         if self.0.rooms.contains_key(&subject) {
             let rooms = self.clone();
             self.0.tasks.spawn(async move {
-                // Also one that is being loaded: it may have been read before the deletion.
+                // Also one that is being loaded: it may have been read before what it is told of.
                 if let Ok(room) = rooms.open(subject).await {
                     room.send(Input::End(Close::Deleted)).await;
                 }
@@ -348,7 +403,8 @@ fn closing() -> Error {
     Error::unavailable("the document is being closed, try again")
 }
 
-fn refused(refusal: &Refusal) -> Error {
+/// A refusal as HTTP tells it.
+pub(crate) fn refused(refusal: &Refusal) -> Error {
     match refusal {
         Refusal::Malformed(_) => Error::invalid("malformed_update", refusal.to_string()),
         Refusal::TooLarge => Error::TooLarge(refusal.to_string()),

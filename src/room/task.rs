@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep_until};
 
@@ -38,6 +38,8 @@ struct Task {
     work: JoinSet<Done>,
     began: Instant,
     effects: Vec<Effect>,
+    /// Who waits until what was appended by others is shown.
+    lookers: Vec<oneshot::Sender<()>>,
 }
 
 /// Runs a room until nobody is left, its document has ended, or the server goes down.
@@ -52,6 +54,7 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
         work: JoinSet::new(),
         began: Instant::now(),
         effects: Vec::new(),
+        lookers: Vec::new(),
     };
     let mut envelopes = Vec::new();
     let mut idle_since = Instant::now();
@@ -86,6 +89,18 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
         }
         task.machine.dispatch(&mut task.effects);
         task.carry_out();
+        if task.machine.has_looked() {
+            for seen in task.lookers.drain(..) {
+                // Who stopped waiting needs no answer.
+                let _ = seen.send(());
+            }
+        }
+        if task.machine.take_full_tail() {
+            // Where nobody has a place for it now, the sweep of idle documents finds it.
+            if let Subject::Document(document) = task.room.subject {
+                let _ = task.rooms.0.full_tails.try_send(document);
+            }
+        }
         if task.machine.has_ended() {
             break;
         }
@@ -123,6 +138,13 @@ impl Task {
             Envelope::Read { remote, answer } => {
                 // A reader that stopped waiting needs no answer.
                 let _ = answer.send(self.machine.committed().question(remote));
+            }
+            Envelope::Look { seen } => {
+                self.lookers.push(seen);
+                self.handle(Input::Look);
+            }
+            Envelope::Source { has, answer } => {
+                let _ = answer.send(self.machine.committed().source(has));
             }
         }
     }

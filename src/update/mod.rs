@@ -5,6 +5,7 @@
 //! update *means* (which characters a document holds) is not known on this floor. Yjs and yrs are the oracles of
 //! the tests and no part of it.
 
+mod alike;
 mod any;
 mod id;
 mod id_set;
@@ -21,6 +22,7 @@ mod take;
 mod walk;
 mod writer;
 
+pub use alike::says_the_same;
 pub use id::{ClientId, Id};
 pub use id_set::IdSet;
 pub use item::{Kind, Struct};

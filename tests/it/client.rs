@@ -137,6 +137,37 @@ impl TestClient {
         answer(request.body(update)).await
     }
 
+    /// A document's text as workers read it, and its ETag.
+    pub async fn read_text(&self, project: ProjectId, document: DocumentId) -> (StatusCode, String, String) {
+        let path = format!("/api/projects/{project}/documents/{document}/text");
+        let response = self.request(Method::GET, &path).send().await.unwrap();
+        let etag = response.headers().get(header::ETAG).map(|value| value.to_str().unwrap().to_owned());
+        (response.status(), response.text().await.unwrap(), etag.unwrap_or_default())
+    }
+
+    /// Makes a document's text another; with an ETag, only if it is at that. Answers the new ETag, if there is one.
+    pub async fn put_text(
+        &self,
+        project: ProjectId,
+        document: DocumentId,
+        text: &str,
+        etag: Option<&str>,
+    ) -> (StatusCode, Value, Option<String>) {
+        let path = format!("/api/projects/{project}/documents/{document}/text");
+        let mut request = self.request(Method::PUT, &path).header(header::CONTENT_TYPE, "text/plain");
+        if let Some(etag) = etag {
+            request = request.header(header::IF_MATCH, etag);
+        }
+        let response = request.body(text.to_owned()).send().await.unwrap();
+        let etag = response.headers().get(header::ETAG).map(|value| value.to_str().unwrap().to_owned());
+        (response.status(), response.json().await.unwrap(), etag)
+    }
+
+    /// Makes a change of many documents.
+    pub async fn change(&self, project: ProjectId, operations: Value) -> (StatusCode, Value) {
+        self.post(&format!("/api/projects/{project}/changes"), json!({ "operations": operations })).await
+    }
+
     /// A socket to a document, by its id or path, as a page of the studio opens it.
     pub fn socket(&self, dialect: Dialect, project: ProjectId, document: impl std::fmt::Display) -> Opening {
         Opening::new(self.place.clone(), dialect, format!("{project}/{document}")).cookie(&self.cookie())

@@ -3,6 +3,7 @@
 //! `tests/with-postgres cargo test` runs them; those on the server run on SQLite and on Postgres.
 
 #![allow(unreachable_pub, reason = "nothing outside reaches into a test")]
+#![allow(clippy::print_stdout, reason = "seeds and figures are printed")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
@@ -12,12 +13,16 @@ mod opening;
 mod peer;
 mod proxy;
 mod server;
+mod stored;
 
 mod bad_input;
+mod cancelled;
+mod changes;
 mod creation;
 mod durability;
 mod epoch;
 mod failed_load;
+mod folding;
 mod gate;
 mod machine;
 mod names;
@@ -32,7 +37,9 @@ mod slow_reader;
 mod snapshot;
 mod startup;
 mod sync;
+mod text;
 mod tidy;
 mod two_servers;
 mod update;
 mod updates_by_http;
+mod workers;

@@ -34,6 +34,7 @@ pub struct Opening {
     pub client: Option<u64>,
     pub presence: Option<Value>,
     pub receive_buffer: Option<u32>,
+    pub bytes_only: bool,
 }
 
 impl Opening {
@@ -48,6 +49,7 @@ impl Opening {
             client: None,
             presence: None,
             receive_buffer: None,
+            bytes_only: false,
         }
     }
 
@@ -84,6 +86,12 @@ impl Opening {
     /// With a system buffer of this many bytes for what was not read yet.
     pub fn receive_buffer(mut self, bytes: u32) -> Self {
         self.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// Without reading what comes: it would end this process.
+    pub fn bytes_only(mut self) -> Self {
+        self.bytes_only = true;
         self
     }
 

@@ -321,8 +321,10 @@ impl Peer {
                 self.send(&[0, 1], |out| out.write_buf(missing)).await;
             }
             1 | 2 => {
-                let update = Update::decode_v1(body).unwrap();
-                self.doc.transact_mut_with("remote").apply_update(update).unwrap();
+                if !self.opening.bytes_only {
+                    let update = Update::decode_v1(body).unwrap();
+                    self.doc.transact_mut_with("remote").apply_update(update).unwrap();
+                }
                 if kind == 1 {
                     self.synced = true;
                     self.answers += 1;

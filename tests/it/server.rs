@@ -50,7 +50,9 @@ impl TestServer {
 
     /// A server on this database.
     pub async fn on(database: Database) -> Self {
-        let config = Config::local(database.folder.path().to_owned(), database.url.clone());
+        let mut config = Config::local(database.folder.path().to_owned(), database.url.clone());
+        // Workers are the server's own binary, which this one is not.
+        config.program = env!("CARGO_BIN_EXE_coterie").into();
         Self::with(config, database).await
     }
 
@@ -79,6 +81,12 @@ impl TestServer {
     pub fn tally(&self, name: &str) -> u64 {
         let counters = self.state().rooms.tally().read();
         counters.iter().find(|(counter, _)| *counter == name).unwrap_or_else(|| panic!("no counter {name}")).1
+    }
+
+    /// What `coterie doctor` would find.
+    pub async fn db_findings(&self) -> Vec<String> {
+        let report = coterie::doctor::examine(self.db()).await.unwrap();
+        report.findings.iter().map(ToString::to_string).collect()
     }
 
     /// Stops it as a signal would.

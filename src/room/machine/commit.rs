@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
+
 use super::rows::{PlannedRow, plan_rows};
 use super::{Edit, Effect, Machine, Message};
 use crate::gate::{self, Context, Refusal, Writer};
@@ -52,7 +54,10 @@ impl Machine {
     pub(super) fn settle(&mut self, outcome: Outcome, effects: &mut Vec<Effect>) {
         let Some(flight) = self.in_flight.take() else { return };
         match outcome {
-            Outcome::Committed => self.show(flight, effects),
+            Outcome::Committed => {
+                self.show(flight, effects);
+                self.look_again(effects);
+            }
             Outcome::Conflict => {
                 self.tally.conflicts.add();
                 self.put_back(flight.edits);
@@ -77,7 +82,23 @@ impl Machine {
         in_flight.chain(&self.pending).chain(&self.unstorable)
     }
 
+    /// Reads what someone else appended. What is on its way may have been decided before that or after: an append in
+    /// flight is in conflict or came first, and a log that is being read may have been read just before.
+    pub(super) fn look(&mut self, effects: &mut Vec<Effect>) {
+        self.looked = true;
+        if self.in_flight.is_none() && !self.reloading {
+            self.ask_reload(effects);
+        }
+    }
+
+    fn look_again(&mut self, effects: &mut Vec<Effect>) {
+        if self.looked {
+            self.ask_reload(effects);
+        }
+    }
+
     fn ask_reload(&mut self, effects: &mut Vec<Effect>) {
+        self.looked = false;
         self.reloading = true;
         effects.push(Effect::Reload);
     }
@@ -132,13 +153,20 @@ impl Machine {
         if loaded.head.epoch != self.committed.head.epoch {
             return self.end(Close::Replaced, effects);
         }
+        let shown = self.committed.head.seq;
+        let news = rows_after(&loaded, shown);
         let Ok((committed, state)) = Committed::new(loaded) else { return self.end(Close::Failed, effects) };
-        let moved = committed.head != self.committed.head;
         self.committed = committed;
         self.state = state;
         self.forget_answers();
-        if moved {
-            effects.push(Effect::Skip);
+        match news {
+            Some(rows) => effects.extend(
+                rows.into_iter()
+                    .zip(shown + 1..)
+                    .map(|(row, seq)| Effect::Publish(Frame::new(None, Some(seq), protocol::update(&row)))),
+            ),
+            // Folded already.
+            None => effects.push(Effect::Skip),
         }
         if let Some(edit) = self.unstorable.take() {
             self.pending_bytes -= edit.bytes();
@@ -173,6 +201,7 @@ impl Machine {
         }
         self.pay_all(effects);
         self.retry_parked(self.state.clocks.iter().map(|(client, _)| client).collect(), now, effects);
+        self.look_again(effects);
     }
 
     /// Ends the room: its document's history has ended.
@@ -189,4 +218,11 @@ impl Machine {
             effects.push(Effect::Send(connection, Message::Ended(close)));
         }
     }
+}
+
+/// The rows after row `seq`; `None` where a snapshot holds some of them.
+fn rows_after(loaded: &Loaded, seq: i64) -> Option<Vec<Bytes>> {
+    let after = usize::try_from(loaded.head.seq - seq).ok()?;
+    let from = loaded.rows.len().checked_sub(after)?;
+    Some(loaded.rows[from..].to_vec())
 }

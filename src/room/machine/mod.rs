@@ -60,6 +60,8 @@ pub enum Input {
     Settled(Outcome),
     /// The log was read again, as [`Effect::Reload`] asked.
     Reloaded(Box<Loaded>),
+    /// Someone else appended to the log.
+    Look,
     /// The document's history has ended, for this reason.
     End(Close),
 }
@@ -154,6 +156,8 @@ pub struct Machine {
     /// An edit that the database refused. It is in `state` until the log was read again.
     unstorable: Option<Edit>,
     reloading: bool,
+    /// Whether someone else appended since the log was last read, or asked to be.
+    looked: bool,
     /// How many pending edits the next append takes at most, while one that the database refuses is searched for.
     next_edits: usize,
     admitted: Ordinal,
@@ -188,6 +192,7 @@ impl Machine {
             in_flight: None,
             unstorable: None,
             reloading: false,
+            looked: false,
             next_edits: usize::MAX,
             admitted: 0,
             settled: 0,
@@ -206,6 +211,11 @@ impl Machine {
         &self.committed
     }
 
+    /// Whether the log should be folded; see [`Committed::take_full_tail`].
+    pub fn take_full_tail(&mut self) -> bool {
+        self.committed.take_full_tail()
+    }
+
     /// What is admitted.
     #[must_use]
     pub fn state(&self) -> &gate::State {
@@ -222,6 +232,12 @@ impl Machine {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.in_flight.is_none() && self.pending.is_empty() && !self.reloading
+    }
+
+    /// Whether everything is taken in that others appended, as far as the room was told.
+    #[must_use]
+    pub fn has_looked(&self) -> bool {
+        !self.looked && !self.reloading
     }
 
     /// Whether the document's history has ended, and the room with it.
@@ -272,6 +288,7 @@ impl Machine {
             }
             Input::Settled(outcome) => self.settle(outcome, effects),
             Input::Reloaded(loaded) => self.reload(*loaded, now, effects),
+            Input::Look => self.look(effects),
             Input::End(close) => self.end(close, effects),
         }
     }

@@ -364,3 +364,29 @@ fn a_log_of_another_epoch_ends_the_room() {
     assert_eq!(room.answers(ann), ["saved", "gone", "ended"]);
     assert!(room.machine.has_ended());
 }
+
+#[test]
+fn what_others_append_is_read_also_when_it_comes_during_a_commit_or_a_read() {
+    let mut room = Room::new();
+    let ann = room.editor(ANN);
+    // During a commit that came first: it is committed, and what came after it is read.
+    room.send(ann, &update(1, 0, [text("a")]).bytes());
+    room.dispatch();
+    let outcome = room.database.attempt(room.append.as_ref().unwrap());
+    room.database.write_elsewhere(GUEST, update(3, 0, [text("b")]).bytes());
+    room.handle(Input::Look);
+    assert!(!room.machine.has_looked());
+    room.settle(outcome);
+    // During a read that may have been just before it.
+    let before = room.database.load();
+    room.database.write_elsewhere(GUEST, update(4, 0, [text("c")]).bytes());
+    room.handle(Input::Look);
+    room.reloading = false;
+    room.handle(Input::Reloaded(Box::new(before)));
+    assert!(!room.machine.has_looked());
+    room.reload();
+    assert!(room.machine.has_looked());
+    assert_eq!(room.machine.committed().head, room.database.head);
+    assert_eq!(room.answers(ann), ["saved"]);
+    assert_state_is_the_logs(&room);
+}

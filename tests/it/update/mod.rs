@@ -9,6 +9,6 @@ mod bytes;
 mod honest;
 mod json_texts;
 mod mutation;
-mod oracle;
+pub(crate) mod oracle;
 mod splits;
 mod written;

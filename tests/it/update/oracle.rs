@@ -8,31 +8,31 @@ use coterie::update::{ClientId, StateVector};
 
 use super::bytes::number;
 
-pub(super) struct Oracle {
+pub(crate) struct Oracle {
     child: Child,
     input: Option<ChildStdin>,
     output: ChildStdout,
 }
 
 /// Two byte strings for each thing asked about.
-pub(super) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+pub(crate) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What a random session left behind.
-pub(super) struct Session {
+pub(crate) struct Session {
     /// What clients wrote, in causal order.
-    pub(super) rows: Vec<Vec<u8>>,
+    pub(crate) rows: Vec<Vec<u8>>,
     /// All else that went over the wire: differences, relayed updates, merged ones.
-    pub(super) others: Vec<Vec<u8>>,
+    pub(crate) others: Vec<Vec<u8>>,
     /// Everything.
-    pub(super) state: Vec<u8>,
+    pub(crate) state: Vec<u8>,
     /// State vectors that clients had on the way.
-    pub(super) vectors: Vec<StateVector>,
+    pub(crate) vectors: Vec<StateVector>,
     /// Whether its documents collected garbage.
-    pub(super) gc: bool,
+    pub(crate) gc: bool,
 }
 
 impl Oracle {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle");
         assert!(
             folder.join("node_modules/yjs").exists(),
@@ -62,7 +62,7 @@ impl Oracle {
     }
 
     /// A session; `rare` with contents that yrs misreads.
-    pub(super) fn session(&mut self, seed: u64, gc: bool, rare: bool) -> Session {
+    pub(crate) fn session(&mut self, seed: u64, gc: bool, rare: bool) -> Session {
         let mut answer = self.ask(1, &[number(seed), vec![gc.into(), rare.into()]].concat());
         let (rows, others, state) = (answer.blobs(), answer.blobs(), answer.blob());
         let vectors = answer.blobs().iter().map(|bytes| StateVector::decode(bytes).unwrap()).collect();
@@ -70,7 +70,7 @@ impl Oracle {
     }
 
     /// Whether each candidate (updates to apply in order) gives the same document as the reference; panics if not.
-    pub(super) fn judge(&mut self, gc: bool, reference: &[Vec<u8>], candidates: &[Vec<Vec<u8>>], about: &str) -> usize {
+    pub(crate) fn judge(&mut self, gc: bool, reference: &[Vec<u8>], candidates: &[Vec<Vec<u8>>], about: &str) -> usize {
         let candidates_bytes: Vec<Vec<u8>> = candidates.iter().map(|updates| blobs(updates)).collect();
         let body = [vec![gc.into()], blobs(reference), list(&candidates_bytes)].concat();
         let mut answer = self.ask(2, &body);
@@ -84,44 +84,44 @@ impl Oracle {
 
     /// The state as a Yjs that loaded it writes it, its deleted ids as text, and for each vector the difference, as
     /// the document and as `diffUpdate` write it.
-    pub(super) fn differences(&mut self, gc: bool, state: &[u8], vectors: &[StateVector]) -> (Vec<u8>, String, Pairs) {
+    pub(crate) fn differences(&mut self, gc: bool, state: &[u8], vectors: &[StateVector]) -> (Vec<u8>, String, Pairs) {
         let body = [vec![gc.into()], blob(state), blobs(&encoded(vectors))].concat();
         let mut answer = self.ask(3, &body);
         (answer.blob(), answer.text(), answer.pairs())
     }
 
     /// `mergeUpdates` of each list, and the state vector of the merged.
-    pub(super) fn merged(&mut self, lists: &[Vec<Vec<u8>>]) -> Pairs {
+    pub(crate) fn merged(&mut self, lists: &[Vec<Vec<u8>>]) -> Pairs {
         let lists: Vec<Vec<u8>> = lists.iter().map(|updates| blobs(updates)).collect();
         self.ask(4, &list(&lists)).pairs()
     }
 
     /// What each update decodes to, as text; empty if Yjs throws.
-    pub(super) fn decoded(&mut self, updates: &[Vec<u8>]) -> Vec<String> {
+    pub(crate) fn decoded(&mut self, updates: &[Vec<u8>]) -> Vec<String> {
         let mut answer = self.ask(5, &blobs(updates));
         (0..answer.number()).map(|_| answer.text()).collect()
     }
 
     /// `diffUpdate` of each update and vector, and the state vector of the update.
-    pub(super) fn diff_updates(&mut self, questions: &[(Vec<u8>, StateVector)]) -> Pairs {
+    pub(crate) fn diff_updates(&mut self, questions: &[(Vec<u8>, StateVector)]) -> Pairs {
         let questions: Vec<Vec<u8>> =
             questions.iter().map(|(update, vector)| [blob(update), blob(&vector.encode())].concat()).collect();
         self.ask(6, &list(&questions)).pairs()
     }
 
     /// The part of a state below each vector, as Yjs cuts it.
-    pub(super) fn below(&mut self, state: &[u8], vectors: &[StateVector]) -> Vec<Vec<u8>> {
+    pub(crate) fn below(&mut self, state: &[u8], vectors: &[StateVector]) -> Vec<Vec<u8>> {
         self.ask(7, &[blob(state), blobs(&encoded(vectors))].concat()).blobs()
     }
 
     /// How often each kind of content was in the sessions so far.
-    pub(super) fn coverage(&mut self) -> Vec<(String, u64)> {
+    pub(crate) fn coverage(&mut self) -> Vec<(String, u64)> {
         let mut answer = self.ask(8, &[]);
         (0..answer.number()).map(|_| (answer.text(), answer.number())).collect()
     }
 
     /// Small states by name, each of one content of a length above 1.
-    pub(super) fn strips(&mut self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn strips(&mut self) -> Vec<(String, Vec<u8>)> {
         let mut answer = self.ask(9, &[]);
         (0..answer.number()).map(|_| (answer.text(), answer.blob())).collect()
     }

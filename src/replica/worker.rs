@@ -1,0 +1,138 @@
+//! The worker: a child process that holds integrated documents. The only place where yrs reads anything.
+//!
+//! It may crash, loop or eat its memory at any request; the server kills it and starts another. So it keeps nothing
+//! that cannot be had again, and answers one request at a time.
+
+use std::collections::HashMap;
+use std::io::{self, BufReader};
+use std::thread;
+
+use rustix::process::getppid;
+use yrs::updates::decoder::Decode;
+use yrs::{Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, Update, WriteTxn};
+
+use super::wire::{self, Answer, Reply, Request, Verb};
+use super::{confine, said, verbs};
+use crate::head::Head;
+use crate::ids::DocumentId;
+use crate::limits;
+
+/// The argument that makes the binary a worker.
+pub const ARGUMENT: &str = "replica-worker";
+
+/// A document kept for the next request.
+struct Warm {
+    head: Head,
+    doc: Doc,
+    /// Bytes of updates it was built from: the measure of the budget.
+    bytes: usize,
+    used: u64,
+}
+
+/// Serves requests from standard input until it ends, or the server does.
+///
+/// # Errors
+/// When the process cannot be confined, or the pipes break.
+pub fn run() -> io::Result<()> {
+    let server = getppid();
+    confine::limit_resources()?;
+    let main = thread::current();
+    // Integration recurses with the nesting of a document; the main thread's stack depends on the machine.
+    let worker = thread::Builder::new().name("replica".to_owned()).stack_size(limits::WORKER_STACK_BYTES);
+    let worker = worker.spawn(move || {
+        let served = confine::forbid_files_and_network()
+            .and_then(|()| serve(&mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock()));
+        main.unpark();
+        served
+    })?;
+    while !worker.is_finished() {
+        // A worker that is busy does not see its input end; nobody waits for what it does any more.
+        if getppid() != server {
+            std::process::exit(1);
+        }
+        thread::park_timeout(limits::WORKER_WATCH);
+    }
+    worker.join().map_err(|_| io::Error::other("panicked"))?
+}
+
+fn serve(input: &mut impl io::Read, output: &mut impl io::Write) -> io::Result<()> {
+    let mut warm: HashMap<DocumentId, Warm> = HashMap::new();
+    let mut requests = 0;
+    while let Some(request) = wire::read::<Request>(input)? {
+        requests += 1;
+        let (document, asked) = (request.document, request.head);
+        let reply = answer(&mut warm, request, requests);
+        let gone = evict(&mut warm, document);
+        let kept = warm.get(&document);
+        let head = kept.map_or(asked, |kept| kept.head);
+        let answer = |reply| Answer { reply, head, kept: kept.is_some(), gone: gone.clone() };
+        let frame = wire::encode(&answer(reply)).or_else(|_| wire::encode(&answer(Reply::TooLong)))?;
+        wire::write(output, &frame)?;
+    }
+    Ok(())
+}
+
+/// Answers a request. The document stays warm only if all of its update was applied: after an error it may hold a part.
+fn answer(warm: &mut HashMap<DocumentId, Warm>, request: Request, now: u64) -> Reply {
+    let kept = warm.remove(&request.document);
+    let mut document = match request.from {
+        None => Warm { head: request.head, doc: new_doc(), bytes: 0, used: now },
+        // One that is further than the update's beginning knows some of it already, which does no harm.
+        Some(from) => match kept {
+            Some(kept) if kept.head.epoch == request.head.epoch && kept.head.seq >= from => kept,
+            _ => return Reply::Cold,
+        },
+    };
+    if let Err(said) = integrate(&document.doc, &request.update) {
+        return Reply::Unreadable(said);
+    }
+    document.head.seq = document.head.seq.max(request.head.seq);
+    document.bytes += request.update.len();
+    document.used = now;
+    let reply = match request.verb {
+        Verb::Text { root } => verbs::text(&document.doc, &root),
+        Verb::Search { root, needle, case, limit } => verbs::search(&document.doc, &root, &needle, case, limit),
+        Verb::Edit { root, text } => verbs::edit(&state(&document.doc), &root, &text),
+        Verb::Fold => Reply::Update(state(&document.doc)),
+        Verb::Digest => said::digest(&document.doc),
+        Verb::Json { root } => said::json(&document.doc, &root),
+    };
+    warm.insert(request.document, document);
+    reply
+}
+
+/// A document that counts as JavaScript does, under a client id drawn for it alone.
+pub(super) fn new_doc() -> Doc {
+    Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::default() })
+}
+
+/// Applies an update in full, or says why it could not be.
+pub(super) fn integrate(doc: &Doc, update: &[u8]) -> Result<(), String> {
+    let update = Update::decode_v1(update).map_err(|error| error.to_string())?;
+    let mut txn = doc.transact_mut();
+    txn.apply_update(update).map_err(|error| error.to_string())?;
+    if txn.has_missing_updates() {
+        txn.prune_pending();
+        return Err("something it builds on is missing".to_owned());
+    }
+    Ok(())
+}
+
+/// The whole document as one update.
+pub(super) fn state(doc: &Doc) -> Vec<u8> {
+    doc.transact().encode_state_as_update_v1(&StateVector::default())
+}
+
+/// Lets the documents go that were longest not asked for, beyond the budget. Answers those other than `asked`.
+fn evict(warm: &mut HashMap<DocumentId, Warm>, asked: DocumentId) -> Vec<DocumentId> {
+    let cost = |document: &Warm| document.bytes + limits::WORKER_WARM_OVERHEAD;
+    let mut bytes: usize = warm.values().map(cost).sum();
+    let mut gone = Vec::new();
+    while bytes > limits::WORKER_WARM_BYTES {
+        let Some((&oldest, _)) = warm.iter().min_by_key(|(_, document)| document.used) else { break };
+        bytes -= warm.remove(&oldest).as_ref().map_or(0, cost);
+        gone.push(oldest);
+    }
+    gone.retain(|&document| document != asked);
+    gone
+}

@@ -54,7 +54,7 @@ export function createEditor(options: EditorOptions): Editor {
     EditorView.contentAttributes.of({ 'aria-readonly': String(!editable) }),
   ]
   const nameOf = (label: string) => EditorView.contentAttributes.of({
-    'aria-label': label, 'aria-describedby': options.describedBy, spellcheck: 'false', autocorrect: 'off', autocapitalize: 'off',
+    'aria-label': label, 'aria-describedby': options.describedBy, spellcheck: 'false', tabindex: '0', autocorrect: 'off', autocapitalize: 'off',
   })
 
   const view = new EditorView({

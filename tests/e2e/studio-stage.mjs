@@ -107,8 +107,12 @@ export async function until(page, what, argument, timeout = 10_000) {
 }
 
 export const saved = (page) => until(page, () => document.querySelector('[data-testid=save-state]')?.textContent.trim() === 'Saved')
-export const reads = (page, words) =>
-  until(page, (wanted) => document.querySelector('[role=tabpanel]:not([inert]) .cm-content')?.textContent.includes(wanted), words)
+/** Waits until the text in sight has these words; the names at carets are no part of it. */
+export const reads = (page, words) => until(page, (wanted) => {
+  const shown = document.querySelector('[role=tabpanel]:not([inert]) .cm-content')?.cloneNode(true)
+  shown?.querySelectorAll('.caret').forEach((caret) => caret.remove())
+  return shown?.textContent.includes(wanted)
+}, words)
 
 /** No violation on what the page shows now. */
 export async function axe(page, screen) {

@@ -1,31 +1,21 @@
 // What the studio's tests play on: a server of their own, a browser, people in it, and axe.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { chromium } from 'playwright-core'
+import axeCore from 'axe-core'
+import { startServer } from './server.mjs'
+import { startBrowser } from './studio.mjs'
 
-const HERE = fileURLToPath(new URL('.', import.meta.url))
-const BINARY = resolve(process.env.COTERIE_BIN ?? join(HERE, '../../target/debug/coterie'))
-const BROWSERS = ['/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser']
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+const OUT = fileURLToPath(new URL('out/', import.meta.url))
 
 export const DESK = { viewport: { width: 1280, height: 800 } }
 export const PHONE = { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
 
-/** A server on a free port and a browser; both end with the test. COTERIE_URL names a server that runs already. */
+/** A server and a browser; both end with the test. */
 export async function startStage(t) {
-  const url = process.env.COTERIE_URL ?? (await startServer(t))
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? BROWSERS.find((path) => existsSync(path)),
-    args: ['--no-sandbox'],
-  })
-  t.after(() => browser.close())
+  const { url } = await startServer(t)
+  const browser = await startBrowser(t)
   const faults = []
   return {
     url,
@@ -38,30 +28,6 @@ export async function startStage(t) {
     },
     calm: () => assert.deepEqual(faults, []),
   }
-}
-
-async function startServer(t) {
-  const folder = await mkdtemp(join(tmpdir(), 'coterie-studio-'))
-  const child = spawn(BINARY, [], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, COTERIE_LISTEN: '127.0.0.1:0', COTERIE_DATA_DIR: join(folder, 'data'), RUST_LOG: 'warn' },
-  })
-  t.after(async () => {
-    child.kill('SIGKILL')
-    await rm(folder, { recursive: true, force: true })
-  })
-  let log = ''
-  child.stderr.on('data', (data) => (log += data))
-  return new Promise((ready, failed) => {
-    let said = ''
-    child.stdout.on('data', (data) => {
-      const found = /open (http:\/\/\S+)/.exec((said += data))
-      if (found) ready(found[1])
-    })
-    child.on('error', failed)
-    child.on('exit', (code, signal) => failed(new Error(`the server ended (${code ?? signal}): ${log}`)))
-  })
 }
 
 /** Signs in on whatever page asks for a name. */
@@ -119,7 +85,7 @@ export async function axe(page, screen) {
   // What is still fading in has the contrast of a ghost.
   await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity)
     .map((a) => a.finished.catch(() => undefined))))
-  await page.evaluate(await readFile(AXE, 'utf8'))
+  await page.evaluate(axeCore.source)
   const violations = await page.evaluate(async () => {
     const found = await globalThis.axe.run(document, { resultTypes: ['violations'] })
     return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 200)).join(' | ')}`)
@@ -127,7 +93,8 @@ export async function axe(page, screen) {
   assert.deepEqual(violations, [], screen)
 }
 
-/** A picture for people to look at, when COTERIE_SHOTS names a folder. */
+/** A picture for people to look at. */
 export async function shot(page, name) {
-  if (process.env.COTERIE_SHOTS) await page.screenshot({ path: join(process.env.COTERIE_SHOTS, `${name}.png`) })
+  await mkdir(OUT, { recursive: true })
+  await page.screenshot({ path: `${OUT}studio-${name}.png` })
 }

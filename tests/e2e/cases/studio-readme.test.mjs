@@ -5,9 +5,9 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { DESK, startStage } from './studio-stage.mjs'
+import { DESK, startStage } from '../studio-stage.mjs'
 
-const SDK = fileURLToPath(new URL('../../client-sdk/', import.meta.url))
+const SDK = fileURLToPath(new URL('../../../client-sdk/', import.meta.url))
 
 test('the example of the SDK runs: a file is made, saved and moved, and people are told', async (t) => {
   const example = /```ts\n([\s\S]*?)```/.exec(await readFile(`${SDK}README.md`, 'utf8'))[1]

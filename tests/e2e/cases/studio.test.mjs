@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { axe, DESK, inviteFrom, PHONE, projectWith, reads, row, saved, shot, signIn, startStage, text, until } from './studio-stage.mjs'
+import { axe, DESK, inviteFrom, PHONE, projectWith, reads, row, saved, shot, signIn, startStage, text, until } from '../studio-stage.mjs'
 
 /** Presses Tab until the focus is on what is wanted, as somebody without a mouse has to; Escape lets Tab out of a text. */
 async function tabTo(page, selector, { back = false, most = 40 } = {}) {
@@ -113,9 +113,10 @@ test('a newcomer with a mouse types after three clicks', async (t) => {
     await target.click()
   }
   await page.goto(stage.url)
+  await focused(page, '[data-testid=guest-name]')
   await page.keyboard.type('Ann')
   await click(page.getByTestId('guest-enter'))
-  await page.getByTestId('project-name').waitFor()
+  await focused(page, '[data-testid=project-name]')
   await page.keyboard.type('Recipe book')
   await click(page.getByTestId('project-create'))
   await click(page.getByTestId('first-file').first())
@@ -144,7 +145,7 @@ test('the tree by pointer: drag, the button way, folders whole, undo; seen by ot
 
   await row(ann, 'docs').click({ button: 'right' })
   await axe(ann, 'the menu')
-  await ann.getByRole('menuitem', { name: 'Move…' }).click()
+  await ann.getByRole('button', { name: 'Move…' }).click()
   await axe(ann, 'moving')
   await ann.getByLabel('Into').selectOption('src')
   await ann.getByRole('button', { name: 'Move', exact: true }).click()
@@ -166,8 +167,8 @@ test('the tree by pointer: drag, the button way, folders whole, undo; seen by ot
   await row(bob, 'b.md').click()
   await ann.waitForFunction(() => document.querySelector('[data-path="b.md"]')?.getAttribute('aria-describedby'))
   await row(ann, 'b.md').hover()
-  await ann.getByRole('button', { name: 'Actions for b.md' }).click()
-  await ann.getByRole('menuitem', { name: 'Delete…' }).click()
+  await ann.getByRole('button', { name: 'Move, rename or delete b.md' }).click()
+  await ann.getByRole('button', { name: 'Delete…' }).click()
   await ann.getByRole('dialog').getByText('Bob').waitFor()
   await axe(ann, 'deleting')
   await ann.getByRole('button', { name: 'Cancel' }).click()

@@ -3,7 +3,8 @@
 import { forgetUser, unsavedNotes } from './cache.ts'
 import { openFile, type FileHandle, type OwnedFile } from './file.ts'
 import { ApiError, createHttp } from './http.ts'
-import { loadProject, type Project } from './project.ts'
+import { loadProject, type Project, type ProjectParts } from './project.ts'
+import { joinRoom } from './room.ts'
 import { openSocket, type ConnectionStatus, type Socket } from './socket.ts'
 import { createStore, type Store } from './store.ts'
 import { canEdit, type DocumentInfo, type Page, type ProjectInfo, type User } from './types.ts'
@@ -117,7 +118,15 @@ export function createClient(options: ClientOptions = {}): Client {
     countUnsaved()
   }
 
-  const parts = { http, open }
+  const parts: ProjectParts = {
+    http,
+    open,
+    join(options) {
+      const signedIn = user.get()
+      if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
+      return joinRoom({ ...options, socket: sharedSocket(), user: signedIn })
+    },
+  }
 
   return {
     user,

@@ -5,7 +5,7 @@ import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { cacheName, noteUnsaved, openCache, unsavedNotes, type Cache } from './cache.ts'
 import { ApiError } from './http.ts'
-import { readPeople, type Person } from './people.ts'
+import { followPeople, readPeople, type Person } from './people.ts'
 import { CheckedProvider } from './provider.ts'
 import { createSaveTracker, type SaveState } from './save.ts'
 import type { Socket } from './socket.ts'
@@ -14,8 +14,6 @@ import type { DocumentInfo, User } from './types.ts'
 
 /** The root text that makes a document a file. */
 const CONTENT = 'content'
-/** People who vanish and return within this time (a reconnect) never leave the list. */
-const LEAVE_GRACE_MS = 3_000
 
 export type FilePhase =
   | { kind: 'loading' }
@@ -42,6 +40,11 @@ export interface FileHandle {
   readonly people: Store<Person[]>
   /** Resolves when the server's text has arrived; rejects when it never will. */
   whenSynced(signal?: AbortSignal): Promise<void>
+  /**
+   * Am I looking at it? A file open in the background tells nobody that I am there. Since the whole page shares the
+   * handle, whoever shows it last says so.
+   */
+  setHere(here: boolean): void
   /** Asks again after `gone`. */
   retry(): void
   /** Leaves. Edits not yet saved go on being sent in the background until they are. */
@@ -92,7 +95,7 @@ export function openFile(options: FileOptions): OwnedFile {
   const phase = createStore<FilePhase>({ kind: 'loading' })
   const editable = createStore(false)
   const pending = createStore(kept)
-  const people = createStore<Person[]>(readPeople(awareness, user), samePeople)
+  const { people, stop: stopPeople } = followPeople(awareness, () => readPeople(awareness, user))
   const undo = new Y.UndoManager(text)
   let resolveSynced = () => {}
   let rejectSynced = (_reason: Error) => {}
@@ -157,6 +160,7 @@ export function openFile(options: FileOptions): OwnedFile {
     refuse(why, GONE_WORDS[why] ?? reason)
     rejectSynced(new Error(reason))
   }
+  let here = true
   function appear() {
     awareness.setLocalState({ user: { name: user.name, color: user.color, colorLight: user.color_light } })
   }
@@ -213,17 +217,9 @@ export function openFile(options: FileOptions): OwnedFile {
   })
 
   // --- who is here ------------------------------------------------------------------------------
-  let leaveTimer: ReturnType<typeof setTimeout> | undefined
-  awareness.on('change', () => {
-    const now = readPeople(awareness, user)
-    clearTimeout(leaveTimer)
-    const someoneLeft = people.get().some((p) => !now.some((q) => q.id === p.id))
-    if (someoneLeft) leaveTimer = setTimeout(() => people.set(readPeople(awareness, user)), LEAVE_GRACE_MS)
-    else people.set(now)
-  })
   // Hocuspocus takes our presence away on pagehide; a page restored from the back-forward cache lives on.
   const onPageShow = (event: PageTransitionEvent) => {
-    if (event.persisted && !leaving) appear()
+    if (event.persisted && here && !leaving) appear()
   }
   if (typeof window !== 'undefined') window.addEventListener('pageshow', onPageShow)
 
@@ -243,7 +239,7 @@ export function openFile(options: FileOptions): OwnedFile {
   function end() {
     if (ended) return
     ended = true
-    clearTimeout(leaveTimer)
+    stopPeople()
     unfollowSocket()
     if (typeof window !== 'undefined') window.removeEventListener('pageshow', onPageShow)
     rejectSynced(new Error('the file was closed'))
@@ -265,6 +261,12 @@ export function openFile(options: FileOptions): OwnedFile {
       const aborted = new Promise<never>((_, reject) =>
         signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
       return Promise.race([synced, aborted])
+    },
+    setHere(now) {
+      if (now === here || leaving) return
+      here = now
+      if (here) appear()
+      else awareness.setLocalState(null)
     },
     retry() {
       tracker.update({ refusal: null })
@@ -288,6 +290,7 @@ export function openFile(options: FileOptions): OwnedFile {
     },
     rejoin() {
       leaving = false
+      here = true
       appear()
     },
     end,
@@ -329,8 +332,4 @@ export function readRefusal(payload: string): { code: string; message: string } 
   } catch {
     return null
   }
-}
-
-function samePeople(a: Person[], b: Person[]): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
 }

@@ -35,10 +35,12 @@ export interface Http {
   post<T>(path: string, body?: unknown): Promise<T>
   patch<T>(path: string, body: unknown): Promise<T>
   delete(path: string): Promise<void>
+  /** What is not JSON but text. */
+  text(path: string): Promise<string>
 }
 
 export function createHttp(base: string, fetcher: typeof fetch): Http {
-  async function send(method: string, path: string, body?: unknown): Promise<unknown> {
+  async function ask(method: string, path: string, body?: unknown): Promise<Response> {
     let response: Response
     try {
       response = await fetcher(base + path, {
@@ -51,6 +53,10 @@ export function createHttp(base: string, fetcher: typeof fetch): Http {
       throw new ApiError('offline', 'The server cannot be reached. Check the connection and try again.', 0)
     }
     if (!response.ok) throw await readError(response)
+    return response
+  }
+  async function send(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await ask(method, path, body)
     if (response.status === 204) return undefined
     try {
       return await response.json()
@@ -63,6 +69,7 @@ export function createHttp(base: string, fetcher: typeof fetch): Http {
     post: <T>(path: string, body: unknown = {}) => send('POST', path, body) as Promise<T>,
     patch: <T>(path: string, body: unknown) => send('PATCH', path, body) as Promise<T>,
     delete: (path) => send('DELETE', path) as Promise<void>,
+    text: async (path) => (await ask('GET', path)).text(),
   }
 }
 

@@ -1,92 +1,75 @@
-// One project: its files, and how to invite people into it.
+// One project: its files, who is in it, and how to invite people into it.
 
 import type { FileHandle } from './file.ts'
+import { loadFiles, type Files } from './files.ts'
 import type { Http } from './http.ts'
-import { createStore, type Store } from './store.ts'
-import { canEdit, type DocumentInfo, type Invite, type Page, type ProjectInfo, type Role } from './types.ts'
+import type { Presence, ProjectRoom, RoomOptions } from './room.ts'
+import { createStore, derived, type Store, type Writable } from './store.ts'
+import { canEdit, type DocumentInfo, type Invite, type ProjectInfo, type Role } from './types.ts'
 
 export interface Project {
   readonly id: string
   readonly info: Store<ProjectInfo>
-  /** Sorted by path. */
-  readonly files: Store<DocumentInfo[]>
+  /** What the signed-in user may do here. */
+  readonly role: Store<Role>
+  readonly files: Files
+  readonly presence: Presence
   /** Asks the server again for the project and its files. */
   refresh(): Promise<void>
-  createFile(path: string, content?: string): Promise<DocumentInfo>
-  renameFile(id: string, path: string): Promise<DocumentInfo>
-  deleteFile(id: string): Promise<void>
-  openFile(id: string): Promise<FileHandle>
   invite(role: Role): Promise<Invite>
+  /** Leaves the project's room. Files are closed by who opened them. */
+  leave(): void
 }
 
 export interface ProjectParts {
   http: Http
   /** Files are shared by all who open them in this page, so their owner is the client. */
   open(info: DocumentInfo, mayEdit: boolean): FileHandle
+  join(options: Pick<RoomOptions, 'projectId' | 'onTreeChanged'>): ProjectRoom
 }
+
+/** A hundred people told of one change do not ask all at once; several changes are asked about once. */
+const ASK_AFTER_MS = 80
+const ASK_SPREAD_MS = 220
 
 export async function loadProject(parts: ProjectParts, id: string): Promise<Project> {
   const { http } = parts
   const base = `/api/projects/${encodeURIComponent(id)}`
-  const document = (documentId: string) => `${base}/documents/${encodeURIComponent(documentId)}`
+  let room: ProjectRoom | null = null
+  let asking: ReturnType<typeof setTimeout> | undefined
 
-  const load = () => Promise.all([http.get<ProjectInfo>(base), listAll<DocumentInfo>(http, `${base}/documents`)])
-  const [firstInfo, firstFiles] = await load()
-  const info = createStore(firstInfo, sameJson)
-  const files = createStore(sorted(firstFiles), sameJson)
-  const put = (file: DocumentInfo) => files.set(sorted([...files.get().filter((f) => f.id !== file.id), file]))
+  const [firstInfo, files]: [ProjectInfo, Files] = await Promise.all([
+    http.get<ProjectInfo>(base),
+    loadFiles({
+      http, base,
+      open: (file) => parts.open(file, canEdit(info.get().role)),
+      changed: () => room?.tellTreeChanged(),
+    }),
+  ])
+  const info: Writable<ProjectInfo> = createStore<ProjectInfo>(firstInfo, (a, b) => JSON.stringify(a) === JSON.stringify(b))
+  room = parts.join({
+    projectId: id,
+    onTreeChanged() {
+      clearTimeout(asking)
+      // A failure is left to the next time: the list here is old, not wrong.
+      asking = setTimeout(() => void files.refresh().catch(() => undefined), ASK_AFTER_MS + Math.random() * ASK_SPREAD_MS)
+    },
+  })
 
   return {
     id,
     info,
+    role: derived(info, ({ role }) => role),
     files,
+    presence: room,
     async refresh() {
-      const [newInfo, newFiles] = await load()
+      const [newInfo] = await Promise.all([http.get<ProjectInfo>(base), files.refresh()])
       info.set(newInfo)
-      files.set(sorted(newFiles))
-    },
-    async createFile(path, content) {
-      const file = await http.post<DocumentInfo>(`${base}/documents`, content === undefined ? { path } : { path, content })
-      put(file)
-      return file
-    },
-    async renameFile(documentId, path) {
-      const file = await http.patch<DocumentInfo>(document(documentId), { path })
-      put(file)
-      return file
-    },
-    async deleteFile(documentId) {
-      await http.delete(document(documentId))
-      files.set(files.get().filter((f) => f.id !== documentId))
-    },
-    async openFile(documentId) {
-      let file = files.get().find((f) => f.id === documentId)
-      if (!file) {
-        // Created by somebody since we last asked.
-        file = await http.get<DocumentInfo>(document(documentId))
-        put(file)
-      }
-      return parts.open(file, canEdit(info.get().role))
     },
     invite: (role) => http.post<Invite>(`${base}/invites`, { role }),
+    leave() {
+      clearTimeout(asking)
+      room.leave()
+    },
   }
-}
-
-export async function listAll<T>(http: Http, path: string): Promise<T[]> {
-  const items: T[] = []
-  let after: string | null = null
-  do {
-    const page: Page<T> = await http.get<Page<T>>(after === null ? path : `${path}?after=${encodeURIComponent(after)}`)
-    items.push(...page.items)
-    after = page.next
-  } while (after !== null)
-  return items
-}
-
-function sorted(files: DocumentInfo[]): DocumentInfo[] {
-  return [...files].sort((a, b) => a.path.localeCompare(b.path))
-}
-
-function sameJson<T>(a: T, b: T): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
 }

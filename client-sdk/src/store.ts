@@ -32,3 +32,24 @@ export function createStore<T>(initial: T, same: (a: T, b: T) => boolean = Objec
     },
   }
 }
+
+/** A store that follows another: each of its values, as `read` sees it. */
+export function derived<T, U>(source: Store<T>, read: (value: T) => U): Store<U> {
+  let known: { from: T; value: U } | undefined
+  const valueOf = (from: T): U => {
+    if (!known || !Object.is(known.from, from)) known = { from, value: read(from) }
+    return known.value
+  }
+  return {
+    get: () => valueOf(source.get()),
+    subscribe(follower) {
+      let last: { value: U } | undefined
+      return source.subscribe((from) => {
+        const value = valueOf(from)
+        if (last && Object.is(last.value, value)) return
+        last = { value }
+        follower(value)
+      })
+    },
+  }
+}

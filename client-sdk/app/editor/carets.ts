@@ -196,10 +196,13 @@ export function carets(text: Y.Text, awareness: Awareness) {
   return ViewPlugin.define((view) => new Carets(view, text, awareness), { decorations: (plugin) => plugin.decorations })
 }
 
-/** Where a connection's caret is in the text, to scroll there. */
-export function caretOf(text: Y.Text, awareness: Awareness, clientId: number): number | null {
-  const cursor = awareness.getStates().get(clientId)?.['cursor'] as { head?: unknown } | null | undefined
-  if (cursor?.head == null || !text.doc) return null
-  const at = Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(cursor.head), text.doc)
-  return at?.type === text ? at.index : null
+/** Where somebody's caret is in the text, to scroll there. */
+export function caretOf(text: Y.Text, awareness: Awareness, userId: string): number | null {
+  for (const [clientId, state] of awareness.getStates()) {
+    const { cursor, user } = state as { cursor?: { head?: unknown } | null; user?: { id?: unknown } }
+    if (clientId === awareness.clientID || user?.id !== userId || cursor?.head == null || !text.doc) continue
+    const at = Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(cursor.head), text.doc)
+    if (at?.type === text) return at.index
+  }
+  return null
 }

@@ -17,6 +17,9 @@ import { languageOf } from './languages.ts'
 import { newlines } from './newlines.ts'
 import { look } from './look.ts'
 
+/** How long somebody's caret is waited for. */
+const LOOK_FOR_MS = 5_000
+
 export interface EditorOptions {
   file: FileHandle
   parent: HTMLElement
@@ -29,8 +32,10 @@ export interface EditorOptions {
 
 export interface Editor {
   focus(): void
-  /** Scrolls to where this connection is typing. */
-  showPerson(clientId: number): void
+  /** Scrolls to where somebody is typing, now or as soon as that is known. */
+  showPerson(userId: string): void
+  /** After the view was out of sight: sizes may have changed. */
+  shown(): void
   setPath(path: string, label: string): void
   dispose(): void
 }
@@ -49,7 +54,7 @@ export function createEditor(options: EditorOptions): Editor {
     EditorView.contentAttributes.of({ 'aria-readonly': String(!editable) }),
   ]
   const nameOf = (label: string) => EditorView.contentAttributes.of({
-    'aria-label': label, 'aria-describedby': options.describedBy, spellcheck: 'false', autocorrect: 'off', autocapitalize: 'off',
+    'aria-label': label, 'aria-describedby': options.describedBy, spellcheck: 'false', tabindex: '0', autocorrect: 'off', autocapitalize: 'off',
   })
 
   const view = new EditorView({
@@ -88,19 +93,36 @@ export function createEditor(options: EditorOptions): Editor {
   }
   void loadLanguage(options.path)
 
+  let stopLooking = () => {}
+  function goTo(userId: string): boolean {
+    const at = caretOf(file.text, file.awareness, userId)
+    if (at === null || at > view.state.doc.length) return false
+    view.dispatch({ effects: EditorView.scrollIntoView(at, { y: 'center' }) })
+    return true
+  }
+
   return {
     focus: () => view.focus(),
-    showPerson(clientId) {
-      const at = caretOf(file.text, file.awareness, clientId)
-      if (at === null || at > view.state.doc.length) return
-      view.dispatch({ effects: EditorView.scrollIntoView(at, { y: 'center' }) })
+    showPerson(userId) {
+      stopLooking()
+      if (goTo(userId)) return
+      // They have only just been seen in the project's room; their caret comes with the file's.
+      const look = () => goTo(userId) && stopLooking()
+      const timer = setTimeout(() => stopLooking(), LOOK_FOR_MS)
+      file.awareness.on('change', look)
+      stopLooking = () => {
+        clearTimeout(timer)
+        file.awareness.off('change', look)
+      }
     },
+    shown: () => view.requestMeasure(),
     setPath(path, label) {
       view.dispatch({ effects: [naming.reconfigure(nameOf(label)), wrapping.reconfigure(wrapOf(path))] })
       void loadLanguage(path)
     },
     dispose() {
       disposed = true
+      stopLooking()
       unfollow()
       view.destroy()
     },

@@ -1,0 +1,177 @@
+// The files of a project: the list, the tree, and every way to change it. Nothing here is half done: what
+// concerns several files is one change on the server.
+
+import type { FileHandle } from './file.ts'
+import { ApiError, type Http } from './http.ts'
+import { createStore, derived, type Store } from './store.ts'
+import { buildTree, comparePaths, isWithin, type TreeNode } from './tree.ts'
+import type { DocumentInfo, Page } from './types.ts'
+
+/** Texts are fetched before files are deleted, so that they can come back; beyond this it would take too long. */
+const UNDO_FILES = 40
+const UNDO_CHARS = 4 * 1024 * 1024
+/** The most the server puts on a page. */
+const PAGE_ITEMS = 200
+
+export interface Files {
+  /** All files, sorted by path. */
+  readonly list: Store<DocumentInfo[]>
+  /** The same as folders and files. */
+  readonly tree: Store<TreeNode[]>
+  /** By id or by path. */
+  find(name: string): DocumentInfo | undefined
+  create(path: string, text?: string): Promise<DocumentInfo>
+  /** Moves or renames a file, or a folder with all that is in it. */
+  move(from: string, to: string): Promise<void>
+  /** Prepares the deletion of a file, or of a folder with all that is in it. */
+  removal(path: string): Promise<Removal>
+  /** The text as the server has it. */
+  read(name: string): Promise<string>
+  /** By id or by path. Whoever opens a file closes it. */
+  open(name: string): Promise<FileHandle>
+  refresh(): Promise<void>
+}
+
+/** Looked at before it is done: what would go, and whether it could come back. */
+export interface Removal {
+  readonly files: readonly DocumentInfo[]
+  /** False when the texts could not be had beforehand; `undo` fails then. */
+  readonly undoable: boolean
+  commit(): Promise<void>
+  /** Makes files of the same paths and texts. They are new files: their histories begin here. */
+  undo(): Promise<DocumentInfo[]>
+}
+
+export interface FilesParts {
+  http: Http
+  /** `/api/projects/{id}` */
+  base: string
+  open(info: DocumentInfo): FileHandle
+  /** Something here changed the tree, so that others can be told. */
+  changed(): void
+}
+
+type Operation =
+  | { op: 'create'; path: string; content: string }
+  | { op: 'rename'; document: string; path: string }
+  | { op: 'delete'; document: string }
+
+export async function loadFiles(parts: FilesParts): Promise<Files> {
+  const { http, base } = parts
+  const document = (id: string) => `${base}/documents/${encodeURIComponent(id)}`
+  const load = () => listAll<DocumentInfo>(http, `${base}/documents?limit=${PAGE_ITEMS}`)
+  const list = createStore(sorted(await load()), sameFiles)
+  const find = (name: string) => list.get().find((file) => file.id === name) ?? list.get().find((file) => file.path === name)
+  /** Answers that arrive late must not bring back what has changed since they were asked for. */
+  let version = 0
+
+  function put(changed: readonly DocumentInfo[], removed: readonly DocumentInfo[] = []) {
+    version += 1
+    const away = new Set([...changed, ...removed].map((file) => file.id))
+    list.set(sorted([...list.get().filter((file) => !away.has(file.id)), ...changed]))
+    parts.changed()
+  }
+
+  async function change(operations: Operation[]): Promise<DocumentInfo[]> {
+    const { documents } = await http.post<{ documents: (DocumentInfo | null)[] }>(`${base}/changes`, { operations })
+    return documents.filter((one) => one !== null)
+  }
+
+  /** A file is one, a folder is all that its path leads to. */
+  function below(path: string): DocumentInfo[] {
+    const found = list.get().filter((file) => isWithin(file.path, path))
+    if (found.length === 0) throw new ApiError('not_found', `There is no ${path} any more.`, 404)
+    return found
+  }
+
+  return {
+    list,
+    tree: derived(list, buildTree),
+    find,
+    async create(path, text) {
+      const file = await http.post<DocumentInfo>(`${base}/documents`, text === undefined ? { path } : { path, content: text })
+      put([file])
+      return file
+    },
+    async move(from, to) {
+      const moving = below(from)
+      const [only] = moving
+      if (only && moving.length === 1 && only.path === from) {
+        put([await http.patch<DocumentInfo>(document(only.id), { path: to })])
+      } else {
+        put(await change(moving.map(({ id, path }) => ({ op: 'rename', document: id, path: to + path.slice(from.length) }))))
+      }
+    },
+    async removal(path) {
+      const files = below(path)
+      const texts = await readAll(files)
+      return {
+        files,
+        undoable: texts !== null,
+        async commit() {
+          const [only] = files
+          if (only && files.length === 1) await http.delete(document(only.id))
+          else await change(files.map(({ id }) => ({ op: 'delete', document: id })))
+          put([], files)
+        },
+        async undo() {
+          if (!texts) throw new ApiError('gone', 'The texts were not kept.', 410)
+          const back = await change(files.map((file, i) => ({ op: 'create', path: file.path, content: texts[i] ?? '' })))
+          put(back)
+          return back
+        },
+      }
+    },
+    read: (name) => http.text(`${document(find(name)?.id ?? name)}/text`),
+    async open(name) {
+      let file = find(name)
+      if (!file) {
+        // Created by somebody since we last asked.
+        file = await http.get<DocumentInfo>(document(name))
+        list.set(sorted([...list.get().filter((f) => f.id !== file?.id), file]))
+      }
+      return parts.open(file)
+    },
+    async refresh() {
+      const asked = version
+      const files = await load()
+      if (asked === version) list.set(sorted(files))
+    },
+  }
+
+  async function readAll(files: readonly DocumentInfo[]): Promise<string[] | null> {
+    if (files.length > UNDO_FILES) return null
+    const texts: string[] = []
+    let room = UNDO_CHARS
+    try {
+      for (const file of files) {
+        const text = await http.text(`${document(file.id)}/text`)
+        if ((room -= text.length) < 0) return null
+        texts.push(text)
+      }
+      return texts
+    } catch {
+      return null // a text that cannot be had now
+    }
+  }
+}
+
+export async function listAll<T>(http: Http, path: string): Promise<T[]> {
+  const items: T[] = []
+  let after: string | null = null
+  do {
+    const page: Page<T> = await http.get<Page<T>>(after === null ? path : `${path}&after=${encodeURIComponent(after)}`)
+    items.push(...page.items)
+    after = page.next
+  } while (after !== null)
+  return items
+}
+
+function sorted(files: DocumentInfo[]): DocumentInfo[] {
+  return files.sort((a, b) => comparePaths(a.path, b.path))
+}
+
+/** Heads rise with every edit; who shows a list of files does not care. */
+function sameFiles(a: DocumentInfo[], b: DocumentInfo[]): boolean {
+  return a.length === b.length && a.every((file, i) => file.id === b[i]?.id && file.path === b[i].path && file.epoch === b[i].epoch)
+}

@@ -1,0 +1,179 @@
+// A project's room: who is in the project and in which file. It has no content; what is true of people
+// comes as awareness, and so does the hint that somebody changed the tree.
+
+import { HocuspocusProvider } from '@hocuspocus/provider'
+import { Awareness } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import { followPeople, identityOf, readIdentity, sortPeople, type Identity } from './people.ts'
+import type { Socket } from './socket.ts'
+import type { Store } from './store.ts'
+import type { User } from './types.ts'
+
+/** `idle`: nothing touched for minutes. `hidden`: the page is behind another one. */
+export type Activity = 'active' | 'idle' | 'hidden'
+
+export interface Place {
+  /** The connection, of which somebody has one for each open page. */
+  connection: number
+  /** The id of the file they look at. */
+  file: string | null
+  activity: Activity
+}
+
+export interface Member extends Identity {
+  /** Where they are, the likeliest first. Nobody is nowhere: there is at least one. */
+  places: Place[]
+}
+
+export interface Presence {
+  /** Everybody in the project, me first. */
+  readonly people: Store<Member[]>
+  /** Tells the others what changed about me. */
+  update(here: { file?: string | null; activity?: Activity }): void
+}
+
+export interface ProjectRoom extends Presence {
+  /** Tells the others to look at the tree again. */
+  tellTreeChanged(): void
+  leave(): void
+}
+
+export interface RoomOptions {
+  socket: Socket
+  user: User
+  projectId: string
+  /** Somebody changed the tree, or may have while we were away. */
+  onTreeChanged(): void
+}
+
+/** A room that was refused or closed is asked again after this time; membership may have come back. */
+const RETRY_MS = 10_000
+const CLOSE = 7
+const ACTIVITIES: readonly string[] = ['active', 'idle', 'hidden']
+
+export function joinRoom(options: RoomOptions): ProjectRoom {
+  const { socket, user } = options
+  const document = new Y.Doc()
+  const awareness = new Awareness(document)
+  let here: { file: string | null; activity: Activity; tree: number } = { file: null, activity: 'active', tree: 0 }
+  let left = false
+  let retry: ReturnType<typeof setTimeout> | undefined
+
+  const provider = new HocuspocusProvider({
+    websocketProvider: socket.provider,
+    name: options.projectId,
+    document,
+    awareness,
+    token: () => '', // the login cookie says who we are
+  })
+
+  function appear() {
+    awareness.setLocalState({
+      user: { name: user.name, color: user.color, colorLight: user.color_light },
+      file: here.file,
+      state: here.activity,
+      tree: here.tree,
+    })
+  }
+
+  function tryAgainLater() {
+    clearTimeout(retry)
+    retry = setTimeout(() => {
+      provider.detach()
+      provider.attach()
+    }, RETRY_MS)
+  }
+
+  // --- the tree ---------------------------------------------------------------------------------
+  // Each connection counts its own changes; what is compared are the counts seen last.
+  const counts = new Map<number, unknown>()
+  awareness.on('change', ({ added, updated, removed }: { added: number[]; updated: number[]; removed: number[] }) => {
+    let news = false
+    for (const id of [...added, ...updated]) {
+      const count = awareness.getStates().get(id)?.['tree']
+      if (id !== awareness.clientID && typeof count === 'number' && count !== (counts.get(id) ?? 0)) news = true
+      counts.set(id, count)
+    }
+    for (const id of removed) counts.delete(id)
+    if (news) options.onTreeChanged()
+  })
+  // After every reconnect: what happened meanwhile was told to nobody here.
+  let first = true
+  provider.on('synced', () => {
+    if (!first) options.onTreeChanged()
+    first = false
+  })
+  provider.on('authenticationFailed', tryAgainLater)
+  provider.on('message', ({ message }: { message: { readVarString(): string; readVarUint(): number } }) => {
+    message.readVarString()
+    if (message.readVarUint() === CLOSE) tryAgainLater()
+  })
+
+  // --- me ---------------------------------------------------------------------------------------
+  const onPageShow = (event: PageTransitionEvent) => {
+    if (event.persisted && !left) appear()
+  }
+  if (typeof window !== 'undefined') window.addEventListener('pageshow', onPageShow)
+  appear()
+  provider.attach()
+  const { people, stop } = followPeople(awareness, () => readMembers(awareness, user))
+
+  return {
+    people,
+    update(change) {
+      const next = { ...here, ...change }
+      if (left || (next.file === here.file && next.activity === here.activity)) return
+      here = next
+      appear()
+    },
+    tellTreeChanged() {
+      if (left) return
+      here = { ...here, tree: here.tree + 1 }
+      appear()
+    },
+    leave() {
+      if (left) return
+      left = true
+      clearTimeout(retry)
+      stop()
+      if (typeof window !== 'undefined') window.removeEventListener('pageshow', onPageShow)
+      awareness.setLocalState(null)
+      provider.destroy()
+      document.destroy()
+    },
+  }
+}
+
+/** One entry a person, with a place for each of their pages. */
+export function readMembers(awareness: Awareness, me: User): Member[] {
+  const members = new Map<string, Member>()
+  members.set(me.id, { ...identityOf(me), places: [readPlace(awareness.clientID, awareness.getLocalState() ?? {})] })
+  for (const [connection, state] of awareness.getStates()) {
+    if (connection === awareness.clientID) continue
+    const identity = readIdentity(connection, state)
+    if (!identity) continue
+    const place = readPlace(connection, state)
+    const known = members.get(identity.id)
+    if (known) known.places.push(place)
+    else members.set(identity.id, { ...identity, places: [place] })
+  }
+  for (const { isMe, places } of members.values()) {
+    // This page is where I am, wherever else I am too.
+    places.sort((a, b) => (isMe ? Number(b.connection === awareness.clientID) - Number(a.connection === awareness.clientID) : 0)
+      || rank(a) - rank(b) || a.connection - b.connection)
+  }
+  return sortPeople(members.values())
+}
+
+function readPlace(connection: number, state: Record<string, unknown>): Place {
+  const { file, state: activity } = state
+  return {
+    connection,
+    file: typeof file === 'string' ? file : null,
+    activity: typeof activity === 'string' && ACTIVITIES.includes(activity) ? (activity as Activity) : 'active',
+  }
+}
+
+function rank(place: Place): number {
+  return ACTIVITIES.indexOf(place.activity) * 2 + Number(place.file === null)
+}

@@ -18,14 +18,4 @@ impl Random {
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         (self.next() >> 11) % end
     }
-
-    /// True `times` in a hundred.
-    pub(crate) fn percent(&mut self, times: u64) -> bool {
-        self.below(100) < times
-    }
-
-    /// One of several things; `None` of none.
-    pub(crate) fn one_of<T: Copy>(&mut self, things: &[T]) -> Option<T> {
-        (!things.is_empty()).then(|| things[self.below(things.len() as u64) as usize])
-    }
 }

@@ -51,7 +51,7 @@ test-sdk: client-sdk/node_modules/.installed ## The unit tests of the TypeScript
 	cd client-sdk && npm test
 
 test-interop: tests/interop/node_modules/.installed $(COTERIE_BIN) ## The real npm clients against the server.
-	cd tests/interop && COTERIE_BIN=$(COTERIE_BIN) npm test
+	cd tests/interop && COTERIE_BIN=$(COTERIE_BIN) ../with-postgres npm test
 
 test-e2e: tests/e2e/node_modules/.installed $(COTERIE_BIN) chromium ## The studio in Chromium.
 	cd tests/e2e && COTERIE_BIN=$(COTERIE_BIN) npm test

@@ -1,5 +1,7 @@
 //! Who may come in, who may write, and for how long.
 
+use std::time::Duration;
+
 use coterie::ids::{DocumentId, ProjectId};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -9,10 +11,12 @@ use yrs::{ReadTxn, StateVector, Transact};
 use crate::client::{TestClient, answer};
 use crate::engines::{Engine, on_both_engines};
 use crate::peer::{DIALECTS, Dialect, typed};
-use crate::server::TestServer;
+use crate::server::{TestServer, until};
 
 on_both_engines![
     a_reader_cannot_write_by_any_frame_or_path,
+    a_role_change_reaches_open_sockets_within_a_second,
+    who_is_removed_sees_and_writes_nothing_after_a_second,
     a_token_opens_its_project_only_and_only_until_it_expires,
     a_cookie_from_a_foreign_origin_opens_no_socket,
     nobody_comes_in_without_a_credential,
@@ -73,6 +77,67 @@ async fn a_reader_cannot_write_by_any_frame_or_path(engine: Engine) {
     watcher.round_trip().await;
     assert_eq!((watcher.updates, watcher.text().as_str()), (0, "text"));
     assert_eq!(head(&ann, project, document).await, before);
+}
+
+/// What the product promises for open sockets.
+const SOON: Duration = Duration::from_secs(1);
+
+async fn a_role_change_reaches_open_sockets_within_a_second(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    let project = ann.project().await;
+    ann.invite(project, &bob, "editor").await;
+    let member = format!("/api/projects/{project}/members/{}", bob.id);
+    for dialect in DIALECTS {
+        let document = ann.create(project, &format!("{dialect:?}"), "").await;
+        let mut peer = bob.socket(dialect, project, document).join().await;
+        peer.insert(0, "editor").await;
+        until("it is saved", async || ann.text(project, document).await == "editor").await;
+
+        assert_eq!(ann.patch(&member, json!({ "role": "viewer" })).await.0, StatusCode::OK);
+        tokio::time::sleep(SOON).await;
+        peer.insert(0, "late ").await;
+        assert_eq!(peer.until_closed().await, 1013, "it is to come back as what it is now");
+        let mut reader = bob.socket(dialect, project, document).join().await;
+        reader.insert(0, "reader ").await;
+        reader.round_trip().await;
+        assert_eq!(ann.text(project, document).await, "editor");
+
+        assert_eq!(ann.patch(&member, json!({ "role": "editor" })).await.0, StatusCode::OK);
+        assert_eq!(reader.until_closed().await, 1013);
+        peer.connect().await;
+        until("what it kept is saved", async || {
+            peer.round_trip().await;
+            ann.text(project, document).await == "late editor"
+        })
+        .await;
+    }
+}
+
+async fn who_is_removed_sees_and_writes_nothing_after_a_second(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a", "").await;
+    for dialect in DIALECTS {
+        ann.invite(project, &bob, "editor").await;
+        let mut peer = bob.socket(dialect, project, "a").join().await;
+        let before = peer.text();
+        assert_eq!(ann.delete(&format!("/api/projects/{project}/members/{}", bob.id)).await.0, StatusCode::NO_CONTENT);
+        tokio::time::sleep(SOON).await;
+        let mut author = ann.socket(Dialect::Hocuspocus, project, "a").join().await;
+        author.insert(0, "secret ").await;
+        author.until_saved().await;
+        peer.send_update(&typed(peer.client(), "late")).await;
+        match dialect {
+            Dialect::Yjs => assert_eq!(peer.until_closed().await, 4404),
+            Dialect::Hocuspocus => peer.until("it is put out", |peer| !peer.denied.is_empty()).await,
+        }
+        assert_eq!(peer.text(), before);
+        assert_eq!(ann.text(project, document).await, author.text());
+    }
 }
 
 async fn a_token_opens_its_project_only_and_only_until_it_expires(engine: Engine) {

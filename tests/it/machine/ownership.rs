@@ -4,7 +4,6 @@ use coterie::gate::Owner;
 use coterie::journal::Outcome;
 use coterie::room::machine::{EditKind, Input};
 
-use super::database::Database;
 use super::room::{ANN, BOB, GUEST, Room, person};
 use crate::gate::write::{after, deletion, mark, text, update};
 
@@ -164,7 +163,7 @@ fn after_a_backup_was_restored_old_clients_are_closed_and_fresh_ones_go_on() {
     assert_eq!(room.answers(ann), ["gone", "ended"]);
     assert!(room.machine.has_ended());
 
-    let database = std::mem::replace(&mut room.database, Database::default());
+    let database = std::mem::take(&mut room.database);
     let mut room = Room::load(database);
     let ann = room.editor(ANN);
     // A client that still has the old content offers what the restored log lacks.

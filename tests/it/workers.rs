@@ -200,7 +200,9 @@ async fn hostile_bytes_cost_a_document_its_text_and_nothing_else(engine: Engine)
                 })
                 .or_default() += 1;
             assert!(statuses.iter().all(|status| matches!(status, 200 | 503)), "{name}: {statuses:?}");
-            assert!(crashes == 0 || statuses[2] == 503, "{name}: {statuses:?}");
+            // A worker may also end while it lets go of the document before; its successor answers then.
+            let answered = statuses.iter().all(|status| *status == 200);
+            assert!(crashes == 0 || answered || statuses[2] == 503, "{name}: {statuses:?}");
             // One after the other, as a live document takes them in.
             let live = ann.create(project, &format!("{name}, live"), "").await;
             let mut sender = ann.socket(Dialect::Hocuspocus, project, live).bytes_only().join().await;

@@ -98,11 +98,11 @@ pub async fn write(
     }
 }
 
-/// As [`write`], but only if the document is at the head `expected`. At the head that is answered it says `text` and
+/// As [`write()`], but only if the document is at the head `expected`. At the head that is answered it says `text` and
 /// nothing else.
 ///
 /// # Errors
-/// As [`write`]; [`Error::PreconditionFailed`] for another head.
+/// As [`write()`]; [`Error::PreconditionFailed`] for another head.
 pub async fn write_at(
     db: &Db,
     rooms: &Rooms,

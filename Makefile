@@ -9,7 +9,7 @@ STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path cli
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
 
-.PHONY: help run dev check test $(SUITES) mutants release studio chromium
+.PHONY: help run dev check test $(SUITES) release studio chromium
 
 help: ## Says what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -66,9 +66,6 @@ chromium:
 		echo "installing Debian's package chromium"; [ "$$(id -u)" = 0 ] || sudo='sudo -n'; \
 		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 			--no-install-recommends chromium fonts-dejavu-core; }
-
-mutants: ## Breaks the heart of the server in known ways; a test must notice each.
-	tests/with-postgres mutants/run
 
 release: studio ## Builds the binary that is shipped.
 	cargo build --release

@@ -11,7 +11,9 @@ use axum::http::Uri;
 use clap::{Args, Parser, Subcommand};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use crate::address::Proxies;
 use crate::ids::DocumentId;
+use crate::limits;
 
 /// What a folder's name may hold, but an address takes for something else.
 const NOT_IN_ADDRESS: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
@@ -85,6 +87,13 @@ pub struct Settings {
     /// Whether people may come in by just giving a name: auto (only on loopback), on or off [default: auto].
     #[arg(long, env = "COTERIE_GUESTS", value_name = "auto|on|off", global = true)]
     pub guests: Option<String>,
+    /// Proxies in front whose `X-Forwarded-For` is believed: addresses and networks with commas between, such as
+    /// `127.0.0.1, 10.0.0.0/8` [default: none].
+    #[arg(long, env = "COTERIE_TRUSTED_PROXIES", value_name = "NETWORKS", global = true)]
+    pub trusted_proxies: Option<String>,
+    /// Connections that one address may have open [default: 1000].
+    #[arg(long, env = "COTERIE_CONNECTIONS_PER_ADDRESS", value_name = "NUMBER", global = true)]
+    pub connections_per_address: Option<String>,
     /// What is logged, such as `info` or `info,coterie=debug`.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -103,6 +112,10 @@ pub struct Config {
     pub database_url: String,
     /// Who may come in with just a name.
     pub guests: Guests,
+    /// Whose word is taken for whom they ask.
+    pub trusted_proxies: Proxies,
+    /// Connections that one address may have open, but for the machine itself.
+    pub connections_per_address: usize,
     /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
     pub program: PathBuf,
 }
@@ -136,6 +149,8 @@ impl Config {
             data_dir,
             database_url,
             guests: Guests::Auto,
+            trusted_proxies: Proxies::default(),
+            connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
             program: PathBuf::from("coterie"),
         }
     }
@@ -161,6 +176,13 @@ impl TryFrom<Settings> for Config {
             data_dir,
             database_url,
             guests: given(settings.guests).as_deref().unwrap_or("auto").parse()?,
+            trusted_proxies: given(settings.trusted_proxies).as_deref().unwrap_or_default().parse()?,
+            connections_per_address: match given(settings.connections_per_address) {
+                None => limits::CONNECTIONS_PER_ADDRESS,
+                Some(text) => text.parse().ok().filter(|&number| number > 0).with_context(|| {
+                    format!("COTERIE_CONNECTIONS_PER_ADDRESS is {text:?}, but must be a whole number above 0")
+                })?,
+            },
             program: std::env::current_exe().context("cannot find the program that runs")?,
         })
     }
@@ -265,7 +287,9 @@ mod tests {
             public_url: empty.clone(),
             data_dir: Some(PathBuf::new()),
             database_url: empty.clone(),
-            guests: empty,
+            guests: empty.clone(),
+            trusted_proxies: empty.clone(),
+            connections_per_address: empty,
             log: None,
         };
         assert!(Config::try_from(settings).is_ok());

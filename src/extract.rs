@@ -13,7 +13,18 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::address::ClientAddress;
 use crate::error::{Error, Result};
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = Error;
+
+    /// The accepting of connections notes it with every request.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let noted = parts.extensions.get::<Self>().copied();
+        noted.ok_or_else(|| Error::Internal(anyhow::anyhow!("a request without the address it came from")))
+    }
+}
 
 /// A JSON body, in and out.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@
 // floor 0
 pub mod update;
 
+pub mod address;
 pub mod error;
 pub mod head;
 pub mod ids;
@@ -17,6 +18,7 @@ pub mod timestamp;
 // floor 1
 pub mod config;
 pub mod db;
+pub mod door;
 pub mod extract;
 pub mod gate;
 pub mod page;
@@ -51,6 +53,7 @@ pub mod project;
 pub mod socket;
 
 // floor 11
+pub mod accept;
 pub mod router;
 
 // floor 12

@@ -60,6 +60,21 @@ pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 /// Connections the kernel queues before they are accepted; a herd that returns after a restart fits.
 pub const LISTEN_BACKLOG: i32 = 4_096;
 
+/// Connections at most, however many files the process may open; each costs some tens of KiB.
+pub const CONNECTIONS: usize = 65_536;
+/// Files kept back from connections: the database's, the workers' pipes, and what is uploaded or served.
+pub const FILES_KEPT: usize = 128;
+/// How long nothing is accepted after accepting failed.
+pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// Connections that one address may have open when the operator does not say; a company behind one router.
+pub const CONNECTIONS_PER_ADDRESS: usize = 1_000;
+/// Connections and sockets of one address that did not say yet who they are, and are read. Others of it wait.
+pub const STRANGERS_PER_ADDRESS: usize = 20;
+/// How long a connection may take to ask something, at first and after each answer.
+pub const HEAD_TIME: Duration = Duration::from_secs(10);
+/// The head of a request, in bytes; cookies, tokens and paths fit.
+pub const HEAD_BYTES: usize = 32 * 1024;
+
 // --- the journal ---
 
 /// Appends that wait for a commit; a room has one in flight at most, so beyond this rooms wait in line.

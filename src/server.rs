@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use axum::serve::ListenerExt;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -18,7 +17,7 @@ use crate::ids::DocumentId;
 use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
-use crate::{auth, compaction, limits, router};
+use crate::{accept, auth, compaction, limits, router};
 
 /// A server that does not listen yet.
 #[derive(Debug)]
@@ -90,18 +89,8 @@ impl Server {
             tracing::warn!("browsers on other machines can only read: set COTERIE_PUBLIC_URL to the address they open");
         }
         let stop = CancellationToken::new();
-        let listener = listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "a connection goes on with Nagle's delay");
-            }
-        });
-        let served =
-            axum::serve(listener, router::app(state.clone())).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let accepting = tokio::spawn(async move {
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the listener failed");
-            }
-        });
+        let app = router::app(state.clone());
+        let accepting = tokio::spawn(accept::run(listener, app, state.clone(), stop.clone()));
         let folding = compaction::run(state.db.clone(), state.replicas.clone(), self.to_fold, state.shutdown.clone());
         let background = [tokio::spawn(sweep(state.clone())), tokio::spawn(folding)];
         let _on_drop = [stop.clone().drop_guard(), state.shutdown.clone().drop_guard()];

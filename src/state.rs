@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 use axum::extract::FromRef;
 use tokio::sync::broadcast;
@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Guests, PublicUrl};
 use crate::db::Db;
+use crate::door::Door;
 use crate::ids::ProjectId;
 use crate::limits;
 use crate::replica::Replicas;
@@ -37,8 +38,11 @@ pub struct Shared {
     pub sockets: TaskTracker,
     /// Tells open sockets that what people may do in a project has changed.
     pub rights: Rights,
+    /// How much strangers hold.
+    pub door: Door,
     /// The address of the listener, once there is one.
     listening: OnceLock<SocketAddr>,
+    untrusted_proxy: Once,
 }
 
 impl AppState {
@@ -46,6 +50,7 @@ impl AppState {
     #[must_use]
     pub fn new(config: Config, db: Db, rooms: Rooms, replicas: Replicas) -> Self {
         Self(Arc::new(Shared {
+            door: Door::new(config.connections_per_address),
             config,
             db,
             rooms,
@@ -54,6 +59,7 @@ impl AppState {
             sockets: TaskTracker::new(),
             rights: Rights::default(),
             listening: OnceLock::new(),
+            untrusted_proxy: Once::new(),
         }))
     }
 }
@@ -70,6 +76,13 @@ impl Shared {
     /// Notes the listener's address; the first one stays.
     pub fn listens_on(&self, address: SocketAddr) {
         let _ = self.listening.set(address);
+    }
+
+    /// Says once that a proxy on this machine is not believed, so that everyone counts as one address.
+    pub fn warn_of_untrusted_proxy(&self) {
+        self.untrusted_proxy.call_once(|| {
+            tracing::warn!("a proxy on this machine says for whom it asks; set COTERIE_TRUSTED_PROXIES to believe it");
+        });
     }
 
     /// Where the server listens: the listener's own address, before it exists the configured one.

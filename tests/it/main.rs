@@ -36,6 +36,7 @@ mod shutdown;
 mod slow_reader;
 mod snapshot;
 mod startup;
+mod strangers;
 mod sync;
 mod text;
 mod tidy;

@@ -1,0 +1,129 @@
+//! How much of the server strangers may hold: open connections of one address, and how many of them have not said yet who
+//! they are.
+//!
+//! The second bound makes others of that address wait, never those of another; so a crowd behind one router comes in one
+//! after the other, and somebody who opens sockets and says nothing holds up themselves.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::address::ClientAddress;
+use crate::limits;
+
+/// Who is at the door. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Door {
+    places: Arc<Mutex<HashMap<ClientAddress, Place>>>,
+    per_address: usize,
+}
+
+/// One address.
+#[derive(Debug)]
+struct Place {
+    open: usize,
+    strangers: Arc<Semaphore>,
+}
+
+/// One open connection; it counts until this is dropped.
+#[derive(Debug)]
+pub struct Visit {
+    door: Door,
+    address: ClientAddress,
+    strangers: Arc<Semaphore>,
+}
+
+/// A stranger's turn; the next of the address has it when this is dropped.
+#[derive(Debug)]
+pub struct Turn(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+
+impl Door {
+    /// Nobody is here yet. One address may have this many connections; the machine itself any number, since a proxy on it
+    /// speaks for everyone.
+    #[must_use]
+    pub fn new(per_address: usize) -> Self {
+        Self { places: Arc::default(), per_address }
+    }
+
+    /// Counts one more connection of an address; `None` when it has too many.
+    #[must_use]
+    pub fn visit(&self, address: ClientAddress) -> Option<Visit> {
+        let mut places = self.places.lock();
+        let place = places
+            .entry(address)
+            .or_insert_with(|| Place { open: 0, strangers: Arc::new(Semaphore::new(limits::STRANGERS_PER_ADDRESS)) });
+        if place.open >= self.per_address && !address.is_local() {
+            return None;
+        }
+        place.open += 1;
+        Some(Visit { door: self.clone(), address, strangers: place.strangers.clone() })
+    }
+
+    /// Connections that are counted now.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.places.lock().values().map(|place| place.open).sum()
+    }
+}
+
+impl Visit {
+    /// Waits for the turn of a connection that did not say yet who it is.
+    pub async fn turn(&self) -> Option<Turn> {
+        // It is never closed.
+        self.strangers.clone().acquire_owned().await.ok().map(Turn)
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut place) = self.door.places.lock().entry(self.address) {
+            place.get_mut().open -= 1;
+            if place.get().open == 0 {
+                place.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> ClientAddress {
+        ClientAddress::new(text.parse().unwrap())
+    }
+
+    #[test]
+    fn one_address_has_so_many_connections_and_others_are_not_asked() {
+        let door = Door::new(2);
+        let first = door.visit(address("192.0.2.1")).unwrap();
+        let _second = door.visit(address("192.0.2.1")).unwrap();
+        assert!(door.visit(address("192.0.2.1")).is_none());
+        assert!(door.visit(address("192.0.2.2")).is_some());
+        drop(first);
+        assert!(door.visit(address("192.0.2.1")).is_some());
+        let local: Vec<Visit> = (0..9).map(|_| door.visit(address("127.0.0.1")).unwrap()).collect();
+        drop(local);
+        assert_eq!(door.open(), 1);
+    }
+
+    #[tokio::test]
+    async fn strangers_of_one_address_wait_for_each_other() {
+        let door = Door::new(1_000);
+        let visit = door.visit(address("192.0.2.1")).unwrap();
+        let mut turns = Vec::new();
+        for _ in 0..limits::STRANGERS_PER_ADDRESS {
+            turns.push(visit.turn().await.unwrap());
+        }
+        let another = door.visit(address("192.0.2.1")).unwrap();
+        let mut waiting = Box::pin(another.turn());
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        let elsewhere = door.visit(address("192.0.2.2")).unwrap();
+        assert!(elsewhere.turn().await.is_some());
+        turns.pop();
+        assert!(waiting.await.is_some());
+    }
+}

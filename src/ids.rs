@@ -50,6 +50,8 @@ uuid_id! {
     DocumentId;
     /// An invite to a project.
     InviteId;
+    /// A live meeting of a project's participants.
+    SessionId;
     /// One attempt to append rows to one document's log; kept with the rows, so that an unknown outcome can be settled.
     BatchId;
 }

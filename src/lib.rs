@@ -29,6 +29,7 @@ pub mod studio;
 pub mod replica;
 
 // floor 3
+pub mod feed;
 pub mod journal;
 
 // floor 4
@@ -44,6 +45,7 @@ pub mod auth;
 pub mod access;
 
 // floor 7
+pub mod activity;
 pub mod document;
 
 // floor 9

@@ -165,6 +165,25 @@ pub const GOODBYE: Duration = Duration::from_secs(2);
 /// Changes of rights that a socket may be behind before it looks at all it has open instead of at what they name.
 pub const RIGHTS_CHANGES: usize = 64;
 
+// --- the feed ---
+
+/// Events and signals that the followers of a project share; who falls further behind reads the log.
+pub const FEED_RECENT: usize = 128;
+/// Events that are read from the log at once.
+pub const FEED_PAGE: i64 = 100;
+/// How often feeds that are followed are looked at for what other servers appended.
+pub const FEED_POLL: Duration = Duration::from_millis(250);
+/// Feeds that one statement of that poll asks about.
+pub const FEED_POLL_PROJECTS: usize = 500;
+/// Pause before a feed that could not be read is read again.
+pub const FEED_RETRY: Duration = Duration::from_millis(500);
+/// How long the task of a feed that nobody follows waits for somebody.
+pub const FEED_IDLE: Duration = Duration::from_secs(30);
+/// Frames of one feed that wait for one socket; beyond it the follower stops reading, and catches up from the log.
+pub const FEED_FRAMES: usize = 16;
+/// How often a stream of events looks whether its reader may still read; a right taken away ends it within a second.
+pub const FEED_RIGHTS: Duration = Duration::from_millis(700);
+
 // --- workers ---
 
 /// Worker processes; text is asked for rarely, and a second one serves while the first is busy or being replaced.

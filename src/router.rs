@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result, with_request_id};
 use crate::extract::Json;
 use crate::state::AppState;
-use crate::{access, auth, document, limits, project, socket, studio};
+use crate::{access, activity, auth, document, limits, project, socket, studio};
 
 /// What a page of ours may load: itself only. Styles may be set inline by the editor, scripts never.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -34,6 +34,7 @@ pub fn app(state: AppState) -> Router {
         .merge(project::routes())
         .merge(access::routes())
         .merge(document::routes())
+        .merge(activity::routes())
         .route("/api", get(no_such_address))
         .route("/api/{*rest}", axum::routing::any(no_such_address))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))

@@ -17,7 +17,7 @@ use crate::ids::DocumentId;
 use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
-use crate::{accept, auth, compaction, limits, router};
+use crate::{accept, auth, compaction, feed, limits, router};
 
 /// A server that does not listen yet.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct Running {
     /// Ends the accepting, and after it the connections that wait for a request.
     stop: CancellationToken,
     accepting: JoinHandle<()>,
-    background: [JoinHandle<()>; 2],
+    background: [JoinHandle<()>; 3],
     _on_drop: [DropGuard; 2],
 }
 
@@ -92,7 +92,8 @@ impl Server {
         let app = router::app(state.clone());
         let accepting = tokio::spawn(accept::run(listener, app, state.clone(), stop.clone()));
         let folding = compaction::run(state.db.clone(), state.replicas.clone(), self.to_fold, state.shutdown.clone());
-        let background = [tokio::spawn(sweep(state.clone())), tokio::spawn(folding)];
+        let polling = feed::run(state.feed.clone());
+        let background = [tokio::spawn(sweep(state.clone())), tokio::spawn(folding), tokio::spawn(polling)];
         let _on_drop = [stop.clone().drop_guard(), state.shutdown.clone().drop_guard()];
         Ok(Running { state, address, stop, accepting, background, _on_drop })
     }

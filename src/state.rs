@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, Guests, PublicUrl};
 use crate::db::Db;
 use crate::door::Door;
+use crate::feed::Feed;
 use crate::ids::ProjectId;
 use crate::limits;
 use crate::replica::Replicas;
@@ -28,6 +29,8 @@ pub struct Shared {
     pub config: Config,
     /// Where everything is stored.
     pub db: Db,
+    /// What happens in each project.
+    pub feed: Feed,
     /// The live documents.
     pub rooms: Rooms,
     /// The workers that know what documents say.
@@ -49,13 +52,15 @@ impl AppState {
     /// The state of a server that does not listen yet.
     #[must_use]
     pub fn new(config: Config, db: Db, rooms: Rooms, replicas: Replicas) -> Self {
+        let shutdown = CancellationToken::new();
         Self(Arc::new(Shared {
             door: Door::new(config.connections_per_address),
             config,
+            feed: Feed::new(db.clone(), shutdown.clone()),
             db,
             rooms,
             replicas,
-            shutdown: CancellationToken::new(),
+            shutdown,
             sockets: TaskTracker::new(),
             rights: Rights::default(),
             listening: OnceLock::new(),
@@ -130,6 +135,12 @@ impl Shared {
 impl FromRef<AppState> for Db {
     fn from_ref(state: &AppState) -> Self {
         state.db.clone()
+    }
+}
+
+impl FromRef<AppState> for Feed {
+    fn from_ref(state: &AppState) -> Self {
+        state.feed.clone()
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Role, lock_project, sql};
 use crate::auth::{Caller, Secret, digest};
 use crate::db::{Db, micros, now_us};
 use crate::error::{Error, Result};
+use crate::feed::{self, Event, Feed, Person};
 use crate::ids::{InviteId, ProjectId, UserId};
 use crate::limits;
 use crate::page::{Page, PageQuery};
@@ -115,8 +116,8 @@ pub(super) async fn delete(db: &Db, project: ProjectId, invite: InviteId) -> Res
 ///
 /// # Errors
 /// [`Error::NotFound`] for an invite that is unknown, used up, expired, or of a deleted project; they look alike.
-pub async fn accept(db: &Db, caller: &Caller, token: &str) -> Result<ProjectId> {
-    let hash = digest(token);
+pub async fn accept(feed: &Feed, caller: &Caller, token: &str) -> Result<ProjectId> {
+    let (db, hash) = (feed.db(), digest(token));
     let found = sql::invite_by_hash(db, hash, now_us()).await?;
     let (project, role) = found.ok_or(Error::NotFound)?;
     let mut tx = db.begin().await?;
@@ -129,7 +130,13 @@ pub async fn accept(db: &Db, caller: &Caller, token: &str) -> Result<ProjectId> 
         return Err(Error::NotFound);
     }
     sql::put_member(&mut tx, project, caller.user.id, role, now_us()).await?;
-    tx.commit().await?;
+    let user = Person { id: caller.user.id, name: caller.user.name.clone() };
+    let event = match current {
+        Some(was) => Event::MemberChanged { user, role, was },
+        None => Event::MemberAdded { user, role },
+    };
+    feed::append(&mut tx, project, Some(caller.user.id), &[event]).await?;
+    feed.commit(tx, project).await?;
     Ok(project)
 }
 

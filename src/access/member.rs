@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::{Role, lock_project, sql};
 use crate::auth::{User, UserView};
-use crate::db::{Db, now_us};
+use crate::db::{Db, Tx, now_us};
 use crate::error::{Error, Result};
+use crate::feed::{self, Event, Feed, Person};
 use crate::ids::{ProjectId, UserId};
 use crate::page::{Page, PageQuery};
 use crate::state::Rights;
@@ -41,33 +42,59 @@ pub(super) async fn list(db: &Db, project: ProjectId, page: &PageQuery) -> Resul
 }
 
 /// Gives a member another role; the last owner stays one.
-pub(super) async fn change(db: &Db, rights: &Rights, project: ProjectId, user: UserId, role: Role) -> Result<Member> {
+pub(super) async fn change(
+    feed: &Feed,
+    rights: &Rights,
+    project: ProjectId,
+    actor: UserId,
+    user: UserId,
+    role: Role,
+) -> Result<Member> {
+    let db = feed.db();
     let mut tx = db.begin().await?;
     lock_project(&mut tx, project).await?;
-    sql::member_role(&mut tx, project, user).await?.ok_or(Error::NotFound)?;
+    let was = sql::member_role(&mut tx, project, user).await?.ok_or(Error::NotFound)?;
     if !role.can_manage() {
         keep_an_owner(&mut tx, project, user).await?;
     }
     sql::put_member(&mut tx, project, user, role, now_us()).await?;
-    tx.commit().await?;
+    if was != role {
+        let user = person(&mut tx, user).await?;
+        feed::append(&mut tx, project, Some(actor), &[Event::MemberChanged { user, role, was }]).await?;
+    }
+    feed.commit(tx, project).await?;
     rights.changed(project);
     sql::member(db, project, user).await?.ok_or(Error::NotFound)
 }
 
 /// Ends a membership; the last owner stays.
-pub(super) async fn remove(db: &Db, rights: &Rights, project: ProjectId, user: UserId) -> Result<()> {
-    let mut tx = db.begin().await?;
+pub(super) async fn remove(
+    feed: &Feed,
+    rights: &Rights,
+    project: ProjectId,
+    actor: UserId,
+    user: UserId,
+) -> Result<()> {
+    let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
     keep_an_owner(&mut tx, project, user).await?;
     if !sql::delete_member(&mut tx, project, user).await? {
         return Err(Error::NotFound);
     }
-    tx.commit().await?;
+    let user = person(&mut tx, user).await?;
+    feed::append(&mut tx, project, Some(actor), &[Event::MemberRemoved { user }]).await?;
+    feed.commit(tx, project).await?;
     rights.changed(project);
     Ok(())
 }
 
-async fn keep_an_owner(tx: &mut crate::db::Tx, project: ProjectId, leaving: UserId) -> Result<()> {
+/// Somebody as the feed names them.
+pub(super) async fn person(tx: &mut Tx, user: UserId) -> Result<Person> {
+    let name = sql::name(tx, user).await?.ok_or(Error::NotFound)?;
+    Ok(Person { id: user, name })
+}
+
+async fn keep_an_owner(tx: &mut Tx, project: ProjectId, leaving: UserId) -> Result<()> {
     if sql::owners_besides(tx, project, leaving).await? == 0 {
         return Err(Error::conflict("last_owner", "a project needs an owner; make somebody else one first"));
     }

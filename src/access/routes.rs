@@ -14,6 +14,7 @@ use super::token::{self, NewToken, TokenView};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::extract::{Json, PathId, Query};
+use crate::feed::Feed;
 use crate::ids::{InviteId, UserId};
 use crate::page::{Page, PageQuery};
 use crate::state::{AppState, Rights};
@@ -44,20 +45,20 @@ async fn members(
 
 async fn change_member(
     access: Owner,
-    State(db): State<Db>,
+    State(feed): State<Feed>,
     State(rights): State<Rights>,
     PathId(user): PathId<UserId>,
     Json(change): Json<MemberChange>,
 ) -> Result<Json<MemberView>> {
     access.by_login()?;
-    let member = member::change(&db, &rights, access.project, user, change.role).await?;
+    let member = member::change(&feed, &rights, access.project, access.caller.user.id, user, change.role).await?;
     Ok(Json(member.view()))
 }
 
 /// Owners remove anybody; everybody may leave.
 async fn remove_member(
     access: Viewer,
-    State(db): State<Db>,
+    State(feed): State<Feed>,
     State(rights): State<Rights>,
     PathId(user): PathId<UserId>,
 ) -> Result<StatusCode> {
@@ -65,7 +66,7 @@ async fn remove_member(
     if !access.role.can_manage() && access.caller.user.id != user {
         return Err(Error::Forbidden("only an owner of the project can do this"));
     }
-    member::remove(&db, &rights, access.project, user).await?;
+    member::remove(&feed, &rights, access.project, access.caller.user.id, user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -98,6 +98,13 @@ pub(super) async fn member_role(tx: &mut Tx, project: ProjectId, user: UserId) -
     row.map(|(word,)| known_role(&word)).transpose()
 }
 
+pub(super) async fn name(tx: &mut Tx, user: UserId) -> Result<Option<String>> {
+    let row: Option<(String,)> = on_tx!(tx, conn => {
+        sqlx::query_as("select name from users where id = $1").bind(user).fetch_optional(conn).await
+    })?;
+    Ok(row.map(|(name,)| name))
+}
+
 /// Makes somebody a member, or gives a member another role.
 pub(super) async fn put_member(tx: &mut Tx, project: ProjectId, user: UserId, role: Role, now_us: i64) -> Result<()> {
     const TEXT: &str = "

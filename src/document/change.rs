@@ -12,6 +12,7 @@ use super::{Document, DocumentView, Resolved, content_of, delete_in, insert, mov
 use crate::access::lock_project;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
+use crate::feed::{self, Event, Feed};
 use crate::gate::{self, Context, Refusal, Writer};
 use crate::head::Head;
 use crate::ids::{BatchId, DocumentId, ProjectId};
@@ -77,6 +78,8 @@ pub(super) struct Edit {
     pub(super) read: Head,
     /// Whether it may only be made there. Otherwise what was written since stays, merged with it.
     pub(super) only_there: bool,
+    /// Whether the feed tells it.
+    pub(super) told: bool,
     /// The edit; `None` when the text is there already.
     pub(super) update: Option<bytes::Bytes>,
 }
@@ -98,7 +101,7 @@ impl Prepared {
 /// [`Error::PreconditionFailed`], [`Error::TooLarge`], 503 when a text cannot be had, or when the database fails. Nothing was
 /// changed then.
 pub async fn change(
-    db: &Db,
+    feed: &Feed,
     rooms: &Rooms,
     replicas: &Replicas,
     project: ProjectId,
@@ -110,11 +113,12 @@ pub async fn change(
         return Err(Error::invalid("bad_change", format!("a change has 1 to {most} operations")));
     }
     let mut prepared = Vec::with_capacity(operations.len());
+    let db = feed.db();
     for operation in operations {
         prepared.push(prepare(db, rooms, replicas, project, operation).await?);
     }
     refuse_twice(&prepared)?;
-    let documents = carry_out(db, rooms, project, author, prepared).await?;
+    let documents = carry_out(feed, rooms, project, author, prepared).await?;
     Ok(Changed { documents: documents.iter().map(|document| document.as_ref().map(Document::view)).collect() })
 }
 
@@ -123,31 +127,31 @@ pub async fn change(
 /// # Errors
 /// As [`change`].
 pub(super) async fn edit_there(
-    db: &Db,
+    feed: &Feed,
     rooms: &Rooms,
     project: ProjectId,
     author: &Participant,
     edit: Edit,
 ) -> Result<i64> {
-    let documents = carry_out(db, rooms, project, author, vec![Prepared::Write(edit)]).await?;
+    let documents = carry_out(feed, rooms, project, author, vec![Prepared::Write(edit)]).await?;
     documents.into_iter().flatten().next().map(|document| document.head.seq).ok_or(Error::NotFound)
 }
 
 /// Carries operations out, in a task of its own: who asked may go away, but open rooms must hear of what was committed.
 async fn carry_out(
-    db: &Db,
+    feed: &Feed,
     rooms: &Rooms,
     project: ProjectId,
     author: &Participant,
     operations: Vec<Prepared>,
 ) -> Result<Vec<Option<Document>>> {
-    let (db, rooms, author) = (db.clone(), rooms.clone(), author.clone());
+    let (feed, rooms, author) = (feed.clone(), rooms.clone(), author.clone());
     let carried_out = tokio::spawn(async move {
         let touched: Vec<(DocumentId, bool)> = operations
             .iter()
             .filter_map(|operation| Some((operation.document()?, matches!(operation, Prepared::Delete(_)))))
             .collect();
-        let outcome = commit(&db, project, &author, operations).await;
+        let outcome = commit(&feed, project, &author, operations).await;
         let mut looks = Vec::new();
         for (document, deleted) in touched {
             // After an error it may have been committed all the same; then rooms find out what became of it.
@@ -159,30 +163,48 @@ async fn carry_out(
     carried_out.await.map_err(anyhow::Error::from)?
 }
 
-/// Carries operations out in one transaction. Answers their documents, but for deleted ones.
+/// Carries operations out in one transaction, and tells them in the feed. Answers their documents, but for deleted ones.
 async fn commit(
-    db: &Db,
+    feed: &Feed,
     project: ProjectId,
     author: &Participant,
     operations: Vec<Prepared>,
 ) -> Result<Vec<Option<Document>>> {
-    let mut tx = db.begin().await?;
+    let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
     let touched: Vec<DocumentId> = operations.iter().filter_map(Prepared::document).collect();
     journal::lock(&mut tx, &touched).await?;
     let mut documents = Vec::with_capacity(operations.len());
+    let mut events = Vec::new();
     for operation in operations {
         documents.push(match operation {
-            Prepared::Create(path, content) => Some(insert(&mut tx, project, author.user, path, &content).await?),
-            Prepared::Write(edit) => Some(write_in(&mut tx, project, author, edit).await?),
-            Prepared::Rename(document, path) => Some(move_in(&mut tx, project, document, &path).await?),
+            Prepared::Create(path, content) => {
+                let document = insert(&mut tx, project, author.user, path, &content).await?;
+                events.push(document.created());
+                Some(document)
+            }
+            Prepared::Write(edit) => {
+                let told = edit.told && edit.update.is_some();
+                let document = write_in(&mut tx, project, author, edit).await?;
+                let (document_id, head) = (document.id, document.head.seq);
+                events.extend(told.then(|| Event::FileChanged { document_id, path: document.path.clone(), head }));
+                Some(document)
+            }
+            Prepared::Rename(document, path) => {
+                let (document, event) = move_in(&mut tx, project, document, &path).await?;
+                events.extend(event);
+                Some(document)
+            }
             Prepared::Delete(document) => {
-                delete_in(&mut tx, project, document).await?;
+                events.push(delete_in(&mut tx, project, document).await?);
                 None
             }
         });
     }
-    tx.commit().await?;
+    if !events.is_empty() {
+        feed::append(&mut tx, project, Some(author.user), &events).await?;
+    }
+    feed.commit(tx, project).await?;
     Ok(documents)
 }
 
@@ -201,7 +223,7 @@ async fn prepare(
             if head.is_some_and(|head| head != read.seq) {
                 return Err(Error::PreconditionFailed(read.seq));
             }
-            Prepared::Write(Edit { document: found.id, read, only_there: head.is_some(), update })
+            Prepared::Write(Edit { document: found.id, read, only_there: head.is_some(), told: true, update })
         }
         Operation::Rename { document, path } => {
             Prepared::Rename(find(db, project, &document).await?.id, DocumentPath::new(&path)?)
@@ -233,7 +255,7 @@ fn refuse_twice(prepared: &[Prepared]) -> Result<()> {
 
 /// Appends an edit to a log that is locked, gated against what it holds now.
 async fn write_in(tx: &mut Tx, project: ProjectId, author: &Participant, edit: Edit) -> Result<Document> {
-    let Edit { document, read, only_there, update } = edit;
+    let Edit { document, read, only_there, told: _, update } = edit;
     let Resolved::Live(mut found) = sql::by_id_in(tx, project, document).await? else {
         return Err(Error::NotFound);
     };

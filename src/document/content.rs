@@ -8,6 +8,7 @@ use super::change::{Edit, edit_there};
 use super::{Document, content_of, sql};
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::feed::Feed;
 use crate::head::Head;
 use crate::ids::{DocumentId, ProjectId};
 use crate::journal::CONTENT;
@@ -104,7 +105,7 @@ pub async fn write(
 /// # Errors
 /// As [`write()`]; [`Error::PreconditionFailed`] for another head.
 pub async fn write_at(
-    db: &Db,
+    feed: &Feed,
     rooms: &Rooms,
     replicas: &Replicas,
     document: &Document,
@@ -116,8 +117,8 @@ pub async fn write_at(
     if read.seq != expected {
         return Err(Error::PreconditionFailed(read.seq));
     }
-    let edit = Edit { document: document.id, read, only_there: true, update };
-    edit_there(db, rooms, document.project, author, edit).await
+    let edit = Edit { document: document.id, read, only_there: true, told: false, update };
+    edit_there(feed, rooms, document.project, author, edit).await
 }
 
 /// Looks for a text in every document of a project, in the order of their paths.

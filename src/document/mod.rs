@@ -21,6 +21,7 @@ pub use self::target::Target;
 use crate::access::lock_project;
 use crate::db::{Db, Tx, now_us};
 use crate::error::{Error, Result};
+use crate::feed::{self, Event, Feed};
 use crate::ids::{DocumentId, ProjectId, UserId};
 use crate::journal::{self, Head};
 use crate::limits;
@@ -66,6 +67,11 @@ pub struct DocumentView {
 }
 
 impl Document {
+    /// What there is to tell when it is new.
+    fn created(&self) -> Event {
+        Event::FileCreated { document_id: self.id, path: self.path.clone() }
+    }
+
     /// As the API tells it.
     #[must_use]
     pub fn view(&self) -> DocumentView {
@@ -104,7 +110,8 @@ pub async fn resolve(db: &Db, project: ProjectId, name: &str) -> Result<Resolved
 /// # Errors
 /// `bad_path` for what cannot be a path, `path_taken` where a file is in the way of a folder or the reverse,
 /// [`Error::TooLarge`] when the project is full, or when the database fails.
-pub async fn resolve_or_create(db: &Db, project: ProjectId, name: &str, creator: UserId) -> Result<Resolved> {
+pub async fn resolve_or_create(feed: &Feed, project: ProjectId, name: &str, creator: UserId) -> Result<Resolved> {
+    let db = feed.db();
     let found = resolve(db, project, name).await?;
     if found != Resolved::Unknown {
         return Ok(found);
@@ -117,7 +124,8 @@ pub async fn resolve_or_create(db: &Db, project: ProjectId, name: &str, creator:
         return Ok(found);
     }
     let document = insert(&mut tx, project, creator, path, "").await?;
-    tx.commit().await?;
+    feed::append(&mut tx, project, Some(creator), &[document.created()]).await?;
+    feed.commit(tx, project).await?;
     Ok(Resolved::Live(document))
 }
 
@@ -127,13 +135,14 @@ pub async fn resolve_or_create(db: &Db, project: ProjectId, name: &str, creator:
 /// # Errors
 /// `path_taken` when another document is there, `bad_path`, [`Error::TooLarge`] for too much text or a full project,
 /// or when the database fails.
-pub async fn create(db: &Db, project: ProjectId, creator: UserId, path: &str, content: &str) -> Result<Document> {
+pub async fn create(feed: &Feed, project: ProjectId, creator: UserId, path: &str, content: &str) -> Result<Document> {
     let content = content_of(content)?;
     let path = DocumentPath::new(path)?;
-    let mut tx = db.begin().await?;
+    let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
     let document = insert(&mut tx, project, creator, path, &content).await?;
-    tx.commit().await?;
+    feed::append(&mut tx, project, Some(creator), &[document.created()]).await?;
+    feed.commit(tx, project).await?;
     Ok(document)
 }
 
@@ -150,26 +159,43 @@ fn content_of(given: &str) -> Result<String> {
 ///
 /// # Errors
 /// `path_taken`, `bad_path`, [`Error::NotFound`] when it was deleted meanwhile, or when the database fails.
-pub async fn rename(db: &Db, project: ProjectId, document: DocumentId, path: &str) -> Result<Document> {
+pub async fn rename(
+    feed: &Feed,
+    project: ProjectId,
+    actor: UserId,
+    document: DocumentId,
+    path: &str,
+) -> Result<Document> {
     let path = DocumentPath::new(path)?;
-    let mut tx = db.begin().await?;
+    let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
-    let moved = move_in(&mut tx, project, document, &path).await?;
-    tx.commit().await?;
+    let (moved, event) = move_in(&mut tx, project, document, &path).await?;
+    if let Some(event) = event {
+        feed::append(&mut tx, project, Some(actor), &[event]).await?;
+    }
+    feed.commit(tx, project).await?;
     Ok(moved)
 }
 
-async fn move_in(tx: &mut Tx, project: ProjectId, document: DocumentId, path: &DocumentPath) -> Result<Document> {
+/// Moves a document, and answers what there is to tell if it was elsewhere.
+async fn move_in(
+    tx: &mut Tx,
+    project: ProjectId,
+    document: DocumentId,
+    path: &DocumentPath,
+) -> Result<(Document, Option<Event>)> {
     let Resolved::Live(mut found) = sql::by_id_in(tx, project, document).await? else {
         return Err(Error::NotFound);
     };
-    if found.path != path.as_str() {
-        refuse_taken(tx, project, Some(document), path).await?;
-        sql::move_to(tx, document, path.as_str()).await?;
-        sql::point(tx, project, path.as_str(), document).await?;
-        path.as_str().clone_into(&mut found.path);
+    if found.path == path.as_str() {
+        return Ok((found, None));
     }
-    Ok(found)
+    refuse_taken(tx, project, Some(document), path).await?;
+    sql::move_to(tx, document, path.as_str()).await?;
+    sql::point(tx, project, path.as_str(), document).await?;
+    let from = std::mem::replace(&mut found.path, path.as_str().to_owned());
+    let event = Event::FileRenamed { document_id: document, from, path: found.path.clone() };
+    Ok((found, Some(event)))
 }
 
 /// Deletes a document for everybody; who has it open is told. Its rows stay, and its paths are refused until somebody
@@ -177,20 +203,21 @@ async fn move_in(tx: &mut Tx, project: ProjectId, document: DocumentId, path: &D
 ///
 /// # Errors
 /// [`Error::NotFound`] when it was deleted meanwhile, or when the database fails.
-pub async fn delete(db: &Db, rooms: &Rooms, project: ProjectId, document: DocumentId) -> Result<()> {
-    let mut tx = db.begin().await?;
+pub async fn delete(feed: &Feed, rooms: &Rooms, project: ProjectId, actor: UserId, document: DocumentId) -> Result<()> {
+    let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
-    delete_in(&mut tx, project, document).await?;
-    tx.commit().await?;
+    let event = delete_in(&mut tx, project, document).await?;
+    feed::append(&mut tx, project, Some(actor), &[event]).await?;
+    feed.commit(tx, project).await?;
     rooms.deleted(document);
     Ok(())
 }
 
-async fn delete_in(tx: &mut Tx, project: ProjectId, document: DocumentId) -> Result<()> {
-    if !sql::mark_deleted(tx, project, document, now_us()).await? {
-        return Err(Error::NotFound);
-    }
-    journal::end(tx, document).await
+/// Deletes a document, and answers what there is to tell.
+async fn delete_in(tx: &mut Tx, project: ProjectId, document: DocumentId) -> Result<Event> {
+    let path = sql::mark_deleted(tx, project, document, now_us()).await?.ok_or(Error::NotFound)?;
+    journal::end(tx, document).await?;
+    Ok(Event::FileDeleted { document_id: document, path })
 }
 
 /// Ends the logs of all documents in the transaction that deletes their project, which holds its lock.

@@ -17,6 +17,7 @@ use crate::auth;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::extract::{Json, Octets, PlainText, Query};
+use crate::feed::Feed;
 use crate::limits;
 use crate::page::{Page, PageQuery};
 use crate::replica::Replicas;
@@ -79,11 +80,11 @@ async fn list(access: Viewer, State(db): State<Db>, Query(page): Query<PageQuery
 
 async fn create(
     access: Editor,
-    State(db): State<Db>,
+    State(feed): State<Feed>,
     Json(wanted): Json<NewDocument>,
 ) -> Result<(StatusCode, Json<DocumentView>)> {
     let creator = access.caller.user.id;
-    let document = super::create(&db, access.project, creator, &wanted.path, &wanted.content).await?;
+    let document = super::create(&feed, access.project, creator, &wanted.path, &wanted.content).await?;
     Ok((StatusCode::CREATED, Json(document.view())))
 }
 
@@ -93,15 +94,17 @@ async fn show(target: Target<Viewer>) -> Json<DocumentView> {
 
 async fn rename(
     target: Target<Editor>,
-    State(db): State<Db>,
+    State(feed): State<Feed>,
     Json(wanted): Json<Renaming>,
 ) -> Result<Json<DocumentView>> {
-    let document = super::rename(&db, target.access.project, target.document.id, &wanted.path).await?;
+    let Target { access, document } = target;
+    let document = super::rename(&feed, access.project, access.caller.user.id, document.id, &wanted.path).await?;
     Ok(Json(document.view()))
 }
 
-async fn remove(target: Target<Editor>, State(db): State<Db>, State(rooms): State<Rooms>) -> Result<StatusCode> {
-    super::delete(&db, &rooms, target.access.project, target.document.id).await?;
+async fn remove(target: Target<Editor>, State(feed): State<Feed>, State(rooms): State<Rooms>) -> Result<StatusCode> {
+    let Target { access, document } = target;
+    super::delete(&feed, &rooms, access.project, access.caller.user.id, document.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -157,13 +160,13 @@ async fn write_text(
 ) -> Result<impl IntoResponse> {
     let expected = expected_head(&headers)?;
     let author = auth::participant(&state.db, &target.access.caller.user).await?;
-    let (db, rooms, replicas, document) = (&state.db, &state.rooms, &state.replicas, &target.document);
+    let (feed, rooms, replicas, document) = (&state.feed, &state.rooms, &state.replicas, &target.document);
     let Some(expected) = expected else {
         let head = super::write(rooms, replicas, document.id, author, &text).await?;
         // No ETag: the text at this head may hold what others typed meanwhile.
         return Ok(Json(Written { head }).into_response());
     };
-    let head = super::write_at(db, rooms, replicas, document, &author, &text, expected).await?;
+    let head = super::write_at(feed, rooms, replicas, document, &author, &text, expected).await?;
     Ok(([(header::ETAG, format!("\"{head}\""))], Json(Written { head })).into_response())
 }
 
@@ -175,7 +178,7 @@ struct Changes {
 async fn change(access: Editor, State(state): State<AppState>, Json(changes): Json<Changes>) -> Result<Json<Changed>> {
     let author = auth::participant(&state.db, &access.caller.user).await?;
     let (rooms, replicas) = (&state.rooms, &state.replicas);
-    super::change(&state.db, rooms, replicas, access.project, &author, changes.operations).await.map(Json)
+    super::change(&state.feed, rooms, replicas, access.project, &author, changes.operations).await.map(Json)
 }
 
 #[derive(Deserialize)]

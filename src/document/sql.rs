@@ -171,18 +171,19 @@ pub(super) async fn point(tx: &mut Tx, project: ProjectId, path: &str, document:
     Ok(())
 }
 
-pub(super) async fn mark_deleted(tx: &mut Tx, project: ProjectId, document: DocumentId, now_us: i64) -> Result<bool> {
+/// Deletes a living document, and answers the path it had.
+pub(super) async fn mark_deleted(
+    tx: &mut Tx,
+    project: ProjectId,
+    document: DocumentId,
+    now_us: i64,
+) -> Result<Option<String>> {
     const TEXT: &str = "
         update document set deleted_us = $3
-        where id = $1 and project_id = $2 and deleted_us is null";
-    let gone = on_tx!(tx, conn => {
-        sqlx::query(TEXT)
-            .bind(document)
-            .bind(project)
-            .bind(now_us)
-            .execute(conn)
-            .await
-            .map(|done| done.rows_affected())
+        where id = $1 and project_id = $2 and deleted_us is null
+        returning path";
+    let row: Option<(String,)> = on_tx!(tx, conn => {
+        sqlx::query_as(TEXT).bind(document).bind(project).bind(now_us).fetch_optional(conn).await
     })?;
-    Ok(gone == 1)
+    Ok(row.map(|(path,)| path))
 }

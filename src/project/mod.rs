@@ -14,6 +14,7 @@ use crate::auth::{Caller, Credential};
 use crate::db::{Db, now_us};
 use crate::document;
 use crate::error::{Error, Result};
+use crate::feed::{self, Event, Feed};
 use crate::ids::{DocumentId, ProjectId, UserId};
 use crate::page::{Page, PageQuery};
 use crate::room::{Rooms, Subject};
@@ -138,12 +139,21 @@ async fn seen_by(db: &Db, caller: &Caller, project: ProjectId) -> Result<Project
     Ok(find(db, project).await?.view(role))
 }
 
-async fn change(db: &Db, project: ProjectId, change: &ProjectChange) -> Result<Project> {
+async fn change(feed: &Feed, project: ProjectId, actor: UserId, change: &ProjectChange) -> Result<Project> {
     let name = change.name.as_deref().map(text::name).transpose()?;
     let description = change.description.as_deref().map(text::description).transpose()?;
     let visibility = change.visibility.map(Visibility::as_str);
-    let changed = sql::update(db, project, name.as_deref(), description.as_deref(), visibility).await?;
-    changed.ok_or(Error::NotFound)
+    let mut tx = feed.db().begin().await?;
+    let changed = sql::update(&mut tx, project, name.as_deref(), description.as_deref(), visibility).await?;
+    let changed = changed.ok_or(Error::NotFound)?;
+    let event = Event::ProjectChanged {
+        name: changed.name.clone(),
+        description: changed.description.clone(),
+        visibility: changed.visibility.as_str().to_owned(),
+    };
+    feed::append(&mut tx, project, Some(actor), &[event]).await?;
+    feed.commit(tx, project).await?;
+    Ok(changed)
 }
 
 /// Deletes a project for everybody in it; its rows stay until somebody clears them away by hand.

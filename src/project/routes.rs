@@ -11,6 +11,7 @@ use crate::auth::{CurrentUser, SignedIn};
 use crate::db::Db;
 use crate::error::Result;
 use crate::extract::{Json, PathId, Query};
+use crate::feed::Feed;
 use crate::page::{Page, PageQuery};
 use crate::room::Rooms;
 use crate::state::AppState;
@@ -45,8 +46,12 @@ async fn show(access: Viewer, State(db): State<Db>) -> Result<Json<ProjectView>>
     Ok(Json(project.view(access.role)))
 }
 
-async fn change(access: Owner, State(db): State<Db>, Json(change): Json<ProjectChange>) -> Result<Json<ProjectView>> {
-    let project = super::change(&db, access.project, &change).await?;
+async fn change(
+    access: Owner,
+    State(feed): State<Feed>,
+    Json(change): Json<ProjectChange>,
+) -> Result<Json<ProjectView>> {
+    let project = super::change(&feed, access.project, access.caller.user.id, &change).await?;
     Ok(Json(project.view(access.role)))
 }
 
@@ -57,9 +62,9 @@ async fn remove(access: Owner, State(db): State<Db>, State(rooms): State<Rooms>)
 
 async fn accept_invite(
     SignedIn(caller): SignedIn,
-    State(db): State<Db>,
+    State(feed): State<Feed>,
     PathId(token): PathId<String>,
 ) -> Result<Json<ProjectView>> {
-    let project = access::accept(&db, &caller, &token).await?;
-    Ok(Json(super::seen_by(&db, &caller, project).await?))
+    let project = access::accept(&feed, &caller, &token).await?;
+    Ok(Json(super::seen_by(feed.db(), &caller, project).await?))
 }

@@ -94,7 +94,7 @@ pub(super) async fn of_member(
 
 /// Changes what is given; `None` when there is no such project.
 pub(super) async fn update(
-    db: &Db,
+    tx: &mut Tx,
     project: ProjectId,
     name: Option<&str>,
     description: Option<&str>,
@@ -105,13 +105,13 @@ pub(super) async fn update(
         set name = coalesce($2, name), description = coalesce($3, description), visibility = coalesce($4, visibility)
         where id = $1 and deleted_us is null
         returning id, name, description, visibility, created_by, created_us";
-    let row: Option<ProjectRow> = on_pool!(db, write, pool => {
+    let row: Option<ProjectRow> = on_tx!(tx, conn => {
         sqlx::query_as(TEXT)
             .bind(project)
             .bind(name)
             .bind(description)
             .bind(visibility)
-            .fetch_optional(pool)
+            .fetch_optional(conn)
             .await
     })?;
     row.map(ProjectRow::project).transpose()

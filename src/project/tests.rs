@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::{NewProject, create};
 use crate::access::{self, Role};
@@ -9,10 +10,12 @@ use crate::auth::{self, Caller, Credential, User, digest};
 use crate::db::Db;
 use crate::document::{self, Resolved};
 use crate::error::Error;
+use crate::feed::Feed;
 use crate::ids::ProjectId;
 
 struct Fixture {
     db: Db,
+    feed: Feed,
     ann: User,
     project: ProjectId,
     _folder: TempDir,
@@ -23,7 +26,8 @@ async fn fixture() -> Fixture {
     let db = Db::connect(&format!("sqlite://{}/test.db", folder.path().display())).await.unwrap();
     let ann = auth::create_guest(&db, "Ann").await.unwrap();
     let project = project_of(&db, &ann).await;
-    Fixture { db, ann, project, _folder: folder }
+    let feed = Feed::new(db.clone(), CancellationToken::new());
+    Fixture { db, feed, ann, project, _folder: folder }
 }
 
 async fn project_of(db: &Db, owner: &User) -> ProjectId {
@@ -45,7 +49,7 @@ fn live(found: Resolved) -> document::Document {
 
 #[tokio::test]
 async fn a_guest_who_becomes_somebody_keeps_projects_tokens_and_authorship() {
-    let Fixture { db, ann, project, _folder } = fixture().await;
+    let Fixture { db, ann, project, _folder, .. } = fixture().await;
     let somebody = auth::create_guest(&db, "Ann Arbor").await.unwrap();
     let theirs = project_of(&db, &somebody).await;
     let mut tx = db.begin().await.unwrap();
@@ -69,11 +73,11 @@ async fn a_guest_who_becomes_somebody_keeps_projects_tokens_and_authorship() {
 
 #[tokio::test]
 async fn however_many_join_an_unknown_path_at_once_one_document_is_made() {
-    let Fixture { db, ann, project, _folder } = fixture().await;
+    let Fixture { feed, ann, project, _folder, .. } = fixture().await;
     let mut joins = JoinSet::new();
     for _ in 0..32 {
-        let (db, creator) = (db.clone(), ann.id);
-        joins.spawn(async move { document::resolve_or_create(&db, project, "a/b", creator).await.unwrap() });
+        let (feed, creator) = (feed.clone(), ann.id);
+        joins.spawn(async move { document::resolve_or_create(&feed, project, "a/b", creator).await.unwrap() });
     }
     let mut ids: Vec<_> = joins.join_all().await.into_iter().map(|found| live(found).id).collect();
     ids.dedup();
@@ -82,16 +86,16 @@ async fn however_many_join_an_unknown_path_at_once_one_document_is_made() {
 
 #[tokio::test]
 async fn a_name_is_an_id_first_then_a_path_then_a_path_of_before() {
-    let Fixture { db, ann, project, _folder } = fixture().await;
+    let Fixture { db, feed, ann, project, _folder } = fixture().await;
     let resolve = async |name: &str| document::resolve(&db, project, name).await.unwrap();
-    let first = document::create(&db, project, ann.id, "first", "1").await.unwrap();
-    document::create(&db, project, ann.id, &first.id.to_string(), "").await.unwrap();
+    let first = document::create(&feed, project, ann.id, "first", "1").await.unwrap();
+    document::create(&feed, project, ann.id, &first.id.to_string(), "").await.unwrap();
 
     assert_eq!(live(resolve(&first.id.to_string()).await).path, "first");
     assert_eq!(live(resolve("first").await).id, first.id);
-    document::rename(&db, project, first.id, "second").await.unwrap();
+    document::rename(&feed, project, ann.id, first.id, "second").await.unwrap();
     assert_eq!(live(resolve("first").await).path, "second");
-    let other = document::create(&db, project, ann.id, "first", "").await.unwrap();
+    let other = document::create(&feed, project, ann.id, "first", "").await.unwrap();
     assert_eq!(live(resolve("first").await).id, other.id, "what is created takes an alias over");
     for unknown in ["third", "../first", "", "a\0b"] {
         assert_eq!(resolve(unknown).await, Resolved::Unknown, "{unknown:?}");
@@ -100,31 +104,31 @@ async fn a_name_is_an_id_first_then_a_path_then_a_path_of_before() {
 
 #[tokio::test]
 async fn a_deleted_document_stays_deleted_until_it_is_created_explicitly() {
-    let Fixture { db, ann, project, _folder } = fixture().await;
+    let Fixture { db, feed, ann, project, _folder } = fixture().await;
     let rooms = crate::room::Rooms::new(db.clone(), tokio::sync::mpsc::channel(1).0);
-    let document = document::create(&db, project, ann.id, "a", "").await.unwrap();
-    document::rename(&db, project, document.id, "b").await.unwrap();
-    document::delete(&db, &rooms, project, document.id).await.unwrap();
+    let document = document::create(&feed, project, ann.id, "a", "").await.unwrap();
+    document::rename(&feed, project, ann.id, document.id, "b").await.unwrap();
+    document::delete(&feed, &rooms, project, ann.id, document.id).await.unwrap();
 
     for name in ["a", "b", &document.id.to_string()] {
-        let found = document::resolve_or_create(&db, project, name, ann.id).await.unwrap();
+        let found = document::resolve_or_create(&feed, project, name, ann.id).await.unwrap();
         assert_eq!(found, Resolved::Deleted, "{name}");
     }
-    let again = document::delete(&db, &rooms, project, document.id).await;
+    let again = document::delete(&feed, &rooms, project, ann.id, document.id).await;
     assert!(matches!(again, Err(Error::NotFound)));
-    let anew = document::create(&db, project, ann.id, "b", "").await.unwrap();
+    let anew = document::create(&feed, project, ann.id, "b", "").await.unwrap();
     assert_eq!(live(document::resolve(&db, project, "b").await.unwrap()).id, anew.id);
 }
 
 #[tokio::test]
 async fn one_name_is_not_both_a_file_and_a_folder() {
-    let Fixture { db, ann, project, _folder } = fixture().await;
-    document::create(&db, project, ann.id, "é/b", "").await.unwrap();
+    let Fixture { feed, ann, project, _folder, .. } = fixture().await;
+    document::create(&feed, project, ann.id, "é/b", "").await.unwrap();
     for path in ["é", "é/b", "é/b/c"] {
-        let refused = document::create(&db, project, ann.id, path, "").await;
+        let refused = document::create(&feed, project, ann.id, path, "").await;
         assert!(matches!(refused, Err(Error::Conflict { code: "path_taken", .. })), "{path}");
     }
     for path in ["é/c", "éb", "e"] {
-        document::create(&db, project, ann.id, path, "").await.unwrap();
+        document::create(&feed, project, ann.id, path, "").await.unwrap();
     }
 }

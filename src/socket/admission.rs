@@ -42,7 +42,7 @@ pub(super) async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result
         return Ok(Admission { subject: Subject::Project(project), participant, may_write: false });
     };
     let resolved = if role.can_write() {
-        document::resolve_or_create(db, project, name, caller.user.id).await
+        document::resolve_or_create(&state.feed, project, name, caller.user.id).await
     } else {
         document::resolve(db, project, name).await
     };

@@ -39,6 +39,11 @@ impl TestClient {
         Self { id: UserId::new(), name: String::new(), http, jar, place: place.clone() }
     }
 
+    /// The same browser at another server.
+    pub fn at(&self, place: &Place) -> Self {
+        Self { place: place.clone(), ..self.clone() }
+    }
+
     /// The address of a path.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin())

@@ -96,6 +96,11 @@ impl Database {
         }
     }
 
+    /// The same database for another server; it goes with the first value.
+    pub fn shared(&self) -> Self {
+        Self { url: self.url.clone(), folder: tempfile::tempdir().unwrap(), in_cluster: None }
+    }
+
     /// Which engine it is.
     pub fn engine(&self) -> Engine {
         if self.in_cluster.is_some() { Engine::Postgres } else { Engine::Sqlite }

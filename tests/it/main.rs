@@ -8,6 +8,7 @@
 
 mod client;
 mod engines;
+mod events;
 mod hold;
 mod opening;
 mod peer;
@@ -22,6 +23,7 @@ mod creation;
 mod durability;
 mod epoch;
 mod failed_load;
+mod feed;
 mod folding;
 mod gate;
 mod machine;

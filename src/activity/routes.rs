@@ -1,0 +1,114 @@
+//! The feed over HTTP.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::stream;
+use crate::access::Viewer;
+use crate::error::{Error, Result};
+use crate::extract::{Json, Query};
+use crate::feed::{self, Entry, Wanted};
+use crate::ids::UserId;
+use crate::limits;
+use crate::state::AppState;
+
+/// `/api/projects/{p}/feed`.
+pub fn routes() -> Router<AppState> {
+    Router::new().route("/api/projects/{p}/feed", get(read))
+}
+
+#[derive(Debug, Deserialize)]
+struct FeedQuery {
+    after: Option<i64>,
+    before: Option<i64>,
+    limit: Option<i64>,
+    /// Only what concerns this document.
+    document: Option<Uuid>,
+    /// Only what this person did.
+    author: Option<UserId>,
+}
+
+/// A page of events.
+#[derive(Debug, Serialize)]
+struct FeedPage {
+    items: Vec<Box<RawValue>>,
+    /// What to hand back for the next page: as `after`, or as `before` where that was asked for; null on the last.
+    next: Option<String>,
+    /// The number of the last event of the project, at least.
+    head: i64,
+}
+
+/// A page, or a stream for those who accept one.
+async fn read(
+    access: Viewer,
+    State(state): State<AppState>,
+    Query(query): Query<FeedQuery>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    if wants_stream(&headers) {
+        let after = last_event(&headers)?.or(query.after);
+        return Ok(stream::follow(state, access.0, after).into_response());
+    }
+    let limit = match query.limit.unwrap_or(limits::PAGE_ITEMS) {
+        limit if limit >= 1 => limit.min(limits::PAGE_ITEMS_MAX),
+        _ => return Err(Error::invalid("bad_limit", "limit must be at least 1")),
+    };
+    if query.after.is_some() && query.before.is_some() {
+        return Err(Error::invalid("bad_cursor", "give after or before, not both"));
+    }
+    let wanted = Wanted {
+        after: query.after.unwrap_or_default(),
+        before: query.before,
+        subject: query.document,
+        actor: query.author,
+    };
+    // Before the events, so that who reads on until this number has missed nothing.
+    let head = feed::head(&state.db, access.project).await?;
+    let mut entries = feed::read(&state.db, access.project, &wanted, limit + 1).await?;
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = entries.len() > size;
+    entries.truncate(size);
+    let next = entries.last().filter(|_| more).map(|entry| entry.seq.to_string());
+    let items = entries.iter().map(raw).collect::<Result<_>>()?;
+    Ok(Json(FeedPage { items, next, head }).into_response())
+}
+
+fn raw(entry: &Entry) -> Result<Box<RawValue>> {
+    Ok(RawValue::from_string(entry.json().to_string()).map_err(anyhow::Error::from)?)
+}
+
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted
+        .split(',')
+        .any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream")))
+}
+
+/// Where a reader who comes back left off.
+fn last_event(headers: &HeaderMap) -> Result<Option<i64>> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
+    let seq = value.to_str().ok().and_then(|text| text.trim().parse().ok()).filter(|seq| *seq >= 0);
+    seq.map(Some).ok_or_else(|| Error::invalid("bad_cursor", "Last-Event-ID must be the id of an event of this feed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_is_for_those_who_accept_one() {
+        let asks = |accept: &'static str| {
+            wants_stream(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]))
+        };
+        assert!(asks("text/event-stream") && asks("application/json;q=0.5, Text/Event-Stream; q=1"));
+        assert!(!asks("*/*") && !asks("application/json") && !wants_stream(&HeaderMap::new()));
+    }
+}

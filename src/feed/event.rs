@@ -1,0 +1,107 @@
+//! What can happen in a project, by stable names; and what is told only to those who are there.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::ids::{DocumentId, SessionId, UserId};
+use crate::role::Role;
+
+/// Somebody an event tells of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The principal.
+    pub id: UserId,
+    /// Their name at that time.
+    pub name: String,
+}
+
+/// What happened. The names and fields are part of the API: fields may be added, never changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+#[allow(missing_docs, reason = "the names say it; PROTOCOL.md explains those that need words")]
+pub enum Event {
+    #[serde(rename = "file.created")]
+    FileCreated { document_id: DocumentId, path: String },
+    #[serde(rename = "file.renamed")]
+    FileRenamed { document_id: DocumentId, from: String, path: String },
+    #[serde(rename = "file.deleted")]
+    FileDeleted { document_id: DocumentId, path: String },
+    /// Written as a whole by a change of many documents; what people type is not told here.
+    #[serde(rename = "file.changed")]
+    FileChanged { document_id: DocumentId, path: String, head: i64 },
+    #[serde(rename = "project.changed")]
+    ProjectChanged { name: String, description: String, visibility: String },
+    #[serde(rename = "member.added")]
+    MemberAdded { user: Person, role: Role },
+    #[serde(rename = "member.changed")]
+    MemberChanged { user: Person, role: Role, was: Role },
+    /// Removed by somebody else, or gone of their own accord: then they are the actor.
+    #[serde(rename = "member.removed")]
+    MemberRemoved { user: Person },
+    #[serde(rename = "person.joined")]
+    PersonJoined { user: Person, session_id: SessionId },
+    #[serde(rename = "person.left")]
+    PersonLeft { user: Person, session_id: SessionId },
+}
+
+impl Event {
+    /// What it is about: a document, a message, a person. Events about the same thing are found by this.
+    #[must_use]
+    pub fn subject(&self) -> Option<Uuid> {
+        match self {
+            Self::FileCreated { document_id, .. }
+            | Self::FileRenamed { document_id, .. }
+            | Self::FileDeleted { document_id, .. }
+            | Self::FileChanged { document_id, .. } => Some(document_id.0),
+            Self::ProjectChanged { .. } => None,
+            Self::MemberAdded { user, .. }
+            | Self::MemberChanged { user, .. }
+            | Self::MemberRemoved { user }
+            | Self::PersonJoined { user, .. }
+            | Self::PersonLeft { user, .. } => Some(user.id.0),
+        }
+    }
+
+    /// Its name and the rest of it, as they are stored.
+    pub(super) fn parts(&self) -> anyhow::Result<(String, String)> {
+        let mut value = serde_json::to_value(self)?;
+        let kind = value.as_object_mut().and_then(|fields| fields.remove("type"));
+        match kind {
+            Some(Value::String(kind)) => Ok((kind, value.to_string())),
+            _ => Err(anyhow::anyhow!("an event has no name")),
+        }
+    }
+}
+
+/// What is told to those who follow now and is not stored: who comes later never hears of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+#[allow(missing_docs, reason = "the names say it; PROTOCOL.md explains those that need words")]
+pub enum Signal {
+    /// Somebody is writing a message.
+    #[serde(rename = "typing")]
+    Typing { conversation: Uuid, user: Person },
+    /// More of a message that is being written: `offset` counts UTF-16 units of its text so far.
+    #[serde(rename = "message.delta")]
+    MessageDelta { id: Uuid, offset: u64, text: String },
+    /// How far an import has come, in files.
+    #[serde(rename = "import.progress")]
+    ImportProgress { import: Uuid, done: u64, total: u64 },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_its_name_and_the_rest() {
+        let event = Event::FileRenamed { document_id: DocumentId::new(), from: "a".into(), path: "b".into() };
+        let (kind, data) = event.parts().unwrap();
+        assert_eq!(kind, "file.renamed");
+        let mut fields: serde_json::Map<String, Value> = serde_json::from_str(&data).unwrap();
+        assert!(!fields.contains_key("type"));
+        fields.insert("type".to_owned(), kind.into());
+        assert_eq!(serde_json::from_value::<Event>(fields.into()).unwrap(), event);
+    }
+}

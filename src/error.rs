@@ -6,7 +6,8 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The result of anything that can fail with an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -160,20 +161,31 @@ fn is_passing(code: &str) -> bool {
     code.parse::<i32>().is_ok_and(|number| matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
 }
 
+/// An error as clients are told it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ErrorView {
+    error: Told,
+}
+
 /// What an error response says, kept beside its body so that the request id can be added on the way out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ErrorText)]
 struct Told {
+    /// A stable word for programs.
+    #[schema(example = "not_found")]
     code: &'static str,
+    /// What is wrong, and what to do about it.
     message: String,
+    /// Finds the request in the server's log.
+    #[schema(required, value_type = String, format = Uuid)]
+    request_id: Option<String>,
 }
 
 impl Told {
-    fn body(&self, request_id: Option<&str>) -> Body {
-        let mut error = json!({ "code": self.code, "message": self.message });
-        if let Some(id) = request_id {
-            error["request_id"] = id.into();
-        }
-        Body::from(json!({ "error": error }).to_string())
+    fn body(self, request_id: Option<&str>) -> Body {
+        let error = Self { request_id: request_id.map(str::to_owned), ..self };
+        let text = serde_json::to_string(&ErrorView { error });
+        text.map(Body::from).unwrap_or_default()
     }
 }
 
@@ -188,7 +200,7 @@ impl IntoResponse for Error {
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(1),
             _ => None,
         };
-        let mut response = tell(status, Told { code: self.code(), message: self.public_message() });
+        let mut response = tell(status, Told { code: self.code(), message: self.public_message(), request_id: None });
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -197,7 +209,7 @@ impl IntoResponse for Error {
 }
 
 fn tell(status: StatusCode, told: Told) -> Response {
-    let mut response = (status, told.body(None)).into_response();
+    let mut response = (status, told.clone().body(None)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.extensions_mut().insert(told);
     response
@@ -231,7 +243,7 @@ fn of_status(status: StatusCode) -> Told {
         status if status.is_client_error() => ("bad_request", "the request cannot be read"),
         _ => ("internal", "the server failed; the request id helps its operator to find out why"),
     };
-    Told { code, message: message.to_owned() }
+    Told { code, message: message.to_owned(), request_id: None }
 }
 
 #[cfg(test)]

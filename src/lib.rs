@@ -21,6 +21,7 @@ pub mod db;
 pub mod door;
 pub mod extract;
 pub mod gate;
+pub mod openapi;
 pub mod page;
 pub mod protocol;
 pub mod studio;

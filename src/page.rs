@@ -4,14 +4,19 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{Error, Result};
 use crate::limits;
 
 /// Which page is wanted.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct PageQuery {
+    /// How many items are wanted; above 200 it means 200.
+    #[param(minimum = 1, default = 50)]
     limit: Option<i64>,
+    /// The `next` of the page before; the first page when left out.
     after: Option<String>,
 }
 
@@ -38,11 +43,12 @@ impl PageQuery {
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Page<T> {
     /// What is on it.
     pub items: Vec<T>,
     /// Where the next page begins; null on the last.
+    #[schema(required)]
     pub next: Option<String>,
 }
 

@@ -1,9 +1,10 @@
 //! What a person may do in a project. Nobody compares roles; they are asked questions.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A person's standing in a project, from the least to the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads.

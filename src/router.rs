@@ -7,19 +7,24 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use serde_json::{Value, json};
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::error::{Error, Result, with_request_id};
+use crate::error::{Error, ErrorView, Result, with_request_id};
 use crate::extract::Json;
 use crate::state::AppState;
-use crate::{access, activity, auth, document, limits, project, socket, studio};
+use crate::{access, activity, auth, document, limits, openapi, project, socket, studio};
 
 /// What a page of ours may load: itself only. Styles may be set inline by the editor, scripts never.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -27,14 +32,37 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; st
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The whole application of one server.
-pub fn app(state: AppState) -> Router {
-    let api = Router::new()
+/// The routes of every feature, each with its description.
+fn features() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::frame())
         .merge(auth::routes())
         .merge(project::routes())
         .merge(access::routes())
         .merge(document::routes())
         .merge(activity::routes())
+}
+
+/// The routes for whoever looks after the server.
+fn operation() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))
+}
+
+/// What `/api/openapi.json` says.
+#[must_use]
+pub fn description() -> Value {
+    openapi::complete(&features().merge(operation()).into_openapi())
+}
+
+/// The whole application of one server.
+pub fn app(state: AppState) -> Router {
+    let description = Bytes::from(description().to_string());
+    let describe = move || {
+        let answer = ([(header::CONTENT_TYPE, "application/json")], description.clone());
+        async move { answer }
+    };
+    let api = Router::from(features())
+        .route(openapi::ADDRESS, get(describe))
+        .merge(openapi::page())
         .route("/api", get(no_such_address))
         .route("/api/{*rest}", axum::routing::any(no_such_address))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
@@ -46,8 +74,7 @@ pub fn app(state: AppState) -> Router {
     Router::new()
         .merge(api)
         .merge(socket::routes())
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
+        .merge(Router::from(operation()))
         .fallback(studio::serve)
         .layer(
             ServiceBuilder::new()
@@ -62,17 +89,31 @@ pub fn app(state: AppState) -> Router {
 }
 
 /// The process runs and answers.
+#[utoipa::path(
+    get, path = "/healthz", tag = "server", security(()),
+    responses((status = 200, description = "Alive.", content_type = "text/plain", body = String))
+)]
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
+#[derive(Serialize, ToSchema)]
+struct Ready {
+    #[schema(example = "ok")]
+    database: &'static str,
+}
+
 /// Requests can be served: the database answers and no shutdown has begun.
-async fn readyz(State(state): State<AppState>) -> Result<Json<Value>> {
+#[utoipa::path(
+    get, path = "/readyz", tag = "server", security(()),
+    responses((status = 200, body = Ready), (status = 503, description = "Send nobody here now.", body = ErrorView))
+)]
+async fn readyz(State(state): State<AppState>) -> Result<Json<Ready>> {
     if state.shutdown.is_cancelled() {
         return Err(Error::unavailable("the server is shutting down"));
     }
     match tokio::time::timeout(limits::READY_TIMEOUT, state.db.ping()).await {
-        Ok(Ok(())) => Ok(Json(json!({ "database": "ok" }))),
+        Ok(Ok(())) => Ok(Json(Ready { database: "ok" })),
         Ok(Err(error)) => {
             tracing::warn!(%error, "the database is away");
             Err(Error::unavailable("the database cannot be reached"))

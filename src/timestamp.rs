@@ -3,9 +3,11 @@
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
 
 /// Microseconds since 1970, written as RFC 3339 in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
+#[schema(description = "A moment in RFC 3339.", value_type = String, format = DateTime, example = "2026-01-31T12:00:00Z")]
 pub struct Timestamp(pub i64);
 
 impl Serialize for Timestamp {

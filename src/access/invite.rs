@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Role, lock_project, sql};
 use crate::auth::{Caller, Secret, digest};
@@ -27,32 +28,39 @@ pub(super) struct Invite {
 }
 
 /// What an invite shall be.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 pub(super) struct NewInvite {
     role: Role,
-    /// Seconds.
+    /// Seconds, at most a year; for ever when left out.
+    #[schema(minimum = 1, maximum = 31_622_400)]
     expires_in: Option<i64>,
+    /// How many people may come in by it; any number when left out.
+    #[schema(minimum = 1)]
     max_uses: Option<i64>,
 }
 
 /// An invite as the API tells it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct InviteView {
     id: InviteId,
     role: Role,
     created_by: UserId,
     created_at: Timestamp,
+    #[schema(required)]
     expires_at: Option<Timestamp>,
+    #[schema(required)]
     max_uses: Option<i64>,
     uses: i64,
 }
 
 /// A new invite as its creator is told it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct InviteLink {
     #[serde(flatten)]
     invite: InviteView,
+    /// The link to give away. It is told this once.
     url: String,
+    /// The secret at its end.
     token: String,
 }
 

@@ -1,6 +1,7 @@
 //! Members: who they are, what they may do, and how that changes.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Role, lock_project, sql};
 use crate::auth::{User, UserView};
@@ -21,7 +22,7 @@ pub(super) struct Member {
 }
 
 /// A member as the API tells it: the user with the role beside it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct MemberView {
     #[serde(flatten)]
     user: UserView,

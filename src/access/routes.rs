@@ -1,10 +1,11 @@
 //! Members, invites and tokens of a project over HTTP.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{delete, get, patch, post};
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Role;
 use super::invite::{self, InviteLink, InviteView, NewInvite};
@@ -12,7 +13,7 @@ use super::member::{self, MemberView};
 use super::permission::{Owner, Viewer};
 use super::token::{self, NewToken, TokenView};
 use crate::db::Db;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
 use crate::feed::Feed;
 use crate::ids::{InviteId, UserId};
@@ -20,20 +21,25 @@ use crate::page::{Page, PageQuery};
 use crate::state::{AppState, Rights};
 
 /// `/api/projects/{p}/members`, `…/invites` and `…/tokens`.
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/api/projects/{p}/members", get(members))
-        .route("/api/projects/{p}/members/{user}", patch(change_member).delete(remove_member))
-        .route("/api/projects/{p}/invites", get(invites).post(create_invite))
-        .route("/api/projects/{p}/invites/{i}", delete(delete_invite))
-        .route("/api/projects/{p}/tokens", post(issue_token))
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(members))
+        .routes(routes!(change_member, remove_member))
+        .routes(routes!(invites, create_invite))
+        .routes(routes!(delete_invite))
+        .routes(routes!(issue_token))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct MemberChange {
     role: Role,
 }
 
+/// The members of a project.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/members", operation_id = "list_members", tag = "people", params(PageQuery),
+    responses((status = 200, body = Page<MemberView>))
+)]
 async fn members(
     access: Viewer,
     State(db): State<Db>,
@@ -43,6 +49,15 @@ async fn members(
     Ok(Json(members.map(|member| member.view())))
 }
 
+/// Gives a member another role; in force on open sockets at once. For owners.
+#[utoipa::path(
+    patch, path = "/api/projects/{p}/members/{user}", tag = "people", security(("login" = [])),
+    request_body = MemberChange,
+    responses(
+        (status = 200, body = MemberView),
+        (status = 409, description = "`last_owner`: a project needs an owner.", body = ErrorView),
+    )
+)]
 async fn change_member(
     access: Owner,
     State(feed): State<Feed>,
@@ -55,7 +70,14 @@ async fn change_member(
     Ok(Json(member.view()))
 }
 
-/// Owners remove anybody; everybody may leave.
+/// Ends a membership; in force on open sockets at once. Owners remove anybody; everybody may leave.
+#[utoipa::path(
+    delete, path = "/api/projects/{p}/members/{user}", tag = "people", security(("login" = [])),
+    responses(
+        (status = 204, description = "They are no member any more."),
+        (status = 409, description = "`last_owner`: a project needs an owner.", body = ErrorView),
+    )
+)]
 async fn remove_member(
     access: Viewer,
     State(feed): State<Feed>,
@@ -70,11 +92,24 @@ async fn remove_member(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The invites of a project that have not expired, without their secrets. For owners.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/invites", operation_id = "list_invites", tag = "people", params(PageQuery),
+    responses(
+        (status = 200, body = Page<InviteView>),
+        (status = 403, description = "Only an owner of the project can do this.", body = ErrorView),
+    )
+)]
 async fn invites(access: Owner, State(db): State<Db>, Query(page): Query<PageQuery>) -> Result<Json<Page<InviteView>>> {
     let invites = invite::list(&db, access.project, &page).await?;
     Ok(Json(invites.map(|invite| invite.view())))
 }
 
+/// Makes an invite: a link that makes whoever opens it a member. For owners.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/invites", tag = "people", security(("login" = [])), request_body = NewInvite,
+    responses((status = 201, body = InviteLink))
+)]
 async fn create_invite(
     access: Owner,
     State(state): State<AppState>,
@@ -85,11 +120,22 @@ async fn create_invite(
     Ok((StatusCode::CREATED, Json(invite.link(secret, &state.base_url()))))
 }
 
+/// Revokes an invite; who came in by it stays. For owners.
+#[utoipa::path(
+    delete, path = "/api/projects/{p}/invites/{i}", tag = "people",
+    responses((status = 204, description = "It opens nothing any more."))
+)]
 async fn delete_invite(access: Owner, State(db): State<Db>, PathId(invite): PathId<InviteId>) -> Result<StatusCode> {
     invite::delete(&db, access.project, invite).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Issues a short-lived token for sockets and programs. It allows the lesser of its role and what its issuer may do by
+/// then, in this project only.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/tokens", tag = "people", security(("login" = [])), request_body = NewToken,
+    responses((status = 200, body = TokenView))
+)]
 async fn issue_token(access: Viewer, State(db): State<Db>, Json(wanted): Json<NewToken>) -> Result<Json<TokenView>> {
     Ok(Json(token::issue(&db, &access, &wanted).await?))
 }

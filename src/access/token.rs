@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{Access, Role, invite};
 use crate::auth;
@@ -11,18 +12,20 @@ use crate::limits;
 use crate::timestamp::Timestamp;
 
 /// What a token shall allow.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 pub(super) struct NewToken {
     /// The most it allows; the issuer's own role when left out.
     role: Option<Role>,
-    /// Seconds.
+    /// Seconds, at most a day; an hour when left out.
+    #[schema(minimum = 1, maximum = 86_400)]
     expires_in: Option<i64>,
     /// Somebody else to act for.
+    #[schema(value_type = Option<Object>)]
     user: Option<Value>,
 }
 
 /// A new token as its issuer is told it, once.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct TokenView {
     token: String,
     role: Role,

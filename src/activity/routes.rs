@@ -1,12 +1,13 @@
 //! The feed over HTTP.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::stream;
@@ -19,14 +20,19 @@ use crate::limits;
 use crate::state::AppState;
 
 /// `/api/projects/{p}/feed`.
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/api/projects/{p}/feed", get(read))
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(read))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct FeedQuery {
+    /// Only what happened after this number, the oldest first.
     after: Option<i64>,
+    /// Only what happened before this number, the newest first. Not together with `after`.
     before: Option<i64>,
+    /// How many items are wanted; above 200 it means 200.
+    #[param(minimum = 1, default = 50)]
     limit: Option<i64>,
     /// Only what concerns this document.
     document: Option<Uuid>,
@@ -35,16 +41,25 @@ struct FeedQuery {
 }
 
 /// A page of events.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct FeedPage {
+    #[schema(value_type = Vec<Object>)]
     items: Vec<Box<RawValue>>,
     /// What to hand back for the next page: as `after`, or as `before` where that was asked for; null on the last.
+    #[schema(required)]
     next: Option<String>,
     /// The number of the last event of the project, at least.
     head: i64,
 }
 
-/// A page, or a stream for those who accept one.
+/// What happened in a project: a page of events, or a stream for those who accept `text/event-stream`.
+///
+/// A stream goes on with what happens, and resumes after the event that `Last-Event-ID` names.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/feed", operation_id = "read_feed", tag = "feed",
+    params(FeedQuery, ("last-event-id" = Option<String>, Header, description = "The id of the last event that was read.")),
+    responses((status = 200, description = "The events.", content((FeedPage = "application/json"), (String = "text/event-stream"))))
+)]
 async fn read(
     access: Viewer,
     State(state): State<AppState>,

@@ -1,44 +1,58 @@
 //! Signing in as a guest, signing out, and who one is.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
-use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::current::CurrentUser;
 use super::user::{Kind, User, UserView};
 use super::{Caller, by_cookie, login, sql};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorView, Result};
 use crate::extract::Json;
 use crate::state::{AppState, Shared};
 use crate::text;
 
 /// `/api/auth/…` and `/api/me`.
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/api/auth", get(ways_in))
-        .route("/api/auth/guest", post(sign_in_as_guest))
-        .route("/api/auth/logout", post(sign_out))
-        .route("/api/me", get(me))
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(ways_in))
+        .routes(routes!(sign_in_as_guest))
+        .routes(routes!(sign_out))
+        .routes(routes!(me))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct WaysIn {
+    /// Whether anybody may come in with just a name.
     guests: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Named {
+    /// What others see, 1 to 80 characters.
+    #[schema(example = "Ann", min_length = 1, max_length = 80)]
     name: String,
 }
 
+/// How one can sign in on this server.
+#[utoipa::path(get, path = "/api/auth", tag = "sign-in", security(()), responses((status = 200, body = WaysIn)))]
 async fn ways_in(State(state): State<AppState>) -> Json<WaysIn> {
     Json(WaysIn { guests: state.allows_guests() })
 }
 
+/// Comes in with just a name. A browser that is a guest already keeps being the same one, under the new name.
+#[utoipa::path(
+    post, path = "/api/auth/guest", tag = "sign-in", security(()), request_body = Named,
+    responses(
+        (status = 200, body = UserView, headers(("set-cookie" = String, description = "The login."))),
+        (status = 409, description = "`signed_in`: a person is signed in here.", body = ErrorView),
+    )
+)]
 async fn sign_in_as_guest(
     State(state): State<AppState>,
     session: Session,
@@ -50,11 +64,18 @@ async fn sign_in_as_guest(
     Ok(Json(user.view()))
 }
 
+/// Signs this browser out.
+#[utoipa::path(
+    post, path = "/api/auth/logout", tag = "sign-in", security(()),
+    responses((status = 204, description = "The login has ended."))
+)]
 async fn sign_out(State(state): State<AppState>, session: Session) -> Result<impl IntoResponse> {
     login::sign_out(&session).await?;
     Ok((StatusCode::NO_CONTENT, AppendHeaders(login::removal(&state).map(|cookie| (header::SET_COOKIE, cookie)))))
 }
 
+/// Who one is.
+#[utoipa::path(get, path = "/api/me", tag = "sign-in", responses((status = 200, body = UserView)))]
 async fn me(CurrentUser(caller): CurrentUser) -> Json<UserView> {
     Json(caller.user.view())
 }

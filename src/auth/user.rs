@@ -1,6 +1,7 @@
 //! People and other principals, as stored and as told.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::ids::UserId;
 
@@ -88,7 +89,7 @@ impl User {
 }
 
 /// A user as the API tells it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct UserView {
     /// The principal.
     pub id: UserId,
@@ -97,10 +98,13 @@ pub struct UserView {
     /// guest, person, external or assistant.
     pub kind: &'static str,
     /// Picture address; null means initials.
+    #[schema(required)]
     pub avatar: Option<String>,
     /// Colour of the caret, `#rrggbb`.
+    #[schema(example = "#175cd3")]
     pub color: &'static str,
     /// Colour of the selection, `#rrggbbaa`.
+    #[schema(example = "#175cd333")]
     pub color_light: &'static str,
 }
 

@@ -5,6 +5,7 @@
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::content::edit;
 use super::path::DocumentPath;
@@ -22,7 +23,7 @@ use crate::replica::Replicas;
 use crate::room::{Committed, Participant, Rooms, refused};
 
 /// One operation of a change. Documents are named by id or path, as they were before the change.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Operation {
     /// Creates a document with a text.
@@ -57,7 +58,7 @@ pub enum Operation {
 }
 
 /// A change that was made: each operation's document, in order; nothing for a deleted one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Changed {
     documents: Vec<Option<DocumentView>>,
 }

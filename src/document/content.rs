@@ -3,6 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::change::{Edit, edit_there};
 use super::{Document, content_of, sql};
@@ -27,22 +28,24 @@ pub struct Content {
 }
 
 /// The lines of one document that hold what was looked for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct Found {
     document_id: DocumentId,
     path: String,
     lines: Vec<Line>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct Line {
+    /// Counted from 1.
     line: usize,
+    /// Where it begins, in UTF-16 units from 0.
     column: usize,
     text: String,
 }
 
 /// What a search found, and whether it looked everywhere.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Search {
     items: Vec<Found>,
     /// False when time or the number of lines ran out, or a document's text could not be had.

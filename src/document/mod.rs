@@ -11,6 +11,7 @@ mod sql;
 mod target;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use self::change::{Changed, Operation, change};
 pub use self::content::{Content, Search, search, text, write, write_at};
@@ -56,12 +57,15 @@ pub enum Resolved {
 }
 
 /// A document as the API tells it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DocumentView {
     id: DocumentId,
     project_id: ProjectId,
+    #[schema(example = "notes/today.md")]
     path: String,
+    /// The number of the last row of its log.
     head: i64,
+    /// Which history it has: another one begins when a backup was restored.
     epoch: i64,
     created_at: Timestamp,
 }

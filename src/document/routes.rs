@@ -1,21 +1,22 @@
 //! Documents over HTTP: the tree, and a document's content as Yjs updates.
 
 use anyhow::Context;
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{Changed, DocumentView, Operation, Search, Target, sql};
 use crate::access::{Editor, Viewer};
 use crate::auth;
 use crate::db::Db;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, Octets, PlainText, Query};
 use crate::feed::Feed;
 use crate::limits;
@@ -35,49 +36,66 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 const HEAD: HeaderName = HeaderName::from_static("coterie-head");
 
 /// `/api/projects/{p}/documents`.
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/api/projects/{p}/documents", get(list).post(create))
-        .route("/api/projects/{p}/changes", post(change))
-        .route("/api/projects/{p}/documents/{d}/text", get(read_text).put(write_text))
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(change))
+        .routes(routes!(read_text, write_text))
         .layer(DefaultBodyLimit::max(limits::CONTENT_BODY_BYTES))
-        .route("/api/projects/{p}/search", get(search))
-        .route("/api/projects/{p}/documents/{d}", get(show).patch(rename).delete(remove))
-        .merge(
-            Router::new()
-                .route("/api/projects/{p}/documents/{d}/update", get(read).post(write))
-                .layer(DefaultBodyLimit::max(limits::DOCUMENT_BYTES)),
-        )
+        .routes(routes!(search))
+        .routes(routes!(show, rename, remove))
+        .merge(OpenApiRouter::new().routes(routes!(read, write)).layer(DefaultBodyLimit::max(limits::DOCUMENT_BYTES)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct NewDocument {
+    /// At most 255 bytes, without empty parts, `.` and `..`.
+    #[schema(example = "notes/today.md", min_length = 1, max_length = 255)]
     path: String,
+    /// The text it begins with, at most 16 MiB.
     #[serde(default)]
     content: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Renaming {
+    #[schema(example = "notes/yesterday.md", min_length = 1, max_length = 255)]
     path: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Since {
+    /// The state vector of what one has, in base64url; everything is answered when left out.
     since: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Written {
+    /// A row at which it is saved.
     head: i64,
 }
 
+/// The documents of a project.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/documents", operation_id = "list_documents", tag = "documents", params(PageQuery),
+    responses((status = 200, body = Page<DocumentView>))
+)]
 async fn list(access: Viewer, State(db): State<Db>, Query(page): Query<PageQuery>) -> Result<Json<Page<DocumentView>>> {
     let limit = page.limit()?;
     let documents = sql::list(&db, access.project, page.after()?, limit + 1).await?;
     Ok(Json(Page::cut(documents, limit, |document| document.id).map(|document| document.view())))
 }
 
+/// Creates a document with a text. For editors.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/documents", operation_id = "create_document", tag = "documents",
+    request_body = NewDocument,
+    responses(
+        (status = 201, body = DocumentView),
+        (status = 409, description = "`path_taken`: something is in the way there.", body = ErrorView),
+    )
+)]
 async fn create(
     access: Editor,
     State(feed): State<Feed>,
@@ -88,10 +106,24 @@ async fn create(
     Ok((StatusCode::CREATED, Json(document.view())))
 }
 
+/// One document: where it is, and where its log stands.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/documents/{d}", operation_id = "get_document", tag = "documents",
+    responses((status = 200, body = DocumentView))
+)]
 async fn show(target: Target<Viewer>) -> Json<DocumentView> {
     Json(target.document.view())
 }
 
+/// Moves a document; its old path goes on leading to it. For editors.
+#[utoipa::path(
+    patch, path = "/api/projects/{p}/documents/{d}", operation_id = "rename_document", tag = "documents",
+    request_body = Renaming,
+    responses(
+        (status = 200, body = DocumentView),
+        (status = 409, description = "`path_taken`: something is in the way there.", body = ErrorView),
+    )
+)]
 async fn rename(
     target: Target<Editor>,
     State(feed): State<Feed>,
@@ -102,12 +134,25 @@ async fn rename(
     Ok(Json(document.view()))
 }
 
+/// Deletes a document for everybody. For editors.
+#[utoipa::path(
+    delete, path = "/api/projects/{p}/documents/{d}", operation_id = "delete_document", tag = "documents",
+    responses((status = 204, description = "It is gone."))
+)]
 async fn remove(target: Target<Editor>, State(feed): State<Feed>, State(rooms): State<Rooms>) -> Result<StatusCode> {
     let Target { access, document } = target;
     super::delete(&feed, &rooms, access.project, access.caller.user.id, document.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// What a document holds beyond a state vector, as a Yjs update (v1).
+#[utoipa::path(
+    get, path = "/api/projects/{p}/documents/{d}/update", operation_id = "read_update", tag = "documents", params(Since),
+    responses((
+        status = 200, description = "The update.", content_type = "application/octet-stream", body = Vec<u8>,
+        headers(("coterie-head" = i64, description = "The row it reaches to.")),
+    ))
+)]
 async fn read(
     target: Target<Viewer>,
     State(rooms): State<Rooms>,
@@ -126,6 +171,15 @@ async fn read(
     Ok(([(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (HEAD, head.to_string())], update))
 }
 
+/// Makes an edit, a Yjs update (v1); answered when it is saved. For editors.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/documents/{d}/update", operation_id = "write_update", tag = "documents",
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, body = Written),
+        (status = 409, description = "Not to be had: somebody else's clientID, or what it builds on is not here.", body = ErrorView),
+    )
+)]
 async fn write(
     target: Target<Editor>,
     State(db): State<Db>,
@@ -137,6 +191,21 @@ async fn write(
     Ok(Json(Written { head }))
 }
 
+/// A document's text: its root `content`.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/documents/{d}/text", tag = "text",
+    responses(
+        (
+            status = 200, description = "The text.", content_type = "text/plain", body = String,
+            headers(
+                ("etag" = String, description = "The row it was read at, for `If-Match`."),
+                ("coterie-head" = i64, description = "The same as a number."),
+            ),
+        ),
+        (status = 409, description = "`not_text`: its root is not a text.", body = ErrorView),
+        (status = 413, description = "It says more than can be answered.", body = ErrorView),
+    )
+)]
 async fn read_text(
     target: Target<Viewer>,
     State(rooms): State<Rooms>,
@@ -152,6 +221,20 @@ async fn read_text(
     Ok((headers, content.text))
 }
 
+/// Makes a document's text another, by the smallest edit: what others type meanwhile stays. For editors.
+#[utoipa::path(
+    put, path = "/api/projects/{p}/documents/{d}/text", tag = "text",
+    params(("if-match" = Option<String>, Header, description = "The `ETag` of the text it was made from: only if it still says that.")),
+    request_body(content = String, content_type = "text/plain"),
+    responses(
+        (
+            status = 200, body = Written,
+            headers(("etag" = String, description = "The text's new tag; only with `If-Match`.")),
+        ),
+        (status = 409, description = "`not_text`: its root holds more than text.", body = ErrorView),
+        (status = 412, description = "It has moved on since.", body = ErrorView),
+    )
+)]
 async fn write_text(
     target: Target<Editor>,
     State(state): State<AppState>,
@@ -170,24 +253,42 @@ async fn write_text(
     Ok(([(header::ETAG, format!("\"{head}\""))], Json(Written { head })).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Changes {
+    #[schema(min_items = 1, max_items = 500)]
     operations: Vec<Operation>,
 }
 
+/// Creates, writes, renames and deletes documents: all of it or nothing. For editors.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/changes", operation_id = "change_documents", tag = "text", request_body = Changes,
+    responses(
+        (status = 200, body = Changed),
+        (status = 409, description = "`path_taken`, `not_text`: something is in the way.", body = ErrorView),
+        (status = 412, description = "A document has moved on since the head that was named.", body = ErrorView),
+    )
+)]
 async fn change(access: Editor, State(state): State<AppState>, Json(changes): Json<Changes>) -> Result<Json<Changed>> {
     let author = auth::participant(&state.db, &access.caller.user).await?;
     let (rooms, replicas) = (&state.rooms, &state.replicas);
     super::change(&state.feed, rooms, replicas, access.project, &author, changes.operations).await.map(Json)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Needle {
+    /// What to look for: one line.
+    #[param(min_length = 1, max_length = 200)]
     q: String,
+    /// Whether capital letters matter.
     #[serde(default)]
     case: bool,
 }
 
+/// Looks for a text in every document of a project.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/search", tag = "text", params(Needle), responses((status = 200, body = Search))
+)]
 async fn search(access: Viewer, State(state): State<AppState>, Query(needle): Query<Needle>) -> Result<Json<Search>> {
     let (rooms, replicas) = (&state.rooms, &state.replicas);
     super::search(&state.db, rooms, replicas, access.project, &needle.q, needle.case).await.map(Json)

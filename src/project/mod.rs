@@ -6,6 +6,7 @@ mod sql;
 mod tests;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use self::routes::routes;
 
@@ -33,7 +34,7 @@ pub(crate) struct Project {
 }
 
 /// Who may read a project besides its members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
     /// Nobody.
@@ -59,28 +60,34 @@ impl Visibility {
 }
 
 /// A project as the API tells it to somebody.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProjectView {
     id: ProjectId,
     name: String,
     description: String,
     visibility: Visibility,
+    /// What the caller may do in it.
     role: Role,
     created_at: Timestamp,
 }
 
 /// What a new project shall be.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 struct NewProject {
+    #[schema(example = "Notes", min_length = 1, max_length = 80)]
     name: String,
+    #[schema(max_length = 2_000)]
     description: Option<String>,
+    /// `private` when left out.
     visibility: Option<Visibility>,
 }
 
 /// What shall change in a project; what is left out stays.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 struct ProjectChange {
+    #[schema(min_length = 1, max_length = 80)]
     name: Option<String>,
+    #[schema(max_length = 2_000)]
     description: Option<String>,
     visibility: Option<Visibility>,
 }

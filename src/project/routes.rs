@@ -1,9 +1,9 @@
 //! Projects over HTTP, and the invites by which one comes into them.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{NewProject, ProjectChange, ProjectView};
 use crate::access::{self, Owner, Viewer};
@@ -17,13 +17,18 @@ use crate::room::Rooms;
 use crate::state::AppState;
 
 /// `/api/projects`, and `/api/invites/{token}/accept`, whose answer is a project.
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/api/projects", get(list).post(create))
-        .route("/api/projects/{p}", get(show).patch(change).delete(remove))
-        .route("/api/invites/{token}/accept", post(accept_invite))
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(show, change, remove))
+        .routes(routes!(accept_invite))
 }
 
+/// The projects one is a member of, the newest first. A token sees its own project only.
+#[utoipa::path(
+    get, path = "/api/projects", operation_id = "list_projects", tag = "projects", params(PageQuery),
+    responses((status = 200, body = Page<ProjectView>))
+)]
 async fn list(
     CurrentUser(caller): CurrentUser,
     State(db): State<Db>,
@@ -32,6 +37,11 @@ async fn list(
     Ok(Json(super::list(&db, &caller, &page).await?))
 }
 
+/// Makes a project, with its maker as the owner.
+#[utoipa::path(
+    post, path = "/api/projects", operation_id = "create_project", tag = "projects", security(("login" = [])),
+    request_body = NewProject, responses((status = 201, body = ProjectView))
+)]
 async fn create(
     SignedIn(caller): SignedIn,
     State(db): State<Db>,
@@ -41,11 +51,21 @@ async fn create(
     Ok((StatusCode::CREATED, Json(project.view(access::Role::Owner))))
 }
 
+/// One project.
+#[utoipa::path(
+    get, path = "/api/projects/{p}", operation_id = "get_project", tag = "projects",
+    responses((status = 200, body = ProjectView))
+)]
 async fn show(access: Viewer, State(db): State<Db>) -> Result<Json<ProjectView>> {
     let project = super::find(&db, access.project).await?;
     Ok(Json(project.view(access.role)))
 }
 
+/// Changes a project: what is left out stays. For owners.
+#[utoipa::path(
+    patch, path = "/api/projects/{p}", operation_id = "change_project", tag = "projects", request_body = ProjectChange,
+    responses((status = 200, body = ProjectView))
+)]
 async fn change(
     access: Owner,
     State(feed): State<Feed>,
@@ -55,11 +75,21 @@ async fn change(
     Ok(Json(project.view(access.role)))
 }
 
+/// Deletes a project for everybody in it. For owners.
+#[utoipa::path(
+    delete, path = "/api/projects/{p}", operation_id = "delete_project", tag = "projects",
+    responses((status = 204, description = "It is gone."))
+)]
 async fn remove(access: Owner, State(db): State<Db>, State(rooms): State<Rooms>) -> Result<StatusCode> {
     super::delete(&db, &rooms, access.project).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Becomes a member by an invite's secret. Whoever may do as much already stays what they are and uses nothing up.
+#[utoipa::path(
+    post, path = "/api/invites/{token}/accept", tag = "people", security(("login" = [])),
+    responses((status = 200, body = ProjectView))
+)]
 async fn accept_invite(
     SignedIn(caller): SignedIn,
     State(feed): State<Feed>,

@@ -20,6 +20,7 @@ mod bad_input;
 mod cancelled;
 mod changes;
 mod creation;
+mod description;
 mod durability;
 mod epoch;
 mod failed_load;

@@ -79,7 +79,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, state: AppState
     };
     let turn = match &visit {
         None => None,
-        Some(visit) => match timeout_at(deadline, visit.turn()).await {
+        Some(visit) => match timeout_at(deadline, visit.silent_turn()).await {
             Ok(turn) => turn,
             Err(_) => return,
         },

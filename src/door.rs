@@ -1,7 +1,7 @@
-//! How much of the server strangers may hold: open connections of one address, and how many of them have not said yet who
-//! they are.
+//! How much of the server strangers may hold: open connections of one address, how many of them have not asked anything
+//! yet, and how many sockets have not said who they are.
 //!
-//! The second bound makes others of that address wait, never those of another; so a crowd behind one router comes in one
+//! The latter bounds make others of that address wait, never those of another; so a crowd behind one router comes in one
 //! after the other, and somebody who opens sockets and says nothing holds up themselves.
 
 use std::collections::HashMap;
@@ -18,6 +18,7 @@ use crate::limits;
 #[derive(Debug, Clone)]
 pub struct Door {
     places: Arc<Mutex<HashMap<ClientAddress, Place>>>,
+    joins: Arc<Semaphore>,
     per_address: usize,
 }
 
@@ -25,6 +26,7 @@ pub struct Door {
 #[derive(Debug)]
 struct Place {
     open: usize,
+    silent: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
 }
 
@@ -33,10 +35,11 @@ struct Place {
 pub struct Visit {
     door: Door,
     address: ClientAddress,
+    silent: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
 }
 
-/// A stranger's turn; the next of the address has it when this is dropped.
+/// Somebody's turn; the next has it when this is dropped.
 #[derive(Debug)]
 pub struct Turn(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
@@ -45,21 +48,30 @@ impl Door {
     /// speaks for everyone.
     #[must_use]
     pub fn new(per_address: usize) -> Self {
-        Self { places: Arc::default(), per_address }
+        Self { places: Arc::default(), joins: Arc::new(Semaphore::new(limits::JOINS_AT_ONCE)), per_address }
     }
 
     /// Counts one more connection of an address; `None` when it has too many.
     #[must_use]
     pub fn visit(&self, address: ClientAddress) -> Option<Visit> {
         let mut places = self.places.lock();
-        let place = places
-            .entry(address)
-            .or_insert_with(|| Place { open: 0, strangers: Arc::new(Semaphore::new(limits::STRANGERS_PER_ADDRESS)) });
+        let place = places.entry(address).or_insert_with(|| Place {
+            open: 0,
+            silent: Arc::new(Semaphore::new(limits::STRANGERS_PER_ADDRESS)),
+            strangers: Arc::new(Semaphore::new(limits::STRANGERS_PER_ADDRESS)),
+        });
         if place.open >= self.per_address && !address.is_local() {
             return None;
         }
         place.open += 1;
-        Some(Visit { door: self.clone(), address, strangers: place.strangers.clone() })
+        let (silent, strangers) = (place.silent.clone(), place.strangers.clone());
+        Some(Visit { door: self.clone(), address, silent, strangers })
+    }
+
+    /// Waits for the turn to join a document: a crowd that comes back is let in at the rate at which it can be served.
+    pub async fn join(&self) -> Option<Turn> {
+        // It is never closed.
+        self.joins.clone().acquire_owned().await.ok().map(Turn)
     }
 
     /// Connections that are counted now.
@@ -70,8 +82,14 @@ impl Door {
 }
 
 impl Visit {
-    /// Waits for the turn of a connection that did not say yet who it is.
-    pub async fn turn(&self) -> Option<Turn> {
+    /// Waits for the turn of a connection that did not ask anything yet.
+    pub async fn silent_turn(&self) -> Option<Turn> {
+        // It is never closed.
+        self.silent.clone().acquire_owned().await.ok().map(Turn)
+    }
+
+    /// Waits for the turn of a socket that did not say yet who it is.
+    pub async fn strangers_turn(&self) -> Option<Turn> {
         // It is never closed.
         self.strangers.clone().acquire_owned().await.ok().map(Turn)
     }
@@ -116,13 +134,14 @@ mod tests {
         let visit = door.visit(address("192.0.2.1")).unwrap();
         let mut turns = Vec::new();
         for _ in 0..limits::STRANGERS_PER_ADDRESS {
-            turns.push(visit.turn().await.unwrap());
+            turns.push(visit.strangers_turn().await.unwrap());
         }
         let another = door.visit(address("192.0.2.1")).unwrap();
-        let mut waiting = Box::pin(another.turn());
+        let mut waiting = Box::pin(another.strangers_turn());
         assert!(futures_util::poll!(&mut waiting).is_pending());
         let elsewhere = door.visit(address("192.0.2.2")).unwrap();
-        assert!(elsewhere.turn().await.is_some());
+        assert!(elsewhere.strangers_turn().await.is_some());
+        assert!(another.silent_turn().await.is_some());
         turns.pop();
         assert!(waiting.await.is_some());
     }

@@ -68,7 +68,8 @@ pub const FILES_KEPT: usize = 128;
 pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Connections that one address may have open when the operator does not say; a company behind one router.
 pub const CONNECTIONS_PER_ADDRESS: usize = 1_000;
-/// Connections and sockets of one address that did not say yet who they are, and are read. Others of it wait.
+/// Connections of one address that did not ask anything yet and are read; others of it wait. The same of sockets that did
+/// not say who they are.
 pub const STRANGERS_PER_ADDRESS: usize = 20;
 /// How long a connection may take to ask something, at first and after each answer.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -138,14 +139,34 @@ pub const FRAME_BYTES: usize = DOCUMENT_BYTES + 64 * 1024;
 pub const UNADMITTED_BYTES: usize = 64 * 1024;
 /// What a queued message costs beside its body, in bytes; so that a flood of empty ones is bounded too.
 pub const MESSAGE_OVERHEAD: usize = 64;
+/// What a frame takes beside what it carries, in bytes: its own head and that of its dialect.
+pub const FRAME_ENVELOPE: usize = 1024;
+/// A frame of which so many bytes have come is a large one, and needs a place among them.
+pub const LARGE_FRAME: usize = 64 * 1024;
+/// Large frames that come in at once in the whole process; each may become as large as a document.
+pub const LARGE_FRAMES: usize = 8;
+/// How long a frame may take from its first byte to its last: the largest at 2 Mbit/s.
+pub const FRAME_TIME: Duration = Duration::from_secs(70);
+/// Edits that were read from sockets and are not settled, in bytes, of one document: the largest alone.
+pub const UNSETTLED_BYTES: usize = FRAME_BYTES;
+/// The same of all documents. With the large frames that come in, 512 MiB.
+pub const UNSETTLED_BYTES_OF_ALL: usize = 512 * 1024 * 1024 - LARGE_FRAMES * DOCUMENT_BYTES;
+/// Joins under way at once: what sixteen connections to the database serve, and some that wait for their room.
+pub const JOINS_AT_ONCE: usize = 64;
+/// How long a join may take, the wait for its turn included, before the client is told to come back.
+pub const JOIN_TIME: Duration = Duration::from_secs(15);
+/// What is sent above this goes out in fragments of this, in bytes, of which a socket holds one.
+pub const FRAGMENT_BYTES: usize = 64 * 1024;
+/// Bytes read after a close was sent, so that it arrives before the end of the connection.
+pub const GOODBYE_BYTES: u64 = 4 * 1024 * 1024;
 /// Buffer that a socket reads into, in bytes. The library clears it at every read, so a large one costs more than it
 /// saves.
 pub const SOCKET_READ_BUFFER: usize = 4 * 1024;
 /// Bytes that a socket gathers before it writes unasked.
 pub const SOCKET_WRITE_BUFFER: usize = 16 * 1024;
-/// Bytes that a socket may hold at most: the largest state and what is sent along with it.
-pub const SOCKET_WRITE_BUFFER_MAX: usize = 2 * DOCUMENT_BYTES + 2 * RING_BYTES;
-/// How long one flush may take; a peer that reads nothing for so long is dropped, and comes back when it can.
+/// Bytes that a socket may hold at most: two fragments, and the small frames between.
+pub const SOCKET_WRITE_BUFFER_MAX: usize = 4 * FRAGMENT_BYTES;
+/// How long one frame or fragment may take; a peer that reads nothing for so long is dropped, and comes back when it can.
 pub const SOCKET_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Frames of one socket taken in before its answers are written.
 pub const FRAMES_AT_ONCE: usize = 32;

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Once, OnceLock};
 
 use axum::extract::FromRef;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -43,6 +43,8 @@ pub struct Shared {
     pub rights: Rights,
     /// How much strangers hold.
     pub door: Door,
+    /// Places for large frames that come in.
+    pub large_frames: Arc<Semaphore>,
     /// The address of the listener, once there is one.
     listening: OnceLock<SocketAddr>,
     untrusted_proxy: Once,
@@ -55,6 +57,7 @@ impl AppState {
         let shutdown = CancellationToken::new();
         Self(Arc::new(Shared {
             door: Door::new(config.connections_per_address),
+            large_frames: Arc::new(Semaphore::new(limits::LARGE_FRAMES)),
             config,
             feed: Feed::new(db.clone(), shutdown.clone()),
             db,

@@ -84,6 +84,12 @@ pub fn addressed(address: &str, message: &[u8]) -> Bytes {
     out.into()
 }
 
+/// The address alone, for a message that follows in another fragment.
+#[must_use]
+pub fn address(address: &str) -> Bytes {
+    addressed(address, &[])
+}
+
 /// The message that lets a client in, and says whether it may edit.
 #[must_use]
 pub fn authenticated(may_write: bool) -> Vec<u8> {

@@ -4,6 +4,7 @@
 //! document is ever built in this process.
 
 mod attachment;
+mod budget;
 mod committed;
 mod debts;
 mod follower;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use attachment::Attachment;
+pub use budget::Charge;
 pub use committed::{Answer, Committed, Question};
 pub use follower::{Follower, Outgoing};
 pub use participant::Participant;
@@ -44,6 +46,7 @@ use crate::limits;
 use crate::protocol::close::Close;
 use crate::replica::Source;
 use crate::update::{EMPTY, StateVector};
+use budget::Budget;
 use machine::{EditKind, Input, Machine};
 use outbox::Outbox;
 use ring::Ring;
@@ -63,6 +66,8 @@ struct Shared {
     tally: Arc<Tally>,
     /// Documents whose logs have become long.
     full_tails: mpsc::Sender<DocumentId>,
+    /// Edits of all documents that are not settled.
+    unsettled: Budget,
 }
 
 /// A room that is loaded, being loaded, or failed to load. The error is told to all who waited for the same load.
@@ -102,6 +107,8 @@ pub struct Handle {
     /// Connections that left; a drop cannot wait for the mailbox.
     left: Mutex<Vec<ConnectionId>>,
     left_bell: Notify,
+    /// Edits of this document that are not settled, and of all.
+    unsettled: [Budget; 2],
 }
 
 /// What reaches a room's task.
@@ -163,6 +170,18 @@ impl Handle {
         let _ = self.mailbox.reserve().await;
     }
 
+    /// Counts an edit of so many bytes as unsettled, if there is room for it now.
+    #[must_use]
+    pub fn charge(&self, bytes: usize) -> Option<Charge> {
+        Charge::now(&self.unsettled[0], &self.unsettled[1], bytes)
+    }
+
+    /// Counts it once there is room.
+    pub fn charge_later(&self, bytes: usize) -> impl Future<Output = Option<Charge>> + Send + use<> {
+        let [document, node] = self.unsettled.clone();
+        Charge::later(document, node, bytes)
+    }
+
     fn leave(&self, connection: ConnectionId) {
         self.left.lock().push(connection);
         self.left_bell.notify_one();
@@ -183,6 +202,7 @@ impl Rooms {
             shutdown: CancellationToken::new(),
             tally: Arc::new(Tally::default()),
             full_tails,
+            unsettled: Budget::new(limits::UNSETTLED_BYTES_OF_ALL),
         }))
     }
 
@@ -190,6 +210,12 @@ impl Rooms {
     #[must_use]
     pub fn tally(&self) -> &Tally {
         &self.0.tally
+    }
+
+    /// Edits that were read from sockets and are not settled, in bytes.
+    #[must_use]
+    pub fn unsettled(&self) -> usize {
+        self.0.unsettled.taken()
     }
 
     /// How many rooms are loaded.
@@ -378,6 +404,7 @@ impl Rooms {
             ring: Ring::default(),
             left: Mutex::default(),
             left_bell: Notify::new(),
+            unsettled: [Budget::new(limits::UNSETTLED_BYTES), shared.unsettled.clone()],
         });
         shared.tasks.spawn(task::run(self.clone(), handle.clone(), machine, inputs));
         Ok(handle)

@@ -1,33 +1,34 @@
 //! The loop of one socket: it writes all that waits and flushes once, hands on what the client says, and reads no
 //! further while a room has no place for it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
-use futures_util::{FutureExt, SinkExt};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::admission;
 use super::dialect::{Dialect, Part};
+use super::inflow::LargePlace;
 use super::slot::{Queue, Slot, Standing, Turn, input};
+use super::unsent::Unsent;
+use super::wire::{Out, Received, Unwritten, Wire};
 use crate::auth::{self, Caller};
+use crate::door::{self, Visit};
 use crate::ids::ProjectId;
 use crate::limits;
 use crate::protocol::ClientMessage;
 use crate::protocol::close::Close;
 use crate::protocol::hocuspocus;
-use crate::room::machine::Input;
-use crate::room::{Attachment, Handle, Unsent};
+use crate::room::Attachment;
 use crate::state::AppState;
 
 /// One socket.
 pub(super) struct Connection {
     state: AppState,
-    socket: WebSocket,
+    wire: Wire,
     dialect: Dialect,
     /// Who opened the socket, by its cookie or query; a frame may bring a better credential for its document.
     caller: Option<Caller>,
@@ -39,7 +40,9 @@ pub(super) struct Connection {
     /// Rung when what somebody may do in a project has changed.
     rights: broadcast::Receiver<ProjectId>,
     /// Inputs that their rooms had no place for. While there are any, the socket is not read.
-    unsent: VecDeque<(Arc<Handle>, Input)>,
+    unsent: Unsent,
+    /// The turn of a stranger, until a document is open.
+    stranger: Option<door::Turn>,
     answers_pings: bool,
     opened: Instant,
     last_sent: Instant,
@@ -57,19 +60,20 @@ struct Joined {
 type Ending = Option<Close>;
 
 impl Connection {
-    pub(super) fn new(state: AppState, socket: WebSocket, dialect: Dialect, caller: Option<Caller>) -> Self {
+    pub(super) fn new(state: AppState, wire: Wire, dialect: Dialect, caller: Option<Caller>) -> Self {
         let now = Instant::now();
         Self {
             rights: state.rights.follow(),
             state,
-            socket,
+            wire,
             dialect,
             caller,
             slots: HashMap::new(),
             joins: JoinSet::new(),
             turns: 0,
             bell: Arc::new(Notify::new()),
-            unsent: VecDeque::new(),
+            unsent: Unsent::default(),
+            stranger: None,
             answers_pings: false,
             opened: now,
             last_sent: now,
@@ -77,19 +81,32 @@ impl Connection {
         }
     }
 
-    /// Serves the socket until either side ends it.
-    pub(super) async fn serve(mut self) {
-        if let Dialect::Yjs(name) = &self.dialect {
-            // The first document of a socket is never one too many.
-            let _ = self.join(name.clone(), None);
-        }
-        let ending = self.run().await;
+    /// Serves the socket until either side ends it; `visit` counts it until then.
+    pub(super) async fn serve(mut self, visit: Visit) {
+        let ending = if self.caller.is_some() || self.take_turn(&visit).await {
+            if let Dialect::Yjs(name) = &self.dialect {
+                // The first document of a socket is never one too many.
+                let _ = self.join(name.clone(), None);
+            }
+            self.run().await
+        } else {
+            Some(Close::TryAgain)
+        };
         // Leaves every room before the goodbye, which may take a while.
         self.slots.clear();
         if let Some(close) = ending {
             self.hold_back(close).await;
-            self.say_goodbye(close).await;
+            self.wire.say_goodbye(close).await;
         }
+        drop(visit);
+    }
+
+    /// Waits until a stranger is read.
+    async fn take_turn(&mut self, visit: &Visit) -> bool {
+        let shutdown = self.state.shutdown.clone();
+        let turn = timeout_at(self.opened + limits::ADMISSION_TIME, visit.strangers_turn());
+        self.stranger = shutdown.run_until_cancelled(turn).await.and_then(Result::ok).flatten();
+        self.stranger.is_some()
     }
 
     async fn run(&mut self) -> Ending {
@@ -109,12 +126,8 @@ impl Connection {
                         return Some(close);
                     }
                 }
-                () = send_first(&self.unsent), if !self.unsent.is_empty() => {
-                    if let Err(close) = self.send_unsent() {
-                        return Some(close);
-                    }
-                }
-                received = self.socket.recv(), if self.unsent.is_empty() => {
+                () = self.unsent.first(), if !self.unsent.is_empty() => self.unsent.send(),
+                received = self.wire.receive(), if self.unsent.is_empty() => {
                     if let Err(ending) = self.receive(received) {
                         return ending;
                     }
@@ -136,7 +149,7 @@ impl Connection {
         for (address, slot) in &mut self.slots {
             let Slot::Open(attachment, ..) = slot else { continue };
             if let Some(request) = attachment.drain(&mut outgoing) {
-                self.unsent.push_back((attachment.room().clone(), request));
+                self.unsent.push(attachment.room().clone(), request);
             }
             for one in outgoing.drain(..) {
                 if let Some(close) = self.dialect.encode(address, one, &mut frames) {
@@ -154,58 +167,47 @@ impl Connection {
                 return Err(Some(close));
             }
             let message = hocuspocus::close(close.reason());
-            self.write(vec![hocuspocus::addressed(&address, &message)]).await?;
+            self.write(vec![hocuspocus::addressed(&address, &message).into()]).await?;
         }
-        self.send_unsent().map_err(Some)
+        self.unsent.send();
+        Ok(())
     }
 
-    async fn write(&mut self, frames: Vec<Bytes>) -> Result<(), Ending> {
+    async fn write(&mut self, frames: Vec<Out>) -> Result<(), Ending> {
         if frames.is_empty() {
             return Ok(());
         }
-        let socket = &mut self.socket;
-        let writing = async {
-            for frame in frames {
-                socket.feed(Message::Binary(frame)).await?;
-            }
-            socket.flush().await
-        };
-        match timeout(limits::SOCKET_WRITE_TIMEOUT, writing).await {
-            Ok(Ok(())) => {
-                self.last_sent = Instant::now();
-                Ok(())
-            }
-            // Gone, or not reading: a goodbye would not arrive.
-            Ok(Err(_)) | Err(_) => Err(None),
-        }
+        // Gone, or not reading: a goodbye would not arrive.
+        self.wire.write(frames).await.map_err(|Unwritten| None)?;
+        self.last_sent = Instant::now();
+        Ok(())
     }
 
     /// Takes in a frame, and those that came with it.
-    fn receive(&mut self, received: Option<Result<Message, axum::Error>>) -> Result<(), Ending> {
+    fn receive(&mut self, received: Received) -> Result<(), Ending> {
         self.last_received = Instant::now();
         let mut next = Some(received);
         let mut frames = 0;
         while let Some(received) = next.take() {
             match received {
-                Some(Ok(Message::Binary(frame))) => self.take_frame(&frame).map_err(Some)?,
-                Some(Ok(Message::Text(_))) => return Err(Some(Close::Malformed)),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(Message::Close(_))) | None => return Err(None),
-                Some(Err(error)) => return Err(too_large(&error).then_some(Close::TooLarge)),
+                Received::Frame(frame, place) => self.take_frame(&frame, place).map_err(Some)?,
+                Received::Life => {}
+                Received::Wrong(close) => return Err(Some(close)),
+                Received::Gone => return Err(None),
             }
             frames += 1;
             if frames < limits::FRAMES_AT_ONCE && self.unsent.is_empty() {
-                next = self.socket.recv().now_or_never();
+                next = self.wire.receive_now();
             }
         }
         Ok(())
     }
 
-    fn take_frame(&mut self, frame: &Bytes) -> Result<(), Close> {
-        let admitted = self.slots.values().any(|slot| matches!(slot, Slot::Open(..)));
-        if !admitted && frame.len() > limits::UNADMITTED_BYTES {
+    fn take_frame(&mut self, frame: &Bytes, place: Option<LargePlace>) -> Result<(), Close> {
+        if !self.is_admitted() && frame.len() > limits::UNADMITTED_BYTES {
             return Err(Close::TooLarge);
         }
+        self.unsent.keep(place);
         for part in self.dialect.decode(frame).map_err(|_| Close::Malformed)? {
             match part {
                 Part::Message(address, message) => self.take_message(address, message)?,
@@ -218,7 +220,8 @@ impl Connection {
                 }
             }
         }
-        self.send_unsent()
+        self.unsent.send();
+        Ok(())
     }
 
     fn take_message(&mut self, address: String, message: ClientMessage) -> Result<(), Close> {
@@ -226,7 +229,7 @@ impl Connection {
         match self.slots.get_mut(address.as_str()) {
             Some(Slot::Open(attachment, ..)) => {
                 let input = input(attachment.connection(), message);
-                self.unsent.push_back((attachment.room().clone(), input));
+                self.unsent.push(attachment.room().clone(), input);
                 Ok(())
             }
             Some(Slot::Waiting(queue, _)) => queue.push(message),
@@ -302,6 +305,8 @@ impl Connection {
         let (state, bell) = (self.state.clone(), self.bell.clone());
         self.joins.spawn(async move {
             let outcome = async {
+                // Looking again at what is open is not kept waiting by those who come.
+                let _turn = if is_in { None } else { state.door.join().await };
                 let caller = caller.await?.ok_or(Close::Unauthorized)?;
                 // With session awareness, a NUL and the session follow the name.
                 let name = address.split('\0').next().unwrap_or_default();
@@ -313,7 +318,8 @@ impl Connection {
                 let joined = state.rooms.join(standing.subject, admission.participant, standing.may_write, bell).await;
                 joined.map(|attachment| (Some(attachment), standing, caller)).map_err(admission::away)
             };
-            let outcome = outcome.await;
+            // The database hangs, or too many come at once.
+            let outcome = timeout(limits::JOIN_TIME, outcome).await.unwrap_or(Err(Close::TryAgain));
             Joined { address, turn, outcome }
         });
     }
@@ -338,7 +344,7 @@ impl Connection {
                 }
                 if matches!(self.dialect, Dialect::Hocuspocus) {
                     let message = hocuspocus::authenticated(standing.may_write);
-                    let frame = hocuspocus::addressed(&address, &message);
+                    let frame = hocuspocus::addressed(&address, &message).into();
                     self.write(vec![frame]).await.map_err(|_| Close::TryAgain)?;
                 }
                 if let Some(attachment) = attachment
@@ -346,36 +352,23 @@ impl Connection {
                 {
                     for message in queue.into_messages() {
                         let input = input(attachment.connection(), message);
-                        self.unsent.push_back((attachment.room().clone(), input));
+                        self.unsent.push(attachment.room().clone(), input);
                     }
                     self.slots.insert(address, Slot::Open(attachment, standing, turn, Box::new(caller)));
+                    self.stranger = None;
+                    self.wire.admit();
                 }
-                self.send_unsent()
+                self.unsent.send();
+                Ok(())
             }
             Err(close) if matches!(self.dialect, Dialect::Yjs(_)) || close.is_transient() => Err(close),
             Err(close) => {
                 let message = hocuspocus::permission_denied(close.reason());
-                let frame = hocuspocus::addressed(&address, &message);
+                let frame = hocuspocus::addressed(&address, &message).into();
                 self.slots.insert(address, Slot::Refused);
                 self.write(vec![frame]).await.map_err(|_| Close::TryAgain)
             }
         }
-    }
-
-    /// Hands inputs to their rooms, until one has no place.
-    fn send_unsent(&mut self) -> Result<(), Close> {
-        while let Some((room, input)) = self.unsent.pop_front() {
-            match room.try_send(input) {
-                Ok(()) => {}
-                Err(Unsent::Full(input)) => {
-                    self.unsent.push_front((room, input));
-                    break;
-                }
-                // The room's last word is in the outbox; what cannot reach it is not acknowledged.
-                Err(Unsent::Ended) => {}
-            }
-        }
-        Ok(())
     }
 
     fn is_admitted(&self) -> bool {
@@ -384,7 +377,13 @@ impl Connection {
 
     fn next_deadline(&self) -> Instant {
         let silence = (self.last_sent + limits::KEEP_ALIVE).min(self.last_received + limits::SOCKET_SILENCE);
+        // While it is not read, a frame that does not come on is not the client's fault.
+        let silence = self.frame_deadline().map_or(silence, |deadline| deadline.min(silence));
         if self.is_admitted() { silence } else { silence.min(self.opened + self.admission_time()) }
+    }
+
+    fn frame_deadline(&self) -> Option<Instant> {
+        self.wire.deadline().filter(|_| self.unsent.is_empty())
     }
 
     /// How long the socket may be open without a document.
@@ -401,16 +400,17 @@ impl Connection {
             // Neither data nor the answer to a ping: the peer is gone without a word.
             return Err(None);
         }
+        if self.frame_deadline().is_some_and(|deadline| deadline <= now) {
+            return Err(Some(Close::TryAgain));
+        }
         if self.last_sent + limits::KEEP_ALIVE <= now {
             let address =
                 self.slots.iter().find(|(_, slot)| matches!(slot, Slot::Open(..))).map(|(address, _)| address);
             let data = self.dialect.keep_alive(address.map(|address| &**address), self.answers_pings);
             // The ping is for the peer's WebSocket, which answers it; the data is for its page.
-            if self.socket.send(Message::Ping(Bytes::new())).await.is_err() {
-                return Err(None);
-            }
+            self.wire.ping().await.map_err(|Unwritten| None)?;
             self.last_sent = now;
-            self.write(data.into_iter().collect()).await?;
+            self.write(data.into_iter().map(Out::from).collect()).await?;
         }
         Ok(())
     }
@@ -421,46 +421,11 @@ impl Connection {
         if matches!(self.dialect, Dialect::Hocuspocus) || close == Close::Restart {
             return;
         }
-        let socket = &mut self.socket;
         let shutdown = self.state.shutdown.clone();
         tokio::select! {
-            () = async { while let Some(Ok(_)) = socket.recv().await {} } => {}
+            () = self.wire.until_gone() => {}
             () = shutdown.cancelled() => {}
             () = sleep_until(self.opened + limits::SOCKET_LIFE_MIN) => {}
         }
     }
-
-    /// Sends the close and waits for the peer's, reading on: a socket dropped with unread bytes would take the close
-    /// frame with it.
-    async fn say_goodbye(mut self, close: Close) {
-        let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
-        let goodbye = async {
-            if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
-                while let Some(Ok(_)) = self.socket.recv().await {}
-            }
-        };
-        // Who does not answer is dropped.
-        let _ = timeout(limits::GOODBYE, goodbye).await;
-    }
-}
-
-/// Waits until the first unsent input would find a place.
-async fn send_first(unsent: &VecDeque<(Arc<Handle>, Input)>) {
-    if let Some((room, _)) = unsent.front() {
-        room.has_place().await;
-    }
-}
-
-/// Whether reading failed because a frame was above the limit.
-fn too_large(error: &axum::Error) -> bool {
-    use std::error::Error as _;
-    use tokio_tungstenite::tungstenite;
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(cause) = cause.downcast_ref::<tungstenite::Error>() {
-            return matches!(cause, tungstenite::Error::Capacity(_));
-        }
-        source = cause.source();
-    }
-    false
 }

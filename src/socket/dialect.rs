@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use serde_json::json;
 
+use super::wire::Out;
 use crate::gate::Refusal;
 use crate::protocol::close::Close;
 use crate::protocol::hocuspocus::{ClientBody, ClientFrame};
@@ -55,26 +56,28 @@ impl Dialect {
     }
 
     /// Writes what a room says as frames. Answers how the document ended, if it did.
-    pub(super) fn encode(&self, address: &str, outgoing: Outgoing, frames: &mut Vec<Bytes>) -> Option<Close> {
+    pub(super) fn encode(&self, address: &str, outgoing: Outgoing, frames: &mut Vec<Out>) -> Option<Close> {
         match (self, outgoing) {
             (_, Outgoing::Ended(close)) => return Some(close),
-            (Self::Yjs(_), Outgoing::Welcome(message) | Outgoing::Message(message)) => frames.push(message),
-            (Self::Yjs(_), Outgoing::Frame(frame)) => frames.push(frame.message.clone()),
-            (Self::Yjs(_), Outgoing::Refused(refusal)) => frames.push(yjs::permission_denied(&refusal.to_string())),
+            (Self::Yjs(_), Outgoing::Welcome(message) | Outgoing::Message(message)) => frames.push(message.into()),
+            (Self::Yjs(_), Outgoing::Frame(frame)) => frames.push(frame.message.clone().into()),
+            (Self::Yjs(_), Outgoing::Refused(refusal)) => {
+                frames.push(yjs::permission_denied(&refusal.to_string()).into());
+            }
             // Asked once, at the beginning; and there is no acknowledgement in this dialect.
             (Self::Yjs(_), Outgoing::Question(_) | Outgoing::Saved) => {}
             (Self::Hocuspocus, Outgoing::Question(message) | Outgoing::Message(message)) => {
-                frames.push(hocuspocus::addressed(address, &message));
+                frames.push(Out { address: hocuspocus::address(address), body: message });
             }
             // The client's own SyncStep1 follows its token, and brings the question with its answer.
             (Self::Hocuspocus, Outgoing::Welcome(_)) => {}
-            (Self::Hocuspocus, Outgoing::Frame(frame)) => frames.push(frame.addressed(address)),
+            (Self::Hocuspocus, Outgoing::Frame(frame)) => frames.push(frame.addressed(address).into()),
             (Self::Hocuspocus, Outgoing::Saved) => {
-                frames.push(hocuspocus::addressed(address, &hocuspocus::sync_status(true)));
+                frames.push(hocuspocus::addressed(address, &hocuspocus::sync_status(true)).into());
             }
             (Self::Hocuspocus, Outgoing::Refused(refusal)) => {
-                frames.push(hocuspocus::addressed(address, &hocuspocus::sync_status(false)));
-                frames.push(hocuspocus::addressed(address, &hocuspocus::stateless(&told(&refusal))));
+                frames.push(hocuspocus::addressed(address, &hocuspocus::sync_status(false)).into());
+                frames.push(hocuspocus::addressed(address, &hocuspocus::stateless(&told(&refusal))).into());
             }
         }
         None

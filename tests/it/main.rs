@@ -44,6 +44,7 @@ mod sync;
 mod text;
 mod tidy;
 mod two_servers;
+mod unsettled;
 mod update;
 mod updates_by_http;
 mod workers;

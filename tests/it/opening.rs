@@ -35,6 +35,8 @@ pub struct Opening {
     pub presence: Option<Value>,
     pub receive_buffer: Option<u32>,
     pub bytes_only: bool,
+    /// Whom a proxy in front names as the one who asks.
+    pub forwarded_for: String,
 }
 
 impl Opening {
@@ -50,6 +52,7 @@ impl Opening {
             presence: None,
             receive_buffer: None,
             bytes_only: false,
+            forwarded_for: String::new(),
         }
     }
 
@@ -95,6 +98,12 @@ impl Opening {
         self
     }
 
+    /// By a proxy that names this address as the one who asks.
+    pub fn forwarded_for(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.forwarded_for);
+        self
+    }
+
     /// The upgrade as a browser sends it.
     pub fn request(&self) -> Request {
         let address = self.place.address();
@@ -107,7 +116,7 @@ impl Opening {
         };
         let mut request = url.into_client_request().unwrap();
         let origin = self.origin.clone().unwrap_or_else(|| format!("http://{address}"));
-        for (name, value) in [("cookie", &self.cookie), ("origin", &origin)] {
+        for (name, value) in [("cookie", &self.cookie), ("origin", &origin), ("x-forwarded-for", &self.forwarded_for)] {
             if !value.is_empty() {
                 request.headers_mut().insert(name, value.parse().unwrap());
             }

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use coterie::config::Config;
 use coterie::limits;
 use reqwest::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::Error as Refused;
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::client::TestClient;
-use crate::engines::{Engine, in_time};
-use crate::peer::Dialect;
+use crate::engines::{Database, Engine, in_time};
+use crate::peer::{DIALECTS, Dialect, Opening};
 use crate::server::{TestServer, until};
 
 /// Connections that say nothing, or a head byte by byte.
@@ -80,6 +83,98 @@ async fn a_head_above_the_limit_is_refused() {
         let mut answer = Vec::new();
         let _ = timeout(limits::HEAD_TIME, stream.read_to_end(&mut answer)).await.unwrap();
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
+    }))
+    .await;
+}
+
+/// A bare socket, upgraded.
+async fn upgraded(opening: &Opening) -> Result<WebSocketStream<TcpStream>, Refused> {
+    let stream = TcpStream::connect(opening.place.address()).await.unwrap();
+    client_async(opening.request(), stream).await.map(|(socket, _)| socket)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_that_do_not_say_who_they_are_end_and_hold_up_nobody_who_does() {
+    in_time(Box::pin(async {
+        let server = TestServer::start(Engine::Sqlite).await;
+        let ann = TestClient::guest(server.place(), "Ann").await;
+        let project = ann.project().await;
+        ann.create(project, "a", "").await;
+        let nobody = TestClient::nobody(server.place());
+        let began = Instant::now();
+        let mut silent = JoinSet::new();
+        for _ in 0..3 * limits::STRANGERS_PER_ADDRESS {
+            let mut socket = upgraded(&nobody.socket(Dialect::Hocuspocus, project, "a")).await.unwrap();
+            silent.spawn(async move {
+                let mut read = Vec::new();
+                let _ = socket.get_mut().read_to_end(&mut read).await;
+                Instant::now()
+            });
+        }
+        for dialect in DIALECTS {
+            ann.socket(dialect, project, "a").join().await;
+        }
+        assert!(began.elapsed() < limits::ADMISSION_TIME / 2, "{:?}", began.elapsed());
+        let last = silent.join_all().await.into_iter().max().unwrap();
+        println!("sockets without a word were ended within {:?}", last - began);
+        assert!(last - began < limits::ADMISSION_TIME + limits::GOODBYE + Duration::from_secs(2), "{:?}", last - began);
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_strangers_frame_is_cut_off_before_it_has_come() {
+    in_time(Box::pin(async {
+        let server = TestServer::start(Engine::Sqlite).await;
+        let ann = TestClient::guest(server.place(), "Ann").await;
+        let project = ann.project().await;
+        ann.create(project, "a", "").await;
+        let nobody = TestClient::nobody(server.place());
+        // One frame of 8 MiB, and as much in fragments of one byte with pings between them.
+        let whole = [&[0x82, 0xff, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0][..], &vec![0; 256 * 1024]].concat();
+        let crumbs: Vec<u8> = std::iter::once([0x02, 0x81, 0, 0, 0, 0, 7, 0x89, 0x80, 0, 0, 0, 0])
+            .chain(std::iter::repeat_n([0x00, 0x81, 0, 0, 0, 0, 7, 0x89, 0x80, 0, 0, 0, 0], 32 * 1024))
+            .flatten()
+            .collect();
+        for bytes in [whole, crumbs] {
+            let mut socket = upgraded(&nobody.socket(Dialect::Hocuspocus, project, "a")).await.unwrap();
+            let began = Instant::now();
+            let stream = socket.get_mut();
+            let (mut from, mut to) = stream.split();
+            let mut said = Vec::new();
+            let _ = tokio::join!(to.write_all(&bytes), from.read_to_end(&mut said));
+            let close = [0x88, u8::try_from("frame too large".len() + 2).unwrap(), 0x03, 0xf1];
+            assert!(said.windows(4).any(|window| window == close), "{said:?}");
+            assert!(began.elapsed() < limits::ADMISSION_TIME, "{:?}", began.elapsed());
+        }
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_address_behind_a_proxy_has_so_many_sockets_and_others_are_not_asked() {
+    in_time(Box::pin(async {
+        let database = Database::create(Engine::Sqlite).await;
+        let mut config = Config::local(database.folder.path().to_owned(), database.url.clone());
+        config.trusted_proxies = "127.0.0.0/8".parse().unwrap();
+        config.connections_per_address = 3;
+        let server = TestServer::with(config, database).await;
+        let ann = TestClient::guest(server.place(), "Ann").await;
+        let project = ann.project().await;
+        ann.create(project, "a", "").await;
+        let from = |address: &str| ann.socket(Dialect::Yjs, project, "a").forwarded_for(address);
+        let mut open = Vec::new();
+        for _ in 0..3 {
+            // What stands left of what the proxy wrote is anybody's claim.
+            open.push(from("198.51.100.7, 192.0.2.1").join().await);
+        }
+        let refused = upgraded(&from("203.0.113.5, 192.0.2.1")).await;
+        let Err(Refused::Http(response)) = refused else { panic!("{refused:?}") };
+        assert_eq!(response.status(), 429);
+        assert!(response.headers().contains_key("retry-after"));
+        from("192.0.2.2").join().await;
+        open.pop().unwrap().leave().await;
+        until("its place is free", async || upgraded(&from("192.0.2.1")).await.is_ok()).await;
     }))
     .await;
 }

@@ -115,7 +115,9 @@ impl Machine {
         for row in flight.rows {
             self.tally.rows.add();
             let message = protocol::update(&row.update);
-            self.committed.push(row.update, row.clocks);
+            // Not the row's own bytes, which may be a small part of a frame and count as unsettled.
+            let update = message.slice(message.len() - row.update.len()..);
+            self.committed.push(update, row.clocks);
             effects.push(Effect::Publish(Frame::new(row.from, Some(self.committed.head.seq), message)));
         }
         self.settled = flight.through;

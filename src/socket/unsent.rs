@@ -1,0 +1,84 @@
+//! What a socket was told and its rooms have no place for yet. While there is any, the socket is not read.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::inflow::LargePlace;
+use crate::room::machine::Input;
+use crate::room::{Charge, Handle, Unsent as Why};
+
+/// The inputs, in order.
+#[derive(Default)]
+pub(super) struct Unsent {
+    queue: VecDeque<(Arc<Handle>, Input)>,
+    /// Whether the first was counted as unsettled.
+    charged: bool,
+    /// The first edit's wait until it can be.
+    charging: Option<Pin<Box<dyn Future<Output = Option<Charge>> + Send>>>,
+    /// The place of the large frame that the inputs came in, kept until the rooms have them.
+    place: Option<LargePlace>,
+}
+
+impl Unsent {
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Adds an input.
+    pub(super) fn push(&mut self, room: Arc<Handle>, input: Input) {
+        self.queue.push_back((room, input));
+    }
+
+    /// Keeps the place of the frame that inputs came in.
+    pub(super) fn keep(&mut self, place: Option<LargePlace>) {
+        self.place = place.or_else(|| self.place.take());
+    }
+
+    /// Waits until the first may find a place.
+    pub(super) async fn first(&mut self) {
+        let Some((room, input)) = self.queue.front_mut() else { return pending().await };
+        if let Some(charging) = &mut self.charging {
+            let charge = charging.await;
+            self.charging = None;
+            self.charged = true;
+            if let (Some(charge), Input::Update(_, _, update)) = (charge, input) {
+                *update = charge.on(std::mem::take(update));
+            }
+            return;
+        }
+        room.has_place().await;
+    }
+
+    /// Hands inputs to their rooms, until one has no place.
+    pub(super) fn send(&mut self) {
+        while self.charging.is_none() {
+            let Some((room, mut input)) = self.queue.pop_front() else { break };
+            if let (Input::Update(_, _, update), false) = (&mut input, self.charged) {
+                match room.charge(update.len()) {
+                    Some(charge) => *update = charge.on(std::mem::take(update)),
+                    None => {
+                        self.charging = Some(Box::pin(room.charge_later(update.len())));
+                        self.queue.push_front((room, input));
+                        return;
+                    }
+                }
+            }
+            match room.try_send(input) {
+                Ok(()) => self.charged = false,
+                Err(Why::Full(input)) => {
+                    self.charged = true;
+                    self.queue.push_front((room, input));
+                    return;
+                }
+                // The room's last word is in the outbox; what cannot reach it is not acknowledged.
+                Err(Why::Ended) => self.charged = false,
+            }
+        }
+        if self.queue.is_empty() {
+            self.place = None;
+        }
+    }
+}

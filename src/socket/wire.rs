@@ -1,0 +1,178 @@
+//! One WebSocket, as the loop of a connection uses it: frames in, frames out, and an end that is told.
+//!
+//! What is large goes out in fragments, so that a socket never holds a copy of a document: only the fragment that the
+//! system has not taken yet.
+
+use axum::body::Bytes;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::inflow::{Inflow, LargePlace, TooMuch};
+use crate::limits;
+use crate::protocol::close::Close;
+
+/// The socket.
+pub(super) struct Wire {
+    socket: WebSocketStream<Inflow>,
+    /// What comes cannot be read as frames any more.
+    broken: bool,
+}
+
+/// What came.
+#[derive(Debug)]
+pub(super) enum Received {
+    /// A frame, and its place among the large ones.
+    Frame(Bytes, Option<LargePlace>),
+    /// A sign of life.
+    Life,
+    /// Something that ends the socket.
+    Wrong(Close),
+    /// The client has gone.
+    Gone,
+}
+
+/// A frame to be written: an address that is this connection's own, and a body that may be everybody's.
+#[derive(Debug, Clone)]
+pub(super) struct Out {
+    pub(super) address: Bytes,
+    pub(super) body: Bytes,
+}
+
+impl From<Bytes> for Out {
+    fn from(body: Bytes) -> Self {
+        Self { address: Bytes::new(), body }
+    }
+}
+
+/// The peer has gone, or reads nothing.
+#[derive(Debug)]
+pub(super) struct Unwritten;
+
+impl Wire {
+    pub(super) fn new(socket: WebSocketStream<Inflow>) -> Self {
+        Self { socket, broken: false }
+    }
+
+    /// Lets frames be as large as a document.
+    pub(super) fn admit(&mut self) {
+        self.socket.get_mut().admit();
+    }
+
+    /// When the frame that is coming must be complete.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.socket.get_ref().deadline()
+    }
+
+    /// The next frame. Nothing is lost when it is not waited for to the end.
+    pub(super) async fn receive(&mut self) -> Received {
+        match self.socket.next().await {
+            Some(Ok(Message::Binary(frame))) => Received::Frame(frame, self.socket.get_mut().complete()),
+            Some(Ok(Message::Ping(body) | Message::Pong(body))) => {
+                self.socket.get_mut().beside(body.len());
+                Received::Life
+            }
+            Some(Ok(Message::Text(_))) => Received::Wrong(Close::Malformed),
+            Some(Ok(Message::Close(_) | Message::Frame(_))) | None => Received::Gone,
+            Some(Err(error)) => {
+                self.broken = true;
+                if is_too_much(&error) { Received::Wrong(Close::TooLarge) } else { Received::Gone }
+            }
+        }
+    }
+
+    /// The next frame, if it has come.
+    pub(super) fn receive_now(&mut self) -> Option<Received> {
+        self.receive().now_or_never()
+    }
+
+    /// Writes frames, in one flush unless they are large.
+    ///
+    /// # Errors
+    /// When the peer takes nothing for [`limits::SOCKET_WRITE_TIMEOUT`], or has gone.
+    pub(super) async fn write(&mut self, frames: Vec<Out>) -> Result<(), Unwritten> {
+        for frame in frames {
+            self.feed(frame).await?;
+        }
+        in_time(self.socket.flush()).await
+    }
+
+    async fn feed(&mut self, Out { address, body }: Out) -> Result<(), Unwritten> {
+        if address.len() + body.len() <= limits::FRAGMENT_BYTES {
+            let frame = if address.is_empty() { body } else { [&address[..], &body[..]].concat().into() };
+            return in_time(self.socket.feed(Message::Binary(frame))).await;
+        }
+        let mut code = OpCode::Data(Data::Binary);
+        let mut rest = body;
+        if !address.is_empty() {
+            self.fragment(address, code, false).await?;
+            code = OpCode::Data(Data::Continue);
+        }
+        while !rest.is_empty() {
+            let fragment = rest.split_to(rest.len().min(limits::FRAGMENT_BYTES));
+            self.fragment(fragment, code, rest.is_empty()).await?;
+            code = OpCode::Data(Data::Continue);
+        }
+        Ok(())
+    }
+
+    async fn fragment(&mut self, bytes: Bytes, code: OpCode, last: bool) -> Result<(), Unwritten> {
+        in_time(self.socket.feed(Message::Frame(Frame::message(bytes, code, last)))).await
+    }
+
+    /// Sends a ping, which the peer's WebSocket answers.
+    pub(super) async fn ping(&mut self) -> Result<(), Unwritten> {
+        in_time(self.socket.send(Message::Ping(Bytes::new()))).await
+    }
+
+    /// Reads on, without looking, until the client has gone.
+    pub(super) async fn until_gone(&mut self) {
+        while !self.broken {
+            match self.socket.next().await {
+                Some(Ok(_)) => drop(self.socket.get_mut().complete()),
+                Some(Err(_)) => self.broken = true,
+                None => return,
+            }
+        }
+        // What is on its way is read as bytes.
+        self.socket.get_mut().admit();
+        drop(self.socket.get_mut().complete());
+        let mut rest = self.socket.get_mut().take(limits::GOODBYE_BYTES);
+        // Who breaks off has gone as well.
+        let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
+    }
+
+    /// Sends the close and waits for the peer's, reading on: a socket dropped with unread bytes would take the close
+    /// frame with it.
+    pub(super) async fn say_goodbye(mut self, close: Close) {
+        let frame = CloseFrame { code: close.code().into(), reason: close.reason().into() };
+        let goodbye = async {
+            if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
+                self.until_gone().await;
+            }
+        };
+        // Who does not answer is dropped.
+        let _ = timeout(limits::GOODBYE, goodbye).await;
+    }
+}
+
+async fn in_time(writing: impl Future<Output = Result<(), tungstenite::Error>>) -> Result<(), Unwritten> {
+    match timeout(limits::SOCKET_WRITE_TIMEOUT, writing).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Unwritten),
+    }
+}
+
+/// Whether reading failed because a frame was above the limit.
+fn is_too_much(error: &tungstenite::Error) -> bool {
+    match error {
+        tungstenite::Error::Capacity(_) => true,
+        tungstenite::Error::Io(error) => error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()),
+        _ => false,
+    }
+}

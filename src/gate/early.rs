@@ -1,4 +1,4 @@
-//! The part of an update that came before something it builds on.
+//! The part of an update that came before something it builds on, and what an update amounts to in ids.
 
 use std::collections::HashMap;
 
@@ -33,6 +33,23 @@ impl Extent {
     #[must_use]
     pub fn is_covered(&self, state: &State) -> bool {
         state.clocks.covers(&self.clocks) && state.deleted.contains_all(&self.deletions)
+    }
+
+    /// Whether it is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.clocks.is_empty() && self.deletions.is_empty()
+    }
+
+    /// Adds another.
+    pub fn union(&mut self, other: &Self) {
+        other.clocks.iter().for_each(|(client, end)| self.clocks.raise(client, end));
+        self.deletions.union(&other.deletions);
+    }
+
+    /// The clients of whom something is missing.
+    pub fn missing(&self, state: &State) -> impl Iterator<Item = ClientId> {
+        self.clocks.iter().filter(|&(client, end)| end > state.clocks.get(client)).map(|(client, _)| client)
     }
 
     /// The first client, if any, of whom something is missing and who can write no more.

@@ -74,6 +74,10 @@ pub struct Decision {
     pub admitted: Option<Admitted>,
     /// What came before something it builds on: to be tried again when that may have come.
     pub parked: Option<Early>,
+    /// Of a reader's update that is known otherwise: deletions of ids that exist and that nobody deleted. They are
+    /// known if they follow from the document itself, which its bytes must say (see
+    /// [`implied_deletions`](crate::update::implied_deletions)), and refused as [`Refusal::ReadOnly`] if not.
+    pub unclear: IdSet,
     /// Why something was refused.
     pub refused: Option<Refusal>,
     /// ClientIDs that cannot write any more on this connection, since clocks have no gaps.
@@ -88,7 +92,7 @@ impl Decision {
     /// Whether the update holds nothing new and nothing wrong.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        self.admitted.is_none() && self.parked.is_none() && self.refused.is_none()
+        self.admitted.is_none() && self.parked.is_none() && self.refused.is_none() && self.unclear.is_empty()
     }
 }
 
@@ -176,14 +180,16 @@ fn park(
     (!is_empty_update(&early.update)).then_some(early)
 }
 
-/// Readers send what everyone has on every reconnect, and deletions of redundant format marks after others' edits:
-/// neither is news. Anything else is refused.
+/// Readers send what everyone has on every reconnect, and with it deletions that are no news: of redundant format marks,
+/// which their editors tidy away after others' edits, and of what nobody can see any more, such as a map entry that
+/// another was written over. The latter are recognised by the document's bytes, not here. Anything else is refused.
 fn decide_for_reader(state: &State, scan: &Scan, new_deletions: &IdSet) -> Decision {
     let writes = scan.sections.iter().any(|section| content_end(scan, section) > state.clocks.get(section.client));
-    if writes || !state.formats.contains_all(new_deletions) {
+    let unclear = new_deletions.subtract(&state.formats);
+    if writes || unclear.below(&state.clocks) != unclear {
         return Decision::refuse(Refusal::ReadOnly);
     }
-    Decision::default()
+    Decision { unclear, ..Decision::default() }
 }
 
 /// Which sections the writer may not write, and why.

@@ -10,7 +10,9 @@ use crate::journal::{Head, Loaded};
 use crate::limits;
 use crate::protocol;
 use crate::replica::Source;
-use crate::update::{ClientId, EMPTY, Malformed, StateVector, diff, is_empty_update, merge, summary};
+use crate::update::{
+    ClientId, EMPTY, IdSet, Malformed, StateVector, diff, implied_deletions, is_empty_update, merge, summary,
+};
 
 /// A state without content.
 const NOTHING: Bytes = Bytes::from_static(EMPTY);
@@ -170,6 +172,12 @@ impl Question {
             return Answer { first, last: protocol::sync_step_2(&merged(&NOTHING, &self.tail)), seq: self.seq };
         }
         Answer { first: None, last: protocol::sync_step_2(&self.update()), seq: self.seq }
+    }
+
+    /// The deletions that follow from the document; none where they cannot be found, which is beyond any honest size.
+    #[must_use]
+    pub fn implied_deletions(&self) -> IdSet {
+        implied_deletions(&merged(&self.base, &self.tail)).unwrap_or_default()
     }
 
     /// The answer as one update.

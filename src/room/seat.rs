@@ -136,7 +136,7 @@ impl Seat {
         self.debts.change_all(|debt| {
             let Debt::Early(extent) = debt else { return None };
             if extent.is_covered(state) {
-                return Some(Debt::Known(admitted));
+                return Some(Debt::Saved(admitted));
             }
             let lost = extent.lost(state, |client| ended.contains(&client));
             lost.map(|client| Debt::Refused(Refusal::Ended(client)))

@@ -201,6 +201,16 @@ impl Task {
                         let now = self.now();
                         self.machine.handle(Input::Answered(key, answer), now, &mut self.effects);
                     }
+                    Effect::Imply(question) if question.bytes() <= limits::INLINE_BYTES => {
+                        let implied = question.implied_deletions();
+                        let now = self.now();
+                        self.machine.handle(Input::Implied(question.seq, implied), now, &mut self.effects);
+                    }
+                    Effect::Imply(question) => {
+                        let seq = question.seq;
+                        self.work
+                            .spawn_blocking(move || Done::Input(Input::Implied(seq, question.implied_deletions())));
+                    }
                     Effect::Answer(key, question) => {
                         self.work.spawn_blocking(move || Done::Input(answered(key, question.answer())));
                     }

@@ -170,9 +170,11 @@ impl Machine {
             // Folded already.
             None => effects.push(Effect::Skip),
         }
+        let mut failed = Vec::new();
         if let Some(edit) = self.unstorable.take() {
             self.pending_bytes -= edit.bytes();
             self.fail(&edit, &Refusal::Unstorable);
+            failed.push((edit, Refusal::Unstorable));
         }
         let none = HashSet::new();
         for mut edit in std::mem::take(&mut self.pending) {
@@ -187,6 +189,7 @@ impl Machine {
             self.pending_bytes -= edit.bytes();
             if let Some(refusal) = decision.refused.or(decision.parked.map(|_| Refusal::Incomplete)) {
                 self.fail(&edit, &refusal);
+                failed.push((edit.clone(), refusal));
             }
             if let Some(admitted) = decision.admitted {
                 self.state.admit(&admitted);
@@ -198,6 +201,7 @@ impl Machine {
         if self.pending.is_empty() {
             self.settled = self.admitted;
         }
+        self.refuse_lost(&failed);
         for seat in self.seats.values_mut() {
             seat.settle_early(&self.state, self.admitted);
         }

@@ -1,16 +1,18 @@
 //! How the machine takes an edit in, and how it answers for it.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 
 use super::{Edit, EditKind, Effect, Machine, Message, millis};
-use crate::gate::{self, Admitted, Context, Decision, Refusal, Writer};
+use crate::gate::{self, Admitted, Context, Decision, Extent, Refusal, Writer};
 use crate::ids::ConnectionId;
 use crate::limits;
 use crate::protocol::close::Close;
-use crate::room::debts::{Debt, DebtId};
+use crate::room::debts::{Debt, DebtId, Unclear};
 use crate::room::presence::Millis;
 use crate::room::seat::{Ordinal, Seat};
-use crate::update::{ClientId, scan};
+use crate::update::{ClientId, Kind, StateVector, Struct, scan};
 
 impl Machine {
     pub(super) fn update(
@@ -29,22 +31,38 @@ impl Machine {
         }
         let unowed = kind == EditKind::Sync && seat.unowed > 0;
         seat.unowed -= u32::from(unowed);
-        let debt = (!unowed).then(|| seat.debts.owe(Debt::Known(self.admitted)));
+        let debt = (!unowed).then(|| seat.debts.owe(Debt::Saved(self.admitted)));
         let mut decision = self.decide(connection, update);
         if kind == EditKind::Posted && decision.parked.is_some() {
             decision = Decision { refused: Some(Refusal::Incomplete), ..Decision::default() };
         }
         self.count(&decision);
-        let repeated = decision.is_known().then(|| self.newest_repeated(update));
+        let repeated = debt.filter(|_| may_repeat(&decision, update)).and_then(|_| self.repeated(update));
+        let (through, rests) = repeated.unwrap_or_default();
+        let known = decision.is_known().then_some(Debt::Saved(through));
+        let deletions = std::mem::take(&mut decision.unclear);
+        let seq = self.committed.head.seq;
+        let unclear = (!deletions.is_empty()).then(|| Debt::Unclear(Box::new(Unclear { deletions, seq, through })));
+        let standing = unclear.or(known);
         let advanced = self.take_in(connection, decision, debt);
+        let mut asks = false;
         if let Some(seat) = self.seats.get_mut(&connection) {
-            if let (Some(ordinal), Some(debt)) = (repeated, debt) {
-                seat.debts.change(debt, Debt::Known(ordinal));
+            if let Some(debt) = debt {
+                if !rests.is_empty() {
+                    seat.debts.rest(debt, &rests);
+                }
+                if let Some(standing) = standing {
+                    asks = matches!(standing, Debt::Unclear(_));
+                    seat.debts.change(debt, standing);
+                }
             }
             if unowed {
                 seat.settle_early(&self.state, self.admitted);
             }
             seat.wait_until(now + millis(limits::PARKED_TIME));
+        }
+        if asks {
+            self.clear_up(effects);
         }
         self.pay(connection, effects);
         self.retry_parked(advanced, now, effects);
@@ -62,20 +80,65 @@ impl Machine {
         gate::decide(&self.state, &writer, &context, update)
     }
 
-    /// The newest edit of which a known update repeats something that is not committed; 0 if there is none, and what
-    /// becomes of the edits under way is nothing to it.
-    fn newest_repeated(&self, update: &Bytes) -> Ordinal {
-        if self.is_settled() {
-            return 0;
+    /// What an update repeats of the edits that are not committed, and the newest of these: what becomes of the others
+    /// is nothing to it.
+    fn repeated(&self, update: &Bytes) -> Option<(Ordinal, Extent)> {
+        self.uncommitted().next()?;
+        let scan = scan(update).ok()?;
+        let mut extent = Extent::default();
+        for section in &scan.sections {
+            let content = scan.structs_of(section).iter().rfind(|one| one.kind != Kind::Skip);
+            let end = content.map_or(0, Struct::end).min(self.state.clocks.get(section.client));
+            if end > section.clock.max(self.committed.clocks.get(section.client)) {
+                extent.clocks.raise(section.client, end);
+            }
         }
-        let Ok(scan) = scan(update) else { return self.admitted };
-        let repeats = |admitted: &Admitted| {
-            let writes = |&(client, _): &(ClientId, u32)| {
-                scan.section(client).is_some_and(|section| section.end > self.committed.clocks.get(client))
-            };
-            admitted.clocks.iter().any(writes) || scan.deletions.subtract(&admitted.deleted) != scan.deletions
-        };
-        self.uncommitted().filter(|edit| repeats(&edit.admitted)).map(|edit| edit.ordinal).max().unwrap_or(0)
+        let mut newest = None;
+        for edit in self.uncommitted() {
+            let deleted = &edit.admitted.deleted;
+            let common = deleted.subtract(&deleted.subtract(&scan.deletions));
+            let writes = |&(client, _): &(ClientId, u32)| extent.clocks.get(client) > 0;
+            if !common.is_empty() || edit.admitted.clocks.iter().any(writes) {
+                extent.deletions.union(&common);
+                newest = newest.max(Some(edit.ordinal));
+            }
+        }
+        Some((newest?, extent))
+    }
+
+    /// Answers readers whose deletions may follow from the document itself, as far as it is known what does; asks for
+    /// it where it is not.
+    pub(super) fn clear_up(&mut self, effects: &mut Vec<Effect>) {
+        let tally = &self.tally;
+        let mut left = false;
+        let implied = self.implied.as_ref();
+        let mut cleared = Vec::new();
+        for (&connection, seat) in &mut self.seats {
+            let (open, unclear) = (Cell::new(false), Cell::new(false));
+            seat.debts.change_all(|debt| {
+                let Debt::Unclear(one) = debt else { return None };
+                open.set(true);
+                // What follows from a document follows from all that it becomes.
+                if implied.is_some_and(|(_, implied)| implied.contains_all(&one.deletions)) {
+                    tally.known.add();
+                    return Some(Debt::Saved(one.through));
+                }
+                if implied.is_some_and(|&(seq, _)| one.seq <= seq) {
+                    tally.refused.add();
+                    return Some(Debt::Refused(Refusal::ReadOnly));
+                }
+                unclear.set(true);
+                None
+            });
+            left |= unclear.get();
+            cleared.extend(open.get().then_some(connection));
+        }
+        if left && !std::mem::replace(&mut self.implying, true) {
+            effects.push(Effect::Imply(self.committed.question(StateVector::default())));
+        }
+        for connection in cleared {
+            self.pay(connection, effects);
+        }
     }
 
     fn count(&self, decision: &Decision) {
@@ -95,11 +158,11 @@ impl Machine {
     /// Carries a decision out, on a frame or on what was parked of one. Answers the clients that got further.
     fn take_in(&mut self, connection: ConnectionId, decision: Decision, debt: Option<DebtId>) -> Vec<ClientId> {
         let Some(seat) = self.seats.get_mut(&connection) else { return Vec::new() };
-        let mut standing = Debt::Known(self.admitted);
+        let mut standing = Debt::Saved(self.admitted);
         let mut advanced = Vec::new();
         if let Some(admitted) = decision.admitted {
             self.admitted += 1;
-            standing = Debt::Commit(self.admitted);
+            standing = Debt::Saved(self.admitted);
             seat.last_admitted = self.admitted;
             self.state.admit(&admitted);
             advanced = admitted.clocks.iter().map(|&(client, _)| client).collect();
@@ -157,8 +220,7 @@ impl Machine {
         }
     }
 
-    /// Notes that an edit will never be saved. Frames that were known because of it may be wrong about that, so what
-    /// is owed for them becomes a refusal too.
+    /// Notes that an edit will never be saved.
     pub(super) fn fail(&mut self, edit: &Edit, refusal: &Refusal) {
         if let Some(seat) = self.seats.get_mut(&edit.connection) {
             seat.ended.extend(edit.admitted.clocks.iter().map(|&(client, _)| client));
@@ -166,11 +228,30 @@ impl Machine {
                 seat.debts.change(debt, Debt::Refused(refusal.clone()));
             }
         }
+    }
+
+    /// Refuses the frames that repeated what is lost with these edits, as those were refused that brought it.
+    pub(super) fn refuse_lost(&mut self, failed: &[(Edit, Refusal)]) {
+        if failed.is_empty() {
+            return;
+        }
+        let state = &self.state;
+        let lost = |extent: &Extent| {
+            if extent.is_covered(state) {
+                return None;
+            }
+            let clients: Vec<ClientId> = extent.missing(state).collect();
+            let brought = |edit: &Edit| {
+                let deleted = &edit.admitted.deleted;
+                edit.admitted.clocks.iter().any(|(client, _)| clients.contains(client))
+                    || deleted.subtract(&extent.deletions) != *deleted
+            };
+            let refusal = failed.iter().find(|(edit, _)| brought(edit)).map(|(_, refusal)| refusal.clone());
+            Some((refusal.unwrap_or(Refusal::Incomplete), clients))
+        };
         for seat in self.seats.values_mut() {
-            seat.debts.change_all(|debt| match debt {
-                Debt::Known(ordinal) if *ordinal >= edit.ordinal => Some(Debt::Refused(refusal.clone())),
-                _ => None,
-            });
+            let ended = seat.debts.refuse_lost(lost);
+            seat.ended.extend(ended);
         }
     }
 
@@ -198,4 +279,10 @@ impl Machine {
         }
         self.pay(connection, effects);
     }
+}
+
+/// Whether an update may hold anything that the document had before: not if all of it is new, or all is refused.
+fn may_repeat(decision: &Decision, update: &Bytes) -> bool {
+    let whole = |admitted: &Admitted| std::ptr::eq(admitted.update.as_ptr(), update.as_ptr());
+    decision.refused.is_none() && !decision.admitted.as_ref().is_some_and(whole)
 }

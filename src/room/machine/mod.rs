@@ -27,7 +27,7 @@ use crate::room::presence::{Millis, Presence};
 use crate::room::ring::Frame;
 use crate::room::seat::{Held, Ordinal, Seat};
 use crate::room::tally::Tally;
-use crate::update::{ClientId, Malformed, StateVector};
+use crate::update::{ClientId, IdSet, Malformed, StateVector};
 use commit::InFlight;
 
 /// What happens to a room.
@@ -50,6 +50,8 @@ pub enum Input {
     Ask(ConnectionId, Bytes),
     /// A question was answered.
     Answered(Bytes, Answer),
+    /// What follows from the committed document up to this row, as [`Effect::Imply`] asked.
+    Implied(i64, IdSet),
     /// A follower fell off the ring; it was shown everything up to this row.
     CatchUp(ConnectionId, i64),
     /// An awareness update came.
@@ -94,6 +96,8 @@ pub enum Effect {
     Send(ConnectionId, Message),
     /// Answer a question, here or elsewhere; answer with [`Input::Answered`] and the same key.
     Answer(Bytes, Question),
+    /// Find the deletions that follow from the document, here or elsewhere; answer with [`Input::Implied`].
+    Imply(Question),
 }
 
 /// What one connection is told. The bytes are messages that all dialects share.
@@ -169,6 +173,10 @@ pub struct Machine {
     answers_bytes: usize,
     /// Questions that are being answered, by encoded state vector.
     asking: HashMap<Bytes, Vec<Asked>>,
+    /// The deletions that follow from the document up to a row, since a reader's were last in question.
+    implied: Option<(i64, IdSet)>,
+    /// Whether they are being found.
+    implying: bool,
     /// Why the room has ended, once it has.
     ended: Option<Close>,
     tally: Arc<Tally>,
@@ -200,6 +208,8 @@ impl Machine {
             answers: HashMap::new(),
             answers_bytes: 0,
             asking: HashMap::new(),
+            implied: None,
+            implying: false,
             ended: None,
             tally,
         })
@@ -274,6 +284,11 @@ impl Machine {
             Input::Update(connection, kind, update) => self.update(connection, kind, &update, now, effects),
             Input::Ask(connection, remote) => self.ask(connection, remote, effects),
             Input::Answered(remote, answer) => self.answered(remote, answer, effects),
+            Input::Implied(seq, deletions) => {
+                self.implying = false;
+                self.implied = Some((seq, deletions));
+                self.clear_up(effects);
+            }
             Input::CatchUp(connection, shown) => {
                 self.tally.lagged.add();
                 let update = protocol::update(&self.committed.since(shown));

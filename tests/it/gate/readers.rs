@@ -3,7 +3,7 @@
 use coterie::gate::Refusal;
 use coterie::update::{ClientId, EMPTY};
 
-use super::write::{after, deletion, garbage, mark, skip, text, update};
+use super::write::{after, deletion, garbage, ids, mark, skip, text, update};
 use super::{ANN, Document};
 
 /// "ab", a format mark, and "c".
@@ -27,7 +27,7 @@ fn what_everyone_has_is_known_from_a_reader_too() {
 fn a_reader_may_find_format_marks_redundant() {
     assert!(document().decide_for_reader(&deletion(1, 2..3)).is_known(), "and nothing is logged");
     let both = document().decide_for_reader(&deletion(1, 2..4));
-    assert_eq!(both.refused, Some(Refusal::ReadOnly), "a mark and a letter");
+    assert_eq!(both.unclear, ids(&[(1, 3..4)]), "a mark and a letter");
 }
 
 #[test]
@@ -40,14 +40,21 @@ fn news_from_a_reader_is_refused() {
         update(1, 9, [after((1, 8), "x")]),
         update(1, 0, [skip(7), after((1, 6), "x")]),
         update(2, 0, [mark((1, 1))]),
-        deletion(1, 1..2),
         deletion(1, 9..12),
+        deletion(1, 1..5),
         deletion(2, 0..1),
     ] {
         let decision = document().decide_for_reader(&news);
         assert_eq!(decision.refused, Some(Refusal::ReadOnly), "{news:?}");
         assert!(decision.admitted.is_none() && decision.parked.is_none(), "{news:?}");
     }
+}
+
+#[test]
+fn deletions_of_what_exists_are_left_to_whoever_knows_what_follows_from_the_document() {
+    let decision = document().decide_for_reader(&update(1, 0, [text("ab")]).deleting(1, 0..3));
+    assert_eq!(decision.unclear, ids(&[(1, 1..2)]), "neither what is deleted nor the mark");
+    assert!(!decision.is_known() && decision.refused.is_none() && decision.admitted.is_none());
 }
 
 #[test]

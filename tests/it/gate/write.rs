@@ -83,6 +83,21 @@ pub(crate) fn inside(parent: At, content: &str) -> Vec<u8> {
     [vec![STRING, 0], id(parent), string(content)].concat()
 }
 
+/// The first entry of a key of the root map.
+pub(crate) fn entry(key: &str, content: &str) -> Vec<u8> {
+    [vec![STRING | HAS_SUB, 1], string("map"), string(key), string(content)].concat()
+}
+
+/// An entry written over another.
+pub(crate) fn entry_over(before: At, content: &str) -> Vec<u8> {
+    [vec![STRING | HAS_ORIGIN | HAS_SUB], id(before), string(content)].concat()
+}
+
+/// A nested list at the beginning of the root list.
+pub(crate) fn list() -> Vec<u8> {
+    [vec![TYPE, 1], string("list"), vec![0]].concat()
+}
+
 /// A format mark after an id.
 pub(crate) fn mark(left: At) -> Vec<u8> {
     [vec![FORMAT | HAS_ORIGIN], id(left), string("bold"), string("true")].concat()
@@ -127,6 +142,8 @@ const GC: u8 = 0;
 const DELETED: u8 = 1;
 const STRING: u8 = 4;
 const FORMAT: u8 = 6;
+const TYPE: u8 = 7;
 const SKIP: u8 = 10;
+const HAS_SUB: u8 = 0x20;
 const HAS_RIGHT: u8 = 0x40;
 const HAS_ORIGIN: u8 = 0x80;

@@ -8,4 +8,5 @@ mod ownership;
 mod parking;
 mod presence;
 pub(crate) mod random;
+mod repeated;
 mod room;

@@ -141,6 +141,7 @@ fn a_readers_clean_up_of_formats_is_answered_and_not_logged() {
     room.send(reader, &update(1, 0, [text("ab"), mark((1, 1))]).deleting(1, 3..4).bytes());
     assert_eq!(room.answers(reader), ["saved", "saved"]);
     room.send(reader, &deletion(1, 1..3).bytes());
+    room.imply();
     room.send(reader, &update(2, 0, [after((1, 0), "x")]).bytes());
     assert_eq!(room.answers(reader), ["read_only", "read_only"]);
     assert_eq!(room.commit(), []);

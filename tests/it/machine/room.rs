@@ -57,6 +57,8 @@ pub(crate) struct Room {
     pub(crate) reloading: bool,
     /// Questions not answered yet.
     pub(crate) questions: VecDeque<(Bytes, Question)>,
+    /// The document of which it is asked what follows from it.
+    pub(crate) implying: Option<Question>,
     /// What was shown to everyone, until a test takes it.
     pub(crate) shown: Vec<Shown>,
     told: BTreeMap<ConnectionId, Vec<(u64, Message)>>,
@@ -78,6 +80,7 @@ impl Room {
             append: None,
             reloading: false,
             questions: VecDeque::new(),
+            implying: None,
             shown: Vec::new(),
             told: BTreeMap::new(),
             effects: Vec::new(),
@@ -222,6 +225,9 @@ impl Room {
                     self.told.entry(connection).or_default().push((self.ring.head(), message));
                 }
                 Effect::Answer(key, question) => self.questions.push_back((key, question)),
+                Effect::Imply(question) => {
+                    assert!(self.implying.replace(question).is_none(), "asked twice");
+                }
             }
         }
     }
@@ -230,6 +236,12 @@ impl Room {
     pub(crate) fn answer(&mut self) {
         let (key, question) = self.questions.pop_front().expect("a question");
         self.handle(Input::Answered(key, question.answer()));
+    }
+
+    /// Says what follows from the document, as was asked.
+    pub(crate) fn imply(&mut self) {
+        let question = self.implying.take().expect("it is asked what follows");
+        self.handle(Input::Implied(question.seq, question.implied_deletions()));
     }
 
     fn check_sent(&self, message: &Message) {

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use coterie::update::{ClientId, IdSet, Scan, StateVector, diff, merge, scan, summary, take};
+use coterie::update::{ClientId, IdSet, Scan, StateVector, diff, implied_deletions, merge, scan, summary, take};
 
 use super::bytes::Random;
 use super::oracle::{Oracle, Session, part_of};
 use super::written::{ids, normal};
 
 const SEED: u64 = 20_000;
-const SESSIONS: u64 = 200;
+const SESSIONS: u64 = 240;
 const VECTORS: usize = 60;
 
 type Cases = BTreeMap<&'static str, usize>;
@@ -29,6 +29,7 @@ fn merging_cutting_and_comparing_agree_with_yjs() {
         compare_updates(&mut oracle, &mut random, &session, &about, &mut cases);
         judge_cuts(&mut oracle, &mut random, &session, &about, &mut cases);
         compare_cuts(&mut oracle, &session, &about, &mut cases);
+        compare_implied(&mut oracle, &mut random, &session, &about, &mut cases);
     }
     let all: usize = cases.values().sum();
     println!("against yjs: seeds {SEED}..{}; {all} cases: {cases:?}", SEED + SESSIONS);
@@ -44,10 +45,33 @@ fn merging_cutting_and_comparing_agree_with_yjs() {
         "cut judged",
         "cut in three judged",
         "cut as snapshot",
+        "implied deletions",
+        "implied and not said",
     ] {
         assert!(cases.get(name).is_some_and(|&times| times > 0), "no case of: {name}");
     }
-    assert!(all >= 80_000, "{all} cases");
+    assert!(all >= 100_000, "{all} cases");
+}
+
+/// What a document of any part of the log has deleted, though no deletion of entries and of what is nested is said, is
+/// what follows from it.
+fn compare_implied(oracle: &mut Oracle, random: &mut Random, session: &Session, about: &str, cases: &mut Cases) {
+    for _ in 0..20 {
+        let rows = &session.rows[..1 + random.below(session.rows.len() as u64) as usize];
+        let mut part = merge(rows).unwrap();
+        let scan = scan(&part).unwrap();
+        if random.below(2) == 0 {
+            let said: IdSet = scan.deletions.iter().filter(|_| random.below(3) == 0).collect();
+            part = take(&part, &scan, |_| 0, |_| u32::MAX, &said);
+        }
+        let ours = implied_deletions(&part).unwrap();
+        let (_, theirs, _) = oracle.differences(session.gc, &part, &[]);
+        assert_eq!(ids(&ours), theirs, "{about}: {part:02x?}");
+        *cases.entry("implied deletions").or_default() += 1;
+        if ours != summary(&part).unwrap().deleted {
+            *cases.entry("implied and not said").or_default() += 1;
+        }
+    }
 }
 
 /// Merged in any grouping and any order, with or without overlaps, it is the same document.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::rows::{PlannedRow, plan_rows};
 use super::{Edit, Effect, Machine, Message};
-use crate::gate::{self, Context, Refusal, Writer};
+use crate::gate::{self, Context, Owner, Refusal, Writer};
 use crate::ids::{BatchId, ConnectionId};
 use crate::journal::{Append, Loaded, Outcome, Row};
 use crate::protocol;
@@ -184,7 +184,11 @@ impl Machine {
                 may_write: true,
                 ended: self.seats.get(&edit.connection).map_or(&none, |seat| &seat.ended),
             };
-            let context = Context { committed: &self.committed.clocks, announced: self.presence.announced() };
+            // Whose a client is was settled when the edit came, whoever announced it since.
+            let user = edit.participant.user;
+            let claims = edit.admitted.claims.iter();
+            let own = claims.filter(|(_, owner)| *owner != Owner::Closed).map(|&(client, _)| (client, user)).collect();
+            let context = Context { committed: &self.committed.clocks, announced: &own };
             let decision = gate::decide(&self.state, &writer, &context, &edit.admitted.update);
             self.pending_bytes -= edit.bytes();
             if let Some(refusal) = decision.refused.or(decision.parked.map(|_| Refusal::Incomplete)) {

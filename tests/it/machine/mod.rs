@@ -10,3 +10,4 @@ mod presence;
 pub(crate) mod random;
 mod repeated;
 mod room;
+mod schedules;

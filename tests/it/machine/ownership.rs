@@ -132,6 +132,26 @@ fn a_guest_who_signs_in_goes_on_writing() {
 }
 
 #[test]
+fn what_a_guest_wrote_before_signing_in_survives_a_conflict_after_it() {
+    let mut room = Room::new();
+    let guest = room.editor(GUEST);
+    room.announce(guest, 6, 1, Some("{}"));
+    room.send(guest, &update(6, 0, [text("a")]).bytes());
+    room.dispatch();
+    room.handle(Input::Leave(guest));
+    let mut signed_in = person(ANN);
+    signed_in.merged = [GUEST].into();
+    room.database.merge_user(GUEST, ANN);
+    let ann = room.join(&signed_in, true);
+    room.announce(ann, 6, 2, Some("{}"));
+    room.send(ann, &update(6, 1, [after((6, 0), "b")]).bytes());
+    room.database.write_elsewhere(BOB, update(7, 0, [text("c")]).bytes());
+    assert_eq!(room.commit(), [Outcome::Conflict, Outcome::Committed]);
+    assert_eq!(room.answers(ann), ["saved"]);
+    assert_eq!(room.database.clocks().get(coterie::update::ClientId(6)), 2);
+}
+
+#[test]
 fn a_readers_clean_up_of_formats_is_answered_and_not_logged() {
     let mut room = Room::new();
     let (ann, reader) = (room.editor(ANN), room.reader(BOB));

@@ -165,6 +165,10 @@ impl Room {
             }
             self.dispatch();
             if self.append.is_none() {
+                // What others appended during a read is read as well.
+                if self.reloading {
+                    continue;
+                }
                 break;
             }
             outcomes.push(self.attempt());

@@ -56,7 +56,7 @@ fn merging_cutting_and_comparing_agree_with_yjs() {
 /// What a document of any part of the log has deleted, though no deletion of entries and of what is nested is said, is
 /// what follows from it.
 fn compare_implied(oracle: &mut Oracle, random: &mut Random, session: &Session, about: &str, cases: &mut Cases) {
-    for _ in 0..20 {
+    for _ in 0..10 {
         let rows = &session.rows[..1 + random.below(session.rows.len() as u64) as usize];
         let mut part = merge(rows).unwrap();
         let scan = scan(&part).unwrap();

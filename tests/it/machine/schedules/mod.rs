@@ -16,31 +16,32 @@ const SEEDS: u64 = 2_000;
 
 /// What all schedules together must have met, and how often at least.
 const MET: [(&str, u64); 22] = [
-    ("admitted", 20_000),
+    ("admitted", 15_000),
     ("known", 5_000),
     ("parked", 500),
     ("refused", 500),
     ("lagged", 200),
-    ("conflicts", 1_000),
+    ("conflicts", 800),
     ("unstorable", 100),
-    ("resyncs", 100),
-    ("saved", 20_000),
-    ("failed tries", 1_000),
-    ("unknown outcomes", 500),
+    ("resyncs", 80),
+    ("saved", 25_000),
+    ("failed tries", 600),
+    ("unknown outcomes", 250),
     ("appends elsewhere", 1_000),
-    ("the same appended elsewhere", 50),
-    ("reloads", 1_000),
+    ("the same appended elsewhere", 10),
+    ("reloads", 1_200),
     ("left", 2_000),
     ("edits offline", 1_000),
     ("relays between tabs", 500),
     ("logins changed", 100),
     ("guests signed in", 100),
     ("readers known", 1_000),
-    ("readers' deletions implied", 20),
+    ("readers' deletions implied", 15),
     ("readers refused", 100),
 ];
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a test is told by the environment what to repeat")]
 fn whatever_happens_all_replicas_end_alike_and_nothing_said_to_be_saved_is_lost() {
     if let Ok(seed) = std::env::var("COTERIE_TEST_SCHEDULE") {
         let seed = seed.parse().expect("a seed is a number");

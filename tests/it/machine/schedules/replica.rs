@@ -107,7 +107,7 @@ impl Replica {
                 if at < len && random.below(2) == 0 {
                     self.list.remove(txn, at);
                 } else {
-                    drop(self.list.insert(txn, at, random.below(9) as u32));
+                    let _ = self.list.insert(txn, at, random.below(9) as u32);
                 }
             }
         }

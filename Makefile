@@ -9,7 +9,7 @@ STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path cli
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
 
-.PHONY: help run dev check test $(SUITES) release studio chromium
+.PHONY: help run dev check test $(SUITES) mutants release studio chromium
 
 help: ## Says what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ test-e2e: tests/e2e/node_modules/.installed $(COTERIE_BIN) chromium ## The studi
 .PHONY: $(COTERIE_BIN)
 $(COTERIE_BIN): studio
 	cargo build
+
+mutants: ## Breaks one promise at a time and shows which test notices.
+	tests/mutants/run
 
 chromium:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Imports that the floors forbid, each with its reason.
 const EXCEPTIONS: [(&str, &str, &str); 3] = [
@@ -131,6 +132,26 @@ fn the_environment_is_read_in_one_place() {
     for (path, text) in sources("src", "rs") {
         assert!(path == "src/config.rs" || !text.contains("env::var"), "{path} reads the environment");
     }
+}
+
+#[test]
+fn every_mutant_still_applies_and_its_test_is_there() {
+    let mutants = sources("tests/mutants", "patch");
+    assert!(mutants.len() >= 7, "{} mutants", mutants.len());
+    let mut faults = Vec::new();
+    for (path, text) in mutants {
+        let applies = Command::new("git").args(["apply", "--check", &path]).current_dir(root()).output().unwrap();
+        if !applies.status.success() {
+            faults.push(format!("{path} does not apply: {}", String::from_utf8_lossy(&applies.stderr)));
+        }
+        let test = text.lines().find_map(|line| line.strip_prefix("Killed by: ")).unwrap_or_default();
+        let (file, name) = test.rsplit_once("::").unwrap_or_default();
+        let file = root().join("tests/it").join(file.replace("::", "/")).with_extension("rs");
+        if !fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("fn {name}()"))) {
+            faults.push(format!("{path}: there is no test {test:?}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 fn root() -> PathBuf {

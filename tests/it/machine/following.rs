@@ -101,6 +101,20 @@ fn a_follower_is_shown_every_row_once() {
 }
 
 #[test]
+fn someone_with_nothing_gets_the_folded_base_first_and_then_the_rest() {
+    let mut room = Room::new();
+    let ann = room.editor(ANN);
+    type_units(&mut room, ann, "a", 3);
+    // Loaded anew, what was is the base.
+    let mut room = Room::load(std::mem::take(&mut room.database));
+    let ann = room.editor(ANN);
+    type_units(&mut room, ann, "b", 2);
+    let reader = Reader::join(&mut room);
+    assert_eq!(reader.clocks, *room.database.clocks());
+    assert_eq!((reader.again, reader.caught_up), (0, 0));
+}
+
+#[test]
 fn rows_between_the_welcome_and_the_answer_are_not_missed() {
     let mut room = Room::new();
     let ann = room.editor(ANN);

@@ -118,6 +118,17 @@ pub(super) fn integrate(doc: &Doc, update: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// Folds an update as a worker does, in the process that calls it. For tests of folding alone: the server asks a worker,
+/// which may crash.
+///
+/// # Errors
+/// What yrs said, when it cannot read the update.
+pub fn fold(update: &[u8]) -> Result<Vec<u8>, String> {
+    let doc = new_doc();
+    integrate(&doc, update)?;
+    Ok(state(&doc))
+}
+
 /// The whole document as one update.
 pub(super) fn state(doc: &Doc) -> Vec<u8> {
     doc.transact().encode_state_as_update_v1(&StateVector::default())

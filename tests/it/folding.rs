@@ -1,6 +1,7 @@
 //! Folding: a document is the same before and after, for whoever loads it, whoever is in it, and however it is broken off.
 
 use std::collections::BTreeMap;
+use std::task::Poll;
 use std::time::Duration;
 
 use coterie::compaction::{self, Folded};
@@ -9,17 +10,17 @@ use coterie::doctor;
 use coterie::head::Head;
 use coterie::ids::DocumentId;
 use coterie::journal;
+use coterie::limits;
 use coterie::replica::{Replicas, Reply, Source, Verb};
-use coterie::update::{merge, says_the_same, summary};
+use coterie::update::merge;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use yrs::updates::decoder::Decode;
-use yrs::{Doc, GetString, OffsetKind, Options, ReadTxn, Text, Transact, Update};
 
 use crate::client::TestClient;
 use crate::engines::{Database, Engine, on_both_engines};
 use crate::opening::Dialect;
 use crate::peer::text_of;
+use crate::program::{PROGRAM, Program};
 use crate::server::{TestServer, until};
 use crate::stored::{rows_of, run, spelled, store};
 use crate::update::oracle::Oracle;
@@ -28,99 +29,23 @@ on_both_engines![
     what_yjs_wrote_is_the_same_after_folding,
     without_a_worker_the_bytes_are_merged,
     a_fold_that_is_broken_off_leaves_the_document,
+    a_fold_may_end_at_any_of_its_steps,
+    a_server_killed_while_it_folds_has_lost_nothing,
     rows_leave_after_they_were_folded_long_ago,
+    the_server_keeps_folded_rows_for_two_days,
     who_is_in_a_document_notices_no_fold,
     a_long_log_is_folded_by_itself,
     the_doctor_names_each_damage,
 ];
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_coterie");
-
-/// Logs of [`a_folded_log_and_what_follows_is_the_log`]; more with `COTERIE_TEST_LOGS`.
-const LOGS: u64 = 3_000;
-
-fn replicas(db: &Db) -> Replicas {
+pub fn replicas(db: &Db) -> Replicas {
     Replicas::new(db.clone(), PROGRAM.into())
 }
 
-/// What typists write into one text, each seeing the others' edits now and then: the rows in an order in which they may
-/// be logged, and the text.
-fn session(seed: u64) -> (Vec<Vec<u8>>, String) {
-    let mut random = StdRng::seed_from_u64(seed);
-    let docs: Vec<Doc> = (0..3)
-        .map(|at| {
-            Doc::with_options(Options {
-                offset_kind: OffsetKind::Utf16,
-                ..Options::with_client_id(yrs::block::ClientID::new(at + 1))
-            })
-        })
-        .collect();
-    let mut rows = Vec::new();
-    for _ in 0..random.random_range(2..24) {
-        let doc = &docs[random.random_range(0..docs.len())];
-        let text = doc.get_or_insert_text("content");
-        if random.random_bool(0.4) {
-            for other in &docs {
-                let missing = other.transact().encode_diff_v1(&doc.transact().state_vector());
-                doc.transact_mut().apply_update(Update::decode_v1(&missing).unwrap()).unwrap();
-            }
-        }
-        let mut txn = doc.transact_mut();
-        let len = text.len(&txn);
-        if len > 2 && random.random_bool(0.35) {
-            let at = random.random_range(0..len - 1);
-            text.remove_range(&mut txn, at, random.random_range(1..=len - at));
-        } else {
-            let word = ["a", "word ", "\n", "🌍", "e\u{301}", "ö"][random.random_range(0..6)];
-            text.insert(&mut txn, random.random_range(0..=len), word);
-        }
-        rows.push(txn.encode_update_v1());
-    }
-    let all = Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::default() });
-    let text = all.get_or_insert_text("content");
-    for row in &rows {
-        all.transact_mut().apply_update(Update::decode_v1(row).unwrap()).unwrap();
-    }
-    let said = text.get_string(&all.transact());
-    (rows, said)
-}
-
-async fn folded(replicas: &Replicas, document: DocumentId, update: &[u8], verb: Verb) -> Reply {
+/// What a worker answers about an update.
+pub async fn folded(replicas: &Replicas, document: DocumentId, update: &[u8], verb: Verb) -> Reply {
     let source = Source { head: Head { seq: 1, epoch: 1 }, from: None, update: update.to_vec().into() };
     replicas.ask(document, &source, verb).await.unwrap().unwrap().reply
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_folded_log_and_what_follows_is_the_log() {
-    #[allow(clippy::disallowed_methods, reason = "a setting of the tests, not of the server")]
-    let logs = std::env::var("COTERIE_TEST_LOGS").map_or(LOGS, |logs| logs.parse().unwrap());
-    let database = Database::create(Engine::Sqlite).await;
-    let db = database.connect().await;
-    let replicas = replicas(&db);
-    let document = DocumentId::new();
-    println!("folding random logs: seeds 0..{logs}");
-    let mut kept = 0;
-    for seed in 0..logs {
-        let (rows, said) = session(seed);
-        let at = StdRng::seed_from_u64(seed).random_range(1..=rows.len());
-        let merged = merge(&rows[..at]).unwrap();
-        let Reply::Update(state) = folded(&replicas, document, &merged, Verb::Fold).await else {
-            panic!("seed {seed}")
-        };
-        let (before, after) = (summary(&merged).unwrap(), summary(&state).unwrap());
-        assert_eq!((&before.state_vector, &before.deleted), (&after.state_vector, &after.deleted), "seed {seed}");
-        // A character that was cut in two is two others in the fold; such a fold is not kept.
-        let same = says_the_same(&merged, &state, &after.deleted).unwrap();
-        assert!(same || said.contains('\u{fffd}') || text_of(&state).contains('\u{fffd}'), "seed {seed}");
-        kept += u64::from(same);
-        let whole = merge(&[&[state][..], &rows[at..]].concat()).unwrap();
-        assert_eq!(text_of(&whole), said, "seed {seed}");
-        let text = folded(&replicas, document, &whole, Verb::Text { root: "content".to_owned() }).await;
-        assert_eq!(text, Reply::Text(said), "seed {seed}");
-    }
-    println!("{kept} of {logs} folds would be kept");
-    assert!(kept * 10 > logs * 8, "{kept} of {logs}");
-    assert_eq!(replicas.lost(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -254,6 +179,91 @@ async fn a_fold_that_is_broken_off_leaves_the_document(engine: Engine) {
     assert_eq!(server.db_findings().await, Vec::<String>::new());
 }
 
+/// Polls a future until it waits for the time after the `steps`th, and drops it there. What it answered, if it did.
+async fn broken_off<T>(steps: usize, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    let mut left = steps;
+    std::future::poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+async fn a_fold_may_end_at_any_of_its_steps(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a.md", "end\n").await;
+    let mut peer = ann.socket(Dialect::Hocuspocus, project, document).join().await;
+    let (db, replicas) = (server.db(), replicas(server.db()));
+    let (mut folding, mut forgetting) = (0, 0);
+    for steps in 0.. {
+        for _ in 0..2 {
+            peer.insert(0, "x").await;
+            peer.until_saved().await;
+        }
+        let folded = broken_off(steps, compaction::fold(db, &replicas, document)).await;
+        assert_eq!(text_of(&merge(&parts(db, document).await).unwrap()), peer.text(), "folding, {steps} steps");
+        let forgot = broken_off(steps, compaction::forget(db, now_us() + 1)).await;
+        assert_eq!(text_of(&merge(&parts(db, document).await).unwrap()), peer.text(), "forgetting, {steps} steps");
+        assert_eq!(ann.read_text(project, document).await.1, peer.text(), "{steps} steps");
+        assert_eq!(server.db_findings().await, Vec::<String>::new(), "{steps} steps");
+        folding += usize::from(folded.is_none());
+        forgetting += usize::from(forgot.is_none());
+        if let (Some(folded), Some(forgot)) = (folded, forgot) {
+            assert_eq!((folded.unwrap(), forgot.unwrap()), (Folded::Replica, 1));
+            break;
+        }
+    }
+    println!("broken off at {folding} steps of folding, {forgetting} of forgetting");
+    assert!(folding > 2 && forgetting > 0, "{folding} {forgetting}");
+}
+
+async fn a_server_killed_while_it_folds_has_lost_nothing(engine: Engine) {
+    const ROUNDS: usize = 10;
+    let seed: u64 = rand::random();
+    println!("killing a server that folds: seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let database = Database::create(engine).await;
+    let mut program = Program::start(&database).await;
+    let ann = TestClient::guest(&program.place, "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a.md", "").await;
+    let db = database.connect().await;
+    let mut peer = ann.socket(Dialect::Hocuspocus, project, document).join().await;
+    let mut folds = Vec::new();
+    for round in 0..ROUNDS {
+        // More bytes than a log may have before it is folded.
+        for _ in 0..3 {
+            peer.insert(0, &"many bytes\n".repeat(limits::FOLD_BYTES / 30)).await;
+            peer.until_saved().await;
+        }
+        if round % 3 == 0 {
+            until("a fold is done", async || folded_at(&db, document).await > *folds.last().unwrap_or(&0)).await;
+        }
+        tokio::time::sleep(Duration::from_micros(random.random_range(0..200_000))).await;
+        program.kill();
+        let stored = parts(&db, document).await;
+        assert!(text_of(&merge(&stored).unwrap()) == peer.text(), "seed {seed}, round {round}");
+        let report = doctor::examine(&db).await.unwrap();
+        assert!(report.findings.is_empty(), "seed {seed}, round {round}: {:?}", report.findings);
+        folds.push(folded_at(&db, document).await);
+        program.start_again(&database).await;
+        peer.connect().await;
+        peer.until("it is back", |peer| peer.synced && peer.is_saved()).await;
+        assert!(ann.read_text(project, document).await.1 == peer.text(), "seed {seed}, round {round}");
+    }
+    folds.dedup();
+    println!("{} folds were done by the time of {ROUNDS} kills", folds.len());
+    program.kill();
+    db.close().await;
+}
+
 async fn rows_leave_after_they_were_folded_long_ago(engine: Engine) {
     let server = TestServer::start(engine).await;
     let ann = TestClient::guest(server.place(), "Ann").await;
@@ -285,6 +295,47 @@ async fn rows_leave_after_they_were_folded_long_ago(engine: Engine) {
     assert_eq!(compaction::forget(db, now_us() + 1).await.unwrap(), 1);
     assert_eq!(rows_of(db, document).await, 5);
     assert_eq!(text_of(&merge(&parts(db, document).await).unwrap()), "x".repeat(15));
+    assert_eq!(server.db_findings().await, Vec::<String>::new());
+}
+
+/// The row up to which a document is folded.
+async fn folded_at(db: &Db, document: DocumentId) -> i64 {
+    journal::load(db, document).await.unwrap().snapshot.map_or(0, |(seq, _)| seq)
+}
+
+/// Makes rows and snapshots of a document older than they are.
+async fn age(db: &Db, document: DocumentId, hours: u64) {
+    let (us, id) = (hours * 3_600_000_000, spelled(db, document));
+    for table in ["document_update", "document_snapshot"] {
+        run(db, format!("update {table} set created_us = created_us - {us} where document_id = {id}")).await;
+    }
+}
+
+async fn the_server_keeps_folded_rows_for_two_days(engine: Engine) {
+    let mut server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let mut documents = Vec::new();
+    for (hours, fold) in [(47, true), (49, false), (49, true)] {
+        let document = ann.create(project, &format!("{hours} {fold}"), "text\n").await;
+        let mut peer = ann.socket(Dialect::Hocuspocus, project, document).join().await;
+        peer.insert(0, "x").await;
+        peer.until_saved().await;
+        if fold {
+            compaction::fold(server.db(), &replicas(server.db()), document).await.unwrap();
+        }
+        age(server.db(), document, hours).await;
+        peer.leave().await;
+        documents.push(document);
+    }
+    // It looks at its start, and every so often after.
+    server.restart().await;
+    until("the old rows have left", async || rows_of(server.db(), documents[2]).await == 0).await;
+    assert_eq!(rows_of(server.db(), documents[0]).await, 2, "not yet two days old");
+    assert_eq!(rows_of(server.db(), documents[1]).await, 2, "not folded before");
+    for document in documents {
+        assert_eq!(ann.read_text(project, document).await.1, "xtext\n");
+    }
     assert_eq!(server.db_findings().await, Vec::<String>::new());
 }
 

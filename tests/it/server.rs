@@ -36,6 +36,11 @@ impl Place {
         Self(Arc::new(Mutex::new(address)))
     }
 
+    /// Says where it was started again.
+    pub fn move_to(&self, address: SocketAddr) {
+        *self.0.lock() = address;
+    }
+
     /// Where the server listens now.
     pub fn address(&self) -> SocketAddr {
         *self.0.lock()
@@ -97,7 +102,7 @@ impl TestServer {
     /// Starts it again on the same database after [`TestServer::shutdown`].
     pub async fn start_again(&mut self) {
         let running = run(&self.config).await;
-        *self.place.0.lock() = running.address();
+        self.place.move_to(running.address());
         self.running = Some(running);
     }
 

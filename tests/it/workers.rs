@@ -2,8 +2,7 @@
 //! the server or anybody's edits.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use coterie::ids::DocumentId;
@@ -19,7 +18,8 @@ use tokio::time::Instant;
 use crate::client::TestClient;
 use crate::engines::{Database, Engine, on_both_engines};
 use crate::opening::{DIALECTS, Dialect};
-use crate::server::{Place, TestServer, until};
+use crate::program::{PROGRAM, Program};
+use crate::server::{TestServer, until};
 use crate::stored::store;
 
 on_both_engines![
@@ -32,8 +32,6 @@ on_both_engines![
     workers_end_with_their_server,
     without_workers_nothing_is_blamed,
 ];
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_coterie");
 
 fn kill(process: u32) {
     // It may have ended by itself.
@@ -160,10 +158,12 @@ fn hostile() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ),
         ("an XML hook", list("0102c4d4fcb00f00070101780502686b04010174027a7a00")),
         ("nested values", vec![arrays(8_000)]),
+        ("values nested deeper yet", vec![arrays(30_000)]),
         ("nested values within the limit", vec![arrays(60)]),
         ("nested types", nested_types(10_000)),
         ("many nested types", nested_types(200_000)),
         ("garbage of another", list("010107000401017405616263646500 | 01010705006400")),
+        ("all garbage of another", list("010107000401017405616263646500 | 0101070500faffffff0f00")),
         ("deletions of the future", list("0001090100ffffffff0f")),
         ("a clock ahead", list("010107000401017405616263646500 | 010107080401017401 5800")),
         ("a count of the sender's", list("01ffffffff0f0700")),
@@ -402,19 +402,8 @@ fn workers_of(server: u32) -> Vec<u32> {
 
 async fn workers_end_with_their_server(engine: Engine) {
     let database = Database::create(engine).await;
-    let mut server = Command::new(PROGRAM)
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .env_clear()
-        .env("DATABASE_URL", &database.url)
-        .env("RUST_LOG", "off")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut said).unwrap();
-    let port: u16 = said.trim().rsplit_once(':').unwrap().1.parse().unwrap();
-    let place = Place::new(([127, 0, 0, 1], port).into());
-    let ann = TestClient::guest(&place, "Ann").await;
+    let mut program = Program::start(&database).await;
+    let ann = TestClient::guest(&program.place, "Ann").await;
     let project = ann.project().await;
     let slow = ann.create(project, "slow", "").await;
     let db = database.connect().await;
@@ -430,12 +419,11 @@ async fn workers_end_with_their_server(engine: Engine) {
         number += 1;
         // Behind the slow one it would wait; nobody needs the answer.
         let _ = tokio::time::timeout(Duration::from_millis(200), ann.read_text(project, quick)).await;
-        workers = workers_of(server.id());
+        workers = workers_of(program.id());
         workers.len() == limits::WORKERS
     })
     .await;
-    kill(server.id());
-    server.wait().unwrap();
+    program.kill();
     until("no worker is left", async || {
         workers.iter().all(|worker| matches!(status_of(*worker, "State").as_bytes().first(), None | Some(b'Z')))
     })

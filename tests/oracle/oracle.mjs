@@ -88,6 +88,12 @@ const questions = {
   9: (d, e) => writeList(e, strips(), (e, [name, state]) => {
     encoding.writeVarString(e, name)
     encoding.writeVarUint8Array(e, state)
+  }),
+  // Each state as a Yjs that loaded it writes it.
+  10: (d, e) => writeList(e, readBlobs(d), (e, state) => {
+    const doc = load([state], true)
+    encoding.writeVarUint8Array(e, Y.encodeStateAsUpdate(doc))
+    doc.destroy()
   })
 }
 

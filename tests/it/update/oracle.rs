@@ -120,6 +120,11 @@ impl Oracle {
         (0..answer.number()).map(|_| (answer.text(), answer.number())).collect()
     }
 
+    /// Each state as a Yjs that loaded it writes it.
+    pub(crate) fn rewritten(&mut self, states: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        self.ask(10, &blobs(states)).blobs()
+    }
+
     /// Small states by name, each of one content of a length above 1.
     pub(crate) fn strips(&mut self) -> Vec<(String, Vec<u8>)> {
         let mut answer = self.ask(9, &[]);

@@ -11,7 +11,12 @@ export default defineConfig({
   root: at('./app'),
   plugins: [svelte({ configFile: false })],
   // The app uses the package by its public name, as anybody else would.
-  resolve: { alias: { coterie: at('./src/index.ts') } },
+  resolve: {
+    alias: {
+      'coterie/codemirror': at('./src/codemirror/index.ts'), 'coterie/react': at('./src/react.ts'), 'coterie/node': at('./src/node.ts'),
+      coterie: at('./src/index.ts'),
+    },
+  },
   server: {
     port: 5173,
     // The server compares Origin with its own address, so it must see its own.

@@ -1,18 +1,24 @@
 // Where everything starts: who is signed in, their projects, the one socket, the files open in this page.
 
+import { openShelf, type CopyShelf } from './copies.ts'
 import { forgetUser, unsavedNotes } from './cache.ts'
 import { openFile, type FileHandle, type OwnedFile } from './file.ts'
 import { ApiError, createHttp } from './http.ts'
 import { loadProject, type Project, type ProjectParts } from './project.ts'
 import { joinRoom } from './room.ts'
+import { combineSaves, sameState, type SaveState } from './save.ts'
 import { openSocket, type ConnectionStatus, type Socket } from './socket.ts'
-import { createStore, type Store } from './store.ts'
+import { createStore, type Store, type Writable } from './store.ts'
 import { canEdit, type DocumentInfo, type Page, type ProjectInfo, type User } from './types.ts'
 
 export interface ClientOptions {
   /** Origin of the server; this page's own when omitted. */
   url?: string
+  /** What the server knows you by; the login cookie when omitted. A function is asked anew at every connection. */
+  token?: string | (() => string | Promise<string>)
   fetch?: typeof fetch
+  /** Where there is none, as in Node before 22. */
+  WebSocket?: typeof WebSocket
   /** Keep copies of files on this device, so that offline edits survive a reload. Default true. */
   persist?: boolean
 }
@@ -33,7 +39,7 @@ export interface Client {
   signInAsGuest(name: string): Promise<User>
   /** Also forgets what this user left on this device. */
   signOut(): Promise<void>
-  /** Changes of all files, open or not, that signing out would throw away. */
+  /** Changes of all files, open or not, and copies of refused ones, that signing out would throw away. */
   unsavedOnDevice(): number
   readonly projects: {
     list(after?: string | null): Promise<Page<ProjectInfo>>
@@ -56,16 +62,30 @@ interface OpenFile {
 export function createClient(options: ClientOptions = {}): Client {
   const base = (options.url ?? '').replace(/\/+$/, '')
   const persist = options.persist ?? true
-  const http = createHttp(base, options.fetch ?? ((...args) => fetch(...args)))
+  const { token: given = '' } = options
+  const token = async () => (typeof given === 'function' ? given() : given)
+  const http = createHttp(base, options.fetch ?? ((...args) => fetch(...args)), token)
   const user = createStore<User | null | undefined>(undefined, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const connection = createStore<ConnectionStatus>('connecting')
   const unsaved = createStore(0)
   const files = new Map<string, OpenFile>()
+  const saves = new Map<string, Writable<SaveState>>()
   let socket: Socket | null = null
+  let shelf: { user: string; shelf: CopyShelf } | null = null
+
+  function shelfOf(): CopyShelf {
+    const signedIn = user.get()
+    if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
+    if (shelf?.user !== signedIn.id) {
+      shelf?.shelf.close()
+      shelf = { user: signedIn.id, shelf: openShelf(signedIn.id, persist) }
+    }
+    return shelf.shelf
+  }
 
   function sharedSocket(): Socket {
     if (!socket) {
-      socket = openSocket(socketUrl(base))
+      socket = openSocket(socketUrl(base), options.WebSocket)
       socket.status.subscribe((status) => connection.set(status))
     }
     return socket
@@ -77,6 +97,17 @@ export function createClient(options: ClientOptions = {}): Client {
     unsaved.set(sum)
   }
 
+  /** Made when a project asks for it; follows its files from then on. */
+  function saveOf(projectId: string): Writable<SaveState> {
+    let save = saves.get(projectId)
+    if (!save) saves.set(projectId, (save = createStore(savesIn(projectId), sameState)))
+    return save
+  }
+  function savesIn(projectId: string): SaveState {
+    const handles = [...files.values()].map(({ handle }) => handle)
+    return combineSaves(handles.filter((handle) => handle.projectId === projectId).map((handle) => handle.save.get()))
+  }
+
   function open(info: DocumentInfo, mayEdit: boolean): FileHandle {
     const signedIn = user.get()
     if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
@@ -84,13 +115,23 @@ export function createClient(options: ClientOptions = {}): Client {
     if (entry?.users === 0) entry.handle.rejoin() // left, but still sending
     if (!entry) {
       const handle = openFile({
-        socket: sharedSocket(), user: signedIn, info, persist, mayEdit,
+        socket: sharedSocket(), token, user: signedIn, info, persist, mayEdit,
         current: () => http.get<DocumentInfo>(`/api/projects/${info.project_id}/documents/${info.id}`),
+        async onRefused(reason, mine) {
+          const saved = await http.text(`/api/projects/${info.project_id}/documents/${info.id}/text`).catch(() => null)
+          // What changed nothing that can be read is no loss.
+          if (saved === mine) return
+          await shelfOf().add({
+            id: crypto.randomUUID(), projectId: info.project_id, documentId: info.id, path: info.path, reason, at: Date.now(), mine, saved,
+          })
+        },
         onEnded: () => forget(info.id, handle),
       })
-      entry = { handle, users: 0, unfollow: handle.pending.subscribe(countUnsaved) }
+      const stops: (() => void)[] = []
+      entry = { handle, users: 0, unfollow: () => stops.forEach((stop) => stop()) }
       files.set(info.id, entry)
-      countUnsaved()
+      stops.push(handle.pending.subscribe(countUnsaved))
+      stops.push(handle.save.subscribe(() => saveOf(info.project_id).set(savesIn(info.project_id))))
     }
     entry.users += 1
     return leased(entry)
@@ -116,15 +157,18 @@ export function createClient(options: ClientOptions = {}): Client {
     entry.unfollow()
     files.delete(id)
     countUnsaved()
+    saveOf(handle.projectId).set(savesIn(handle.projectId))
   }
 
   const parts: ProjectParts = {
     http,
     open,
+    save: saveOf,
+    shelf: shelfOf,
     join(options) {
       const signedIn = user.get()
       if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
-      return joinRoom({ ...options, socket: sharedSocket(), user: signedIn })
+      return joinRoom({ ...options, socket: sharedSocket(), token, user: signedIn })
     },
   }
 
@@ -152,12 +196,15 @@ export function createClient(options: ClientOptions = {}): Client {
       await Promise.all([...files.values()].map(({ handle }) => handle.discard()))
       socket?.close()
       socket = null
+      shelf?.shelf.close()
+      shelf = null
       if (leaving) await forgetUser(leaving.id)
       user.set(null)
     },
     unsavedOnDevice() {
       const signedIn = user.get()
-      return signedIn ? unsavedNotes(signedIn.id).reduce((sum, note) => sum + note.changes, 0) : 0
+      if (!signedIn) return 0
+      return unsavedNotes(signedIn.id).reduce((sum, note) => sum + note.changes, shelfOf().list.get().length)
     },
     projects: {
       list: (after) => http.get(after ? `/api/projects?after=${encodeURIComponent(after)}` : '/api/projects'),

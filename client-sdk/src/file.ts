@@ -7,7 +7,7 @@ import { cacheName, noteUnsaved, openCache, unsavedNotes, type Cache } from './c
 import { ApiError } from './http.ts'
 import { followPeople, readPeople, type Person } from './people.ts'
 import { CheckedProvider } from './provider.ts'
-import { createSaveTracker, type SaveState } from './save.ts'
+import { createSaveTracker, type Refusal, type SaveState } from './save.ts'
 import type { Socket } from './socket.ts'
 import { createStore, type Store } from './store.ts'
 import type { DocumentInfo, User } from './types.ts'
@@ -21,7 +21,11 @@ export type FilePhase =
   /** The server ended it. `why` is for deciding, `reason` is its own word. */
   | { kind: 'gone'; why: GoneWhy; reason: string }
 
-export type GoneWhy = 'deleted' | 'not-found' | 'signed-out' | 'replaced' | 'closed'
+/**
+ * `refused`: the server took an edit as little as it will take what follows it. What was here is kept as a copy
+ * (`project.copies`); open the file again to go on from the saved text.
+ */
+export type GoneWhy = 'deleted' | 'not-found' | 'signed-out' | 'replaced' | 'refused' | 'closed'
 
 export interface FileHandle {
   readonly id: string
@@ -63,6 +67,8 @@ export interface OwnedFile extends FileHandle {
 
 export interface FileOptions {
   socket: Socket
+  /** Empty where the login cookie says who we are. */
+  token(): Promise<string>
   user: User
   info: DocumentInfo
   persist: boolean
@@ -70,6 +76,8 @@ export interface FileOptions {
   mayEdit: boolean
   /** What the server says of the document now; asked at every connection. */
   current(): Promise<DocumentInfo>
+  /** The server refused edits: the text is to be kept as a copy. Resolves when it is. */
+  onRefused(refusal: Refusal, mine: string): Promise<void>
   /** Called once, when nothing of it is running any more. */
   onEnded(): void
 }
@@ -79,6 +87,11 @@ export function documentName(info: { project_id: string; id: string }): string {
   return `${info.project_id}/${info.id}`
 }
 
+/** The server's word for a document that was deleted or replaced; it says so of the document too. */
+const GONE = 'gone'
+/** The word for a refusal without a reason, which is waited for this long. */
+const UNSAID = 'refused'
+const REASON_MS = 1_000
 const SYNC_STATUS = 8
 const CLOSE = 7
 /** Hocuspocus's reason when it closes a document because the provider detached. */
@@ -116,8 +129,7 @@ export function openFile(options: FileOptions): OwnedFile {
   })
 
   /**
-   * Asked for before anything is exchanged, at every connection. The login cookie says who we are, so it is
-   * empty; but this is the moment to make sure that the text here and the text there are one history. A server
+   * Asked for before anything is exchanged, at every connection; and so the moment to make sure that the text here and the text there are one history. A server
    * restored from a backup has begun a new epoch, and merging the old one in would undo the restore.
    */
   async function token(): Promise<string> {
@@ -132,7 +144,7 @@ export function openFile(options: FileOptions): OwnedFile {
       // Not reachable after all, or unwell: the next connection asks again.
       else socket.provider.webSocket?.close()
     }
-    return ''
+    return options.token()
   }
 
   function leave(why: GoneWhy, reason: string) {
@@ -153,12 +165,26 @@ export function openFile(options: FileOptions): OwnedFile {
   function refuse(code: string, message: string) {
     tracker.update({ refusal: { code, message } })
     show()
-    if (leaving) end() // waiting longer saves nothing; the copy here keeps the edits
+    // Of a document that is gone the copy here is all there is; else a fresh one can go on.
+    if (phase.get().kind === 'gone' || code === GONE) {
+      if (leaving) end() // waiting longer saves nothing
+    } else {
+      clearTimeout(movingOn)
+      movingOn = setTimeout(() => void moveOn({ code, message }), code === UNSAID ? REASON_MS : 0)
+    }
   }
   function setGone(why: GoneWhy, reason: string) {
     phase.set({ kind: 'gone', why, reason })
     refuse(why, GONE_WORDS[why] ?? reason)
     rejectSynced(new Error(reason))
+  }
+  let movingOn: ReturnType<typeof setTimeout> | undefined
+  async function moveOn(refusal: Refusal) {
+    if (ended) return
+    provider.detach()
+    await options.onRefused(refusal, text.toString())
+    await discard()
+    phase.set({ kind: 'gone', why: 'refused', reason: refusal.message })
   }
   let here = true
   function appear() {
@@ -204,7 +230,7 @@ export function openFile(options: FileOptions): OwnedFile {
     const type = message.readVarUint()
     if (type === SYNC_STATUS && message.readVarUint() === 0 && !tracker.facts.refusal) {
       // The reason follows in a stateless frame, from a server that gives one.
-      refuse('refused', 'the server refused the last change')
+      refuse(UNSAID, 'the server refused the last change')
     }
     if (type === CLOSE) {
       const reason = message.readVarString()
@@ -239,6 +265,7 @@ export function openFile(options: FileOptions): OwnedFile {
   function end() {
     if (ended) return
     ended = true
+    clearTimeout(movingOn)
     stopPeople()
     unfollowSocket()
     if (typeof window !== 'undefined') window.removeEventListener('pageshow', onPageShow)
@@ -248,6 +275,15 @@ export function openFile(options: FileOptions): OwnedFile {
     void cache?.close()
     doc.destroy()
     options.onEnded()
+  }
+
+  async function discard() {
+    leaving = true
+    setPending(0)
+    const kept = cache
+    cache = null
+    end()
+    await kept?.discard()
   }
 
   return {
@@ -278,16 +314,9 @@ export function openFile(options: FileOptions): OwnedFile {
       if (leaving) return
       leaving = true
       awareness.setLocalState(null)
-      if (pending.get() === 0 || tracker.facts.refusal) end()
+      if (pending.get() === 0 || phase.get().kind === 'gone') end()
     },
-    async discard() {
-      leaving = true
-      setPending(0)
-      const kept = cache
-      cache = null
-      end()
-      await kept?.discard()
-    },
+    discard,
     rejoin() {
       leaving = false
       here = true

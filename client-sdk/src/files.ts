@@ -5,7 +5,7 @@ import type { FileHandle } from './file.ts'
 import { ApiError, type Http } from './http.ts'
 import { createStore, derived, type Store } from './store.ts'
 import { buildTree, comparePaths, isWithin, type TreeNode } from './tree.ts'
-import type { DocumentInfo, Page } from './types.ts'
+import type { DocumentInfo, Page, SearchResult } from './types.ts'
 
 /** Texts are fetched before files are deleted, so that they can come back; beyond this it would take too long. */
 const UNDO_FILES = 40
@@ -27,6 +27,8 @@ export interface Files {
   removal(path: string): Promise<Removal>
   /** The text as the server has it. */
   read(name: string): Promise<string>
+  /** Lines of all files that hold these words; upper and lower case are the same unless `case` is set. */
+  search(words: string, how?: { case?: boolean; signal?: AbortSignal }): Promise<SearchResult>
   /** By id or by path. Whoever opens a file closes it. */
   open(name: string): Promise<FileHandle>
   refresh(): Promise<void>
@@ -123,6 +125,10 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
       }
     },
     read: (name) => http.text(`${document(find(name)?.id ?? name)}/text`),
+    search(words, how = {}) {
+      const query = new URLSearchParams({ q: words, ...(how.case ? { case: 'true' } : {}) })
+      return http.get<SearchResult>(`${base}/search?${query}`, how.signal)
+    },
     async open(name) {
       let file = find(name)
       if (!file) {

@@ -31,7 +31,7 @@ export class ApiError extends Error {
 }
 
 export interface Http {
-  get<T>(path: string): Promise<T>
+  get<T>(path: string, signal?: AbortSignal): Promise<T>
   post<T>(path: string, body?: unknown): Promise<T>
   patch<T>(path: string, body: unknown): Promise<T>
   delete(path: string): Promise<void>
@@ -39,33 +39,40 @@ export interface Http {
   text(path: string): Promise<string>
 }
 
-export function createHttp(base: string, fetcher: typeof fetch): Http {
-  async function ask(method: string, path: string, body?: unknown): Promise<Response> {
+export function createHttp(base: string, fetcher: typeof fetch, token: () => Promise<string> = async () => ''): Http {
+  async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     let response: Response
+    const bearer = await token()
     try {
       response = await fetcher(base + path, {
         method,
         credentials: 'same-origin',
-        headers: body === undefined ? {} : { 'content-type': 'application/json' },
+        headers: {
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(bearer === '' ? {} : { authorization: `Bearer ${bearer}` }),
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal ? { signal } : {}),
       })
     } catch {
+      signal?.throwIfAborted()
       throw new ApiError('offline', 'The server cannot be reached. Check the connection and try again.', 0)
     }
     if (!response.ok) throw await readError(response)
     return response
   }
-  async function send(method: string, path: string, body?: unknown): Promise<unknown> {
-    const response = await ask(method, path, body)
+  async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
+    const response = await ask(method, path, body, signal)
     if (response.status === 204) return undefined
     try {
       return await response.json()
     } catch {
+      signal?.throwIfAborted()
       throw new ApiError('bad_answer', 'The server gave an answer this page does not understand.', response.status)
     }
   }
   return {
-    get: <T>(path: string) => send('GET', path) as Promise<T>,
+    get: <T>(path: string, signal?: AbortSignal) => send('GET', path, undefined, signal) as Promise<T>,
     post: <T>(path: string, body: unknown = {}) => send('POST', path, body) as Promise<T>,
     patch: <T>(path: string, body: unknown) => send('PATCH', path, body) as Promise<T>,
     delete: (path) => send('DELETE', path) as Promise<void>,

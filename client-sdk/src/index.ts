@@ -3,12 +3,16 @@
 export { createClient, type Client, type ClientOptions, type NewProject } from './client.ts'
 export type { Project } from './project.ts'
 export type { FileHandle, FilePhase, GoneWhy } from './file.ts'
+export type { Copies, KeptCopy } from './copies.ts'
 export type { Files, Removal } from './files.ts'
 export { folderOf, isWithin, joinPath, nameOf, type FileNode, type FolderNode, type TreeNode } from './tree.ts'
 export type { Identity, Person } from './people.ts'
 export type { Activity, Member, Place, Presence } from './room.ts'
-export { describeSave, deriveSaveState, type Refusal, type SaveFacts, type SaveState } from './save.ts'
+export { combineSaves, describeSave, deriveSaveState, type Refusal, type SaveFacts, type SaveState } from './save.ts'
+export { paintOf, paintStyle, type Paint } from './paint.ts'
 export { ApiError } from './http.ts'
 export { createStore, derived, type Store, type Writable } from './store.ts'
 export type { ConnectionStatus } from './socket.ts'
-export { canEdit, type DocumentInfo, type Invite, type Page, type ProjectInfo, type Role, type User } from './types.ts'
+export {
+  canEdit, type DocumentInfo, type FoundFile, type FoundLine, type Invite, type Page, type ProjectInfo, type Role, type SearchResult, type User,
+} from './types.ts'

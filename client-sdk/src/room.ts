@@ -40,6 +40,7 @@ export interface ProjectRoom extends Presence {
 
 export interface RoomOptions {
   socket: Socket
+  token(): Promise<string>
   user: User
   projectId: string
   /** Somebody changed the tree, or may have while we were away. */
@@ -64,7 +65,7 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
     name: options.projectId,
     document,
     awareness,
-    token: () => '', // the login cookie says who we are
+    token: options.token,
   })
 
   function appear() {

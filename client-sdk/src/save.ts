@@ -40,6 +40,16 @@ export function deriveSaveState(facts: SaveFacts): SaveState {
   return { kind: 'saved' }
 }
 
+/** One word for several files: the worst of theirs. Without any file, nothing is unsaved. */
+export function combineSaves(states: readonly SaveState[]): SaveState {
+  const refused = states.find((state) => state.kind === 'refused')
+  if (refused) return refused
+  const pending = states.reduce((sum, state) => sum + ('pending' in state ? state.pending : 0), 0)
+  if (states.some((state) => state.kind === 'offline')) return { kind: 'offline', pending }
+  if (states.some((state) => state.kind === 'saving')) return { kind: 'saving', pending }
+  return states.length > 0 && states.every((state) => state.kind === 'read-only') ? { kind: 'read-only' } : { kind: 'saved' }
+}
+
 /** The words people see. Tests and screens rely on them, so they are made in this one place. */
 export function describeSave(state: SaveState): string {
   switch (state.kind) {
@@ -75,6 +85,6 @@ export function createSaveTracker(initial: Partial<SaveFacts> = {}): SaveTracker
   }
 }
 
-function sameState(a: SaveState, b: SaveState): boolean {
+export function sameState(a: SaveState, b: SaveState): boolean {
   return a.kind === b.kind && describeSave(a) === describeSave(b)
 }

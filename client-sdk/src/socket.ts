@@ -30,13 +30,14 @@ export interface Socket {
   close(): void
 }
 
-export function openSocket(url: string): Socket {
+export function openSocket(url: string, polyfill?: typeof WebSocket): Socket {
   const provider = new UnqueuedSocket({
     url,
     delay: FIRST_DELAY_MS,
     minDelay: FIRST_DELAY_MS,
     maxDelay: LONGEST_DELAY_MS,
     factor: 1.5,
+    ...(polyfill ? { WebSocketPolyfill: polyfill } : {}),
   })
   const status = createStore<ConnectionStatus>('connecting')
   provider.on('status', ({ status: word }: { status: string }) => {

@@ -42,6 +42,28 @@ export interface Invite {
   expires_at: string | null
 }
 
+/** What a search found in one file. */
+export interface FoundFile {
+  document_id: string
+  path: string
+  lines: FoundLine[]
+}
+
+export interface FoundLine {
+  /** From 1. */
+  line: number
+  /** Where the words begin in the line, in UTF-16 units from 0. */
+  column: number
+  /** The line, shortened around the words when it is long. */
+  text: string
+}
+
+export interface SearchResult {
+  items: FoundFile[]
+  /** False when there is more than is listed, or a file could not be searched. */
+  complete: boolean
+}
+
 export interface Page<T> {
   items: T[]
   /** Hand it back as `after` for the next page; null on the last one. */

@@ -19,6 +19,15 @@ it.each(sources('../app'))('%s uses the package by its name', (file) => {
   expect(imports(file).filter((path) => path.includes('/src/'))).toEqual([])
 })
 
+/** What else an entry of its own may lean on. */
+const MORE: Record<string, RegExp> = { '/src/codemirror/': /^(@codemirror\/(state|view)|y-codemirror\.next)$/, '/src/react.ts': /^react$/, '/src/node.ts': /^ws$/ }
+const CORE = /^(\.|yjs$|y-protocols\/|y-indexeddb$|@hocuspocus\/provider$)/
+
 it.each(sources('../src'))('%s needs neither framework nor editor', (file) => {
-  expect(imports(file).filter((path) => /^(svelte|@codemirror|@lucide|coterie)/.test(path) || path.includes('/app/'))).toEqual([])
+  const more = Object.entries(MORE).find(([entry]) => file.includes(entry))?.[1]
+  expect(imports(file).filter((path) => path.includes('/app/') || !(CORE.test(path) || more?.test(path)))).toEqual([])
+})
+
+it.each(['../src/index.ts', '../src/client.ts', '../src/project.ts'])('%s does not pull an entry for somebody else in', (file) => {
+  expect(imports(fileURLToPath(new URL(file, import.meta.url))).filter((path) => /codemirror|react|node\.ts/.test(path))).toEqual([])
 })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { contrast, paintOf, paintStyle, parseHex } from '../app/paint.ts'
+import { contrast, paintOf, paintStyle, parseHex } from '../src/paint.ts'
 
 const colors = ['#b42318', '#b54708', '#7a5c00', '#3b7c0f', '#027a48', '#0e7090', '#175cd3', '#5925dc', '#9e1a7a', '#475467',
   '#ffffff', '#000000', '#ffff00', '#30bced', '#808080']

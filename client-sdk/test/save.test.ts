@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createSaveTracker, deriveSaveState, describeSave, type SaveFacts } from '../src/save.ts'
+import { combineSaves, createSaveTracker, deriveSaveState, describeSave, type SaveFacts, type SaveState } from '../src/save.ts'
 
 const settled: SaveFacts = { socket: 'open', scope: 'read-write', unsynced: 0, pending: 0, refusal: null }
 const refusal = { code: 'too_large', message: 'this file is full' }
@@ -36,6 +36,25 @@ describe('the word for the truth', () => {
             for (const why of [null, refusal])
               if (deriveSaveState({ socket, scope, unsynced, pending, refusal: why }).kind === 'saved') saved += 1
     expect(saved).toBe(1)
+  })
+})
+
+describe('one word for several files', () => {
+  const saved: SaveState = { kind: 'saved' }
+  const saving: SaveState = { kind: 'saving', pending: 2 }
+  const offline: SaveState = { kind: 'offline', pending: 3 }
+  const reading: SaveState = { kind: 'read-only' }
+  const refused: SaveState = { kind: 'refused', ...refusal }
+  it.each<[string, SaveState[], string]>([
+    ['no file', [], 'Saved'],
+    ['all saved', [saved, saved], 'Saved'],
+    ['one under way', [saved, saving, reading], 'Saving…'],
+    ['some offline: all that is unsaved counts', [offline, saving, saved], 'Offline – 5 changes kept here'],
+    ['one refused', [offline, saving, refused], 'Cannot save: this file is full'],
+    ['a reader', [reading, reading], 'Read-only'],
+    ['a reader of some', [reading, saved], 'Saved'],
+  ])('%s', (_name, states, words) => {
+    expect(describeSave(combineSaves(states))).toBe(words)
   })
 })
 

@@ -5,16 +5,14 @@ import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } 
 import { defaultKeymap, indentWithTab } from '@codemirror/commands'
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput } from '@codemirror/language'
 import { highlightSelectionMatches, searchKeymap } from '@codemirror/search'
-import { Compartment, EditorState, Prec, Transaction } from '@codemirror/state'
+import { Compartment, EditorState, Prec } from '@codemirror/state'
 import {
   crosshairCursor, drawSelection, dropCursor, EditorView, highlightActiveLine, highlightActiveLineGutter,
   highlightSpecialChars, keymap, lineNumbers, rectangularSelection,
 } from '@codemirror/view'
 import type { FileHandle } from 'coterie'
-import { yCollab, yUndoManagerKeymap, ySyncAnnotation } from 'y-codemirror.next'
-import { caretOf, carets } from './carets.ts'
+import { caretOf, collab } from 'coterie/codemirror'
 import { languageOf } from './languages.ts'
-import { newlines } from './newlines.ts'
 import { look } from './look.ts'
 
 /** How long somebody's caret is waited for. */
@@ -34,6 +32,8 @@ export interface Editor {
   focus(): void
   /** Scrolls to where somebody is typing, now or as soon as that is known. */
   showPerson(userId: string): void
+  /** Puts the caret into a line (from 1), in the middle of the window. */
+  showLine(line: number, column: number): void
   /** After the view was out of sight: sizes may have changed. */
   shown(): void
   setPath(path: string, label: string): void
@@ -42,17 +42,11 @@ export interface Editor {
 
 export function createEditor(options: EditorOptions): Editor {
   const { file } = options
-  const access = new Compartment()
   const language = new Compartment()
   const naming = new Compartment()
   const wrapping = new Compartment()
   let disposed = false
 
-  // A reader can still put the caret into the text, select, copy and search.
-  const accessOf = (editable: boolean) => [
-    EditorState.readOnly.of(!editable),
-    EditorView.contentAttributes.of({ 'aria-readonly': String(!editable) }),
-  ]
   const nameOf = (label: string) => EditorView.contentAttributes.of({
     'aria-label': label, 'aria-describedby': options.describedBy, spellcheck: 'false', tabindex: '0', autocorrect: 'off', autocapitalize: 'off',
   })
@@ -62,8 +56,6 @@ export function createEditor(options: EditorOptions): Editor {
     state: EditorState.create({
       doc: file.text.toString(),
       extensions: [
-        newlines,
-        access.of(accessOf(file.editable.get())),
         naming.of(nameOf(options.label)),
         language.of([]),
         wrapping.of(wrapOf(options.path)),
@@ -73,19 +65,15 @@ export function createEditor(options: EditorOptions): Editor {
         indentOnInput(), bracketMatching(), closeBrackets(), autocompletion(),
         highlightActiveLine(), highlightSelectionMatches(),
         look,
-        yCollab(file.text, null, { undoManager: file.undo }),
-        carets(file.text, file.awareness),
-        keepInSync(file),
+        collab(file),
         Prec.high(keymap.of([{ key: 'Mod-s', preventDefault: true, run: () => (options.onSave(), true) }])),
         keymap.of([
-          ...closeBracketsKeymap, ...yUndoManagerKeymap, ...searchKeymap, ...foldKeymap, ...completionKeymap,
+          ...closeBracketsKeymap, ...searchKeymap, ...foldKeymap, ...completionKeymap,
           ...defaultKeymap, indentWithTab,
         ]),
       ],
     }),
   })
-
-  const unfollow = file.editable.subscribe((editable) => view.dispatch({ effects: access.reconfigure(accessOf(editable)) }))
 
   async function loadLanguage(path: string) {
     const support = await languageOf(path)
@@ -115,6 +103,12 @@ export function createEditor(options: EditorOptions): Editor {
         file.awareness.off('change', look)
       }
     },
+    showLine(line, column) {
+      // It may have moved since it was found, or be gone.
+      const { from, length } = view.state.doc.line(Math.max(1, Math.min(line, view.state.doc.lines)))
+      const anchor = from + Math.min(column, length)
+      view.dispatch({ selection: { anchor }, effects: EditorView.scrollIntoView(anchor, { y: 'center' }) })
+    },
     shown: () => view.requestMeasure(),
     setPath(path, label) {
       view.dispatch({ effects: [naming.reconfigure(nameOf(label)), wrapping.reconfigure(wrapOf(path))] })
@@ -123,7 +117,6 @@ export function createEditor(options: EditorOptions): Editor {
     dispose() {
       disposed = true
       stopLooking()
-      unfollow()
       view.destroy()
     },
   }
@@ -133,13 +126,4 @@ export function createEditor(options: EditorOptions): Editor {
 function wrapOf(path: string) {
   const prose = /\.(md|markdown|txt|rst|adoc)$/i.test(path) || !path.includes('.')
   return prose || matchMedia('(max-width: 720px)').matches ? EditorView.lineWrapping : []
-}
-
-/** Read-only refuses typing; nothing else may slip an edit past it (a paste handler, a command of an extension). */
-function keepInSync(file: FileHandle) {
-  return EditorState.transactionFilter.of((transaction) => {
-    if (!transaction.docChanged || file.editable.get()) return transaction
-    const fromOthers = transaction.annotation(ySyncAnnotation) !== undefined || transaction.annotation(Transaction.remote)
-    return fromOthers ? transaction : []
-  })
 }

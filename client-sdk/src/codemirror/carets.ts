@@ -206,3 +206,26 @@ export function caretOf(text: Y.Text, awareness: Awareness, userId: string): num
   }
   return null
 }
+
+/** How they look, where the page does not say otherwise. */
+export const caretLook = EditorView.baseTheme({
+  '.selected-by': { backgroundColor: 'color-mix(in srgb, var(--who) 24%, transparent)' },
+  '.caret': {
+    position: 'relative', display: 'inline', margin: '0 -1px', borderLeft: '2px solid var(--who)', pointerEvents: 'auto',
+  },
+  '.caret.assistant': { borderLeftStyle: 'dashed' },
+  // The dot that is always there to be pointed at.
+  '.caret::before': {
+    content: '""', position: 'absolute', top: '-3px', left: '-4px', width: '6px', height: '6px', borderRadius: '50%',
+    backgroundColor: 'var(--who)',
+  },
+  '.caret.assistant::before': { borderRadius: '1px' },
+  '.caret-name': {
+    position: 'absolute', zIndex: '5', bottom: 'calc(100% - 2px)', left: '-2px', maxWidth: '16em', padding: '1px 6px 2px',
+    overflow: 'hidden', textOverflow: 'ellipsis', whiteSpace: 'nowrap', borderRadius: '4px 4px 4px 0',
+    font: '600 11px/1.35 system-ui, sans-serif', color: 'light-dark(#fff, #000)', backgroundColor: 'var(--who)',
+    opacity: '0', transition: 'opacity 0.25s', userSelect: 'none', pointerEvents: 'none',
+  },
+  '.caret.first-line .caret-name': { bottom: 'auto', top: 'calc(100% - 2px)', borderRadius: '0 4px 4px 4px' },
+  '.caret.fresh .caret-name, .caret:hover .caret-name': { opacity: '1' },
+})

@@ -1,0 +1,95 @@
+// What becomes of edits that the server refuses: on the real server, over a line that is cut.
+
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Client } from '../src/index.ts'
+import { guest, openLine, startServer, until, type Guest, type Server } from './server.ts'
+
+let server: Server
+let ann: Guest
+let ben: Guest
+const clients: Client[] = []
+
+beforeAll(async () => {
+  server = await startServer()
+  ann = await guest(server, 'Ann')
+  ben = await guest(server, 'Ben')
+}, 60_000)
+afterAll(async () => {
+  clients.forEach((client) => client.close())
+  await server?.stop()
+})
+
+async function shared(text: string) {
+  const { id } = await ann.ask<{ id: string }>('POST', '/api/projects', { name: 'Kept' })
+  await ann.ask('POST', `/api/projects/${id}/documents`, { path: 'docs/plan.md', content: text })
+  const { token } = await ann.ask<{ token: string }>('POST', `/api/projects/${id}/invites`, { role: 'editor' })
+  await ben.ask('POST', `/api/invites/${token}/accept`)
+  const line = openLine()
+  const client = await ben.program(id, line)
+  clients.push(client)
+  const project = await client.open(id)
+  const roleOfBen = (role: string) => ann.ask('PATCH', `/api/projects/${id}/members/${ben.id}`, { role })
+  return { id, line, project, roleOfBen }
+}
+
+it('keeps what was refused as a copy, and goes on from the saved text', async () => {
+  const { line, project, roleOfBen } = await shared('one\n')
+  const file = await project.files.open('docs/plan.md')
+  await file.whenSynced()
+  file.text.insert(0, 'saved. ')
+  await until(file.save, ({ kind }) => kind === 'saved')
+
+  line.cut()
+  await until(file.save, ({ kind }) => kind === 'offline')
+  file.text.insert(0, 'offline. ')
+  await until(project.save, (state) => state.kind === 'offline' && state.pending === 1)
+  await roleOfBen('viewer')
+  line.mend()
+
+  const [copy] = await until(project.copies.list, ({ length }) => length === 1)
+  expect(copy).toMatchObject({ mine: 'offline. saved. one\n', saved: 'saved. one\n', path: 'docs/plan.md', reason: { code: 'read_only' } })
+  await until(file.phase, (phase) => phase.kind === 'gone' && phase.why === 'refused')
+  await until(project.save, ({ kind }) => kind === 'saved')
+  file.close()
+
+  // A fresh document of the same file: a reader reads, and once an editor again, writes.
+  const fresh = await project.files.open('docs/plan.md')
+  await fresh.whenSynced()
+  expect(fresh.text.toString()).toBe('saved. one\n')
+  await until(fresh.save, ({ kind }) => kind === 'read-only')
+  await roleOfBen('editor')
+  await until(fresh.editable, (editable) => editable)
+  fresh.text.insert(0, 'again. ')
+  await until(fresh.save, ({ kind }) => kind === 'saved')
+
+  expect(await project.copies.keep(copy?.id ?? '')).toBe('docs/plan (copy).md')
+  expect(project.copies.list.get()).toEqual([])
+  expect(await project.files.read('docs/plan (copy).md')).toBe('offline. saved. one\n')
+  expect(await project.files.read('docs/plan.md')).toBe('again. saved. one\n')
+}, 60_000)
+
+it('is silent about a refusal that cost nothing, and forgets what is discarded', async () => {
+  const { line, project, roleOfBen } = await shared('one\n')
+  const file = await project.files.open('docs/plan.md')
+  await file.whenSynced()
+  line.cut()
+  await until(file.save, ({ kind }) => kind === 'offline')
+  file.text.insert(0, 'x')
+  file.text.delete(0, 1)
+  await roleOfBen('viewer')
+  line.mend()
+  await until(file.phase, (phase) => phase.kind === 'gone' && phase.why === 'refused')
+  expect(project.copies.list.get()).toEqual([])
+
+  await roleOfBen('editor')
+  const fresh = await project.files.open('docs/plan.md')
+  await fresh.whenSynced()
+  line.cut()
+  await until(fresh.save, ({ kind }) => kind === 'offline')
+  fresh.text.insert(4, 'lost')
+  await roleOfBen('viewer')
+  line.mend()
+  const [copy] = await until(project.copies.list, ({ length }) => length === 1)
+  await project.copies.discard(copy?.id ?? '')
+  expect(project.copies.list.get()).toEqual([])
+}, 60_000)

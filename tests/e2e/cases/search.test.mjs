@@ -1,0 +1,99 @@
+// Looking for words in every file of a project, by keyboard alone and on a phone.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { axe, DESK, inviteFrom, PHONE, projectWith, reads, row, saved, shot, signIn, startStage, text, until } from '../studio-stage.mjs'
+
+const LONG = Array.from({ length: 300 }, (_, i) => `line ${i + 1}`).join('\n')
+const FILES = {
+  'notes.md': `# Notes\n\n${LONG}\nThe Needle is here.\n`,
+  'docs/plan.md': 'A needle, and another needle.\nnothing\nNEEDLE\n',
+  'src/main.rs': 'fn main() {}\n',
+}
+
+/** Runs what a page does, with the answers of the server to searches replaced. */
+async function answering(page, answer, during) {
+  await page.route('**/search?*', answer)
+  await during()
+  await page.unroute('**/search?*')
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`words are found in all files and lead to their line, ${colorScheme}`, async (t) => {
+    const stage = await startStage(t)
+    const ann = await stage.visitor({ ...DESK, colorScheme })
+    await signIn(ann, stage.url, 'Ann')
+    await ann.getByTestId('project-name').waitFor()
+    await projectWith(ann, 'Haystack', FILES)
+    const bob = await stage.visitor()
+    await signIn(bob, stage.url + (await inviteFrom(ann)), 'Bob')
+    await row(bob, 'src/main.rs').click()
+    await text(bob).waitFor()
+    await bob.keyboard.type('// a needle of the last second\n')
+    await saved(bob)
+
+    // By keyboard alone.
+    await ann.keyboard.press('Control+Shift+F')
+    await until(ann, () => document.activeElement?.id === 'search-words')
+    await axe(ann, 'a search not begun')
+    await shot(ann, `search-begun-${colorScheme}`)
+    await ann.keyboard.type('needle')
+    await until(ann, () => document.querySelector('#search-news')?.textContent.startsWith('4 lines in 3 files.'))
+    await axe(ann, 'lines found')
+    await shot(ann, `search-${colorScheme}`)
+    const found = await ann.getByTestId('search-line').allInnerTexts()
+    assert.deepEqual(found.map((line) => line.replace(/\s+/g, ' ').trim()), [
+      'Line 1 A needle, and another needle.', 'Line 3 NEEDLE', 'Line 303 The Needle is here.', 'Line 1 // a needle of the last second',
+    ])
+    for (let i = 0; i < 3; i += 1) await ann.keyboard.press('ArrowDown')
+    await ann.keyboard.press('Enter')
+    await reads(ann, 'The Needle is here.')
+    // The caret stands at the words, and typing goes on there.
+    await until(ann, () => document.activeElement?.classList.contains('cm-content'))
+    await ann.keyboard.type('sharp ')
+    await reads(ann, 'The sharp Needle is here.')
+    await saved(ann)
+
+    await ann.getByLabel('Match case').check()
+    await until(ann, () => document.querySelector('#search-news')?.textContent.startsWith('2 lines in 2 files.'))
+    await ann.getByTestId('search-words').fill('no such words')
+    await ann.getByText('Nothing found for “no such words”.').waitFor()
+    await axe(ann, 'nothing found')
+    await shot(ann, `search-nothing-${colorScheme}`)
+
+    // What goes wrong is said, and can be tried again; a slow answer is waited for.
+    await answering(ann, (route) => route.fulfill({ status: 503, json: { error: { code: 'unavailable', message: 'Too many searches at once.' } } }), async () => {
+      await ann.getByTestId('search-words').fill('needle')
+      await ann.getByText('Too many searches at once.').waitFor()
+      await axe(ann, 'a search that failed')
+    })
+    await answering(ann, async (route) => { await new Promise((go) => setTimeout(go, 1_500)); await route.continue() }, async () => {
+      await ann.getByRole('button', { name: 'Try again' }).click()
+      await ann.getByText('Searching').waitFor()
+      await ann.getByTestId('search-line').first().waitFor()
+    })
+
+    // Back to the files, as they were.
+    await ann.getByTestId('search-words').press('Escape')
+    await row(ann, 'docs/plan.md').waitFor()
+    await until(ann, () => document.activeElement?.classList.contains('cm-content'))
+    stage.calm()
+  })
+}
+
+test('a search on a phone', async (t) => {
+  const stage = await startStage(t)
+  const eve = await stage.visitor(PHONE)
+  await signIn(eve, stage.url, 'Eve')
+  await eve.getByTestId('project-name').waitFor()
+  await projectWith(eve, 'Haystack', FILES)
+  await eve.getByTestId('search').tap()
+  await eve.getByTestId('search-words').fill('needle')
+  await eve.getByTestId('search-line').nth(2).waitFor()
+  await axe(eve, 'a phone, lines found')
+  await shot(eve, 'search-phone')
+  await eve.getByTestId('search-line').nth(2).tap()
+  await reads(eve, 'The Needle is here.')
+  assert.ok(await eve.evaluate(() => document.documentElement.scrollWidth <= 390), 'nothing is wider than the window')
+  stage.calm()
+})

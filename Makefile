@@ -4,7 +4,7 @@
 SUITES := test-rust test-sdk test-interop test-e2e
 
 STUDIO := client-sdk/app/dist/index.html
-STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path client-sdk/app/dist -prune -o \
+STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path client-sdk/app/dist -prune -o -path client-sdk/dist -prune -o \
 	-path client-sdk/test -prune -o -type f -print)
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
@@ -36,7 +36,7 @@ check: client-sdk/node_modules/.installed ## Formatting, lints, documentation an
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
-	cd client-sdk && npm run check
+	cd client-sdk && npm run check && npm run check:package
 
 test: ## Everything: Rust on SQLite and Postgres, the SDK, real npm clients, a real browser.
 	@failed=; for suite in $(SUITES); do \
@@ -47,8 +47,8 @@ test: ## Everything: Rust on SQLite and Postgres, the SDK, real npm clients, a r
 test-rust: tests/oracle/node_modules/.installed studio ## The Rust tests, on SQLite and on a private Postgres.
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} tests/with-postgres cargo test
 
-test-sdk: client-sdk/node_modules/.installed ## The unit tests of the TypeScript package.
-	cd client-sdk && npm test
+test-sdk: client-sdk/node_modules/.installed $(COTERIE_BIN) ## The TypeScript package, alone and against the server.
+	cd client-sdk && COTERIE_BIN=$(COTERIE_BIN) npm test
 
 test-interop: tests/interop/node_modules/.installed $(COTERIE_BIN) ## The real npm clients against the server.
 	cd tests/interop && COTERIE_BIN=$(COTERIE_BIN) ../with-postgres npm test

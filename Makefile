@@ -70,5 +70,9 @@ chromium:
 		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 			--no-install-recommends chromium fonts-dejavu-core; }
 
+.PHONY: test-stalled
+test-stalled: ## Two thousand sockets that stop reading while 50 MiB are written; takes minutes.
+	cargo test --release --test it two_thousand -- --ignored --nocapture
+
 release: studio ## Builds the binary that is shipped.
 	cargo build --release

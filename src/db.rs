@@ -143,7 +143,10 @@ impl Db {
         let options = PgConnectOptions::from_str(url)
             .context("DATABASE_URL is not a valid postgres:// address")?
             .application_name("coterie")
-            .options([("lock_timeout", format!("{}ms", limits::LOCK_TIMEOUT.as_millis()))]);
+            .options([
+                ("lock_timeout", format!("{}ms", limits::LOCK_TIMEOUT.as_millis())),
+                ("idle_in_transaction_session_timeout", format!("{}ms", limits::TRANSACTION_IDLE.as_millis())),
+            ]);
         // One connection by hand first: a pool tries again until its time is up and then cannot say why.
         let first = timeout(limits::DATABASE_ACQUIRE_TIMEOUT, PgConnection::connect_with(&options)).await;
         let reason = match first {

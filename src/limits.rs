@@ -84,6 +84,12 @@ pub const COMMIT_QUEUE: usize = 1_024;
 pub const COMMIT_BYTES: usize = 4 * 1024 * 1024;
 /// Pause after a commit that failed because the database is away; doubled up to the longest.
 pub const COMMIT_RETRY_FIRST: Duration = Duration::from_millis(50);
+/// How long a commit may fail or hang before people are told.
+pub const COMMIT_SLOW: Duration = Duration::from_secs(2);
+/// How long one try may take before it is broken off and tried on another connection; its outcome is then looked up.
+pub const COMMIT_TIME: Duration = Duration::from_secs(8);
+/// How long the database keeps a transaction of whom it does not hear, whose locks keep others from writing.
+pub const TRANSACTION_IDLE: Duration = Duration::from_secs(5);
 /// The longest pause between two tries, so that what waits is saved soon after the database is back.
 pub const COMMIT_RETRY_LONGEST: Duration = Duration::from_secs(2);
 
@@ -115,6 +121,12 @@ pub const PRESENCE_HOLD: Duration = Duration::from_millis(50);
 pub const PRESENCE_GRACE: Duration = Duration::from_secs(3);
 /// Length of one person's awareness state as JSON, in bytes.
 pub const PRESENCE_BYTES: usize = 4 * 1024;
+/// Pause between two tellings of presence, of one socket and of one room: ten times a second.
+pub const PRESENCE_INTERVAL: Duration = Duration::from_millis(100);
+/// Bytes of presence that a room writes to all its sockets in a millisecond; above it the pause grows.
+pub const PRESENCE_BYTES_PER_MILLI: usize = 32 * 1024;
+/// The longest pause, in the largest of rooms.
+pub const PRESENCE_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// ClientIDs that one connection may announce; its own, and those of a few other tabs it relays.
 pub const PRESENCE_CLIENTS: usize = 16;
 /// How long an empty room stays loaded, so that a reload of the page finds it.
@@ -127,6 +139,10 @@ pub const ANSWERS: usize = 64;
 pub const ANSWERS_BYTES: usize = 2 * DOCUMENT_BYTES + 1024;
 /// How long a change made beside a room waits until the room shows it, before it is answered all the same.
 pub const LOOK_TIME: Duration = Duration::from_secs(5);
+/// How long an empty room of a damaged document stays loaded.
+pub const DAMAGED_IDLE: Duration = Duration::from_secs(1);
+/// How often a room of a damaged document looks whether it was mended.
+pub const DAMAGE_LOOK: Duration = Duration::from_secs(10);
 /// How often a visitor looks for a room that was just being dropped before giving up.
 pub const REACH_TRIES: usize = 8;
 

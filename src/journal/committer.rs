@@ -8,9 +8,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout};
 
-use super::{Head, sql};
+use super::{Head, Storage, sql};
 use crate::db::Db;
 use crate::gate::Owner;
 use crate::ids::{BatchId, DocumentId, UserId};
@@ -70,6 +71,7 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub struct Committer {
     queue: mpsc::Sender<Waiting>,
+    storage: watch::Receiver<Storage>,
 }
 
 impl std::fmt::Debug for Waiting {
@@ -83,8 +85,15 @@ impl Committer {
     #[must_use]
     pub fn start(db: Db) -> Self {
         let (queue, waiting) = mpsc::channel(limits::COMMIT_QUEUE);
-        tokio::spawn(run(db, waiting));
-        Self { queue }
+        let (told, storage) = watch::channel(Storage::Well);
+        tokio::spawn(run(db, waiting, told));
+        Self { queue, storage }
+    }
+
+    /// How the database takes what is to be saved, now and whenever that changes.
+    #[must_use]
+    pub fn storage(&self) -> watch::Receiver<Storage> {
+        self.storage.clone()
     }
 
     /// Appends, and answers when the database did. `None` when the server is going down.
@@ -95,13 +104,13 @@ impl Committer {
     }
 }
 
-async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>) {
+async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>, storage: watch::Sender<Storage>) {
     let mut arrived = Vec::new();
     while queue.recv_many(&mut arrived, limits::COMMIT_QUEUE).await > 0 {
         arrived.sort_by_key(|waiting| waiting.append.document);
         while !arrived.is_empty() {
             let group = next_group(&mut arrived);
-            commit(&db, group).await;
+            commit(&db, group, &storage).await;
         }
     }
 }
@@ -125,10 +134,10 @@ fn next_group(arrived: &mut Vec<Waiting>) -> Vec<Waiting> {
     group
 }
 
-async fn commit(db: &Db, group: Vec<Waiting>) {
+async fn commit(db: &Db, group: Vec<Waiting>, storage: &watch::Sender<Storage>) {
     let mut groups = vec![group];
     while let Some(mut group) = groups.pop() {
-        match try_until_answered(db, &group).await {
+        match try_until_answered(db, &group, storage).await {
             Ok(outcomes) => {
                 for (waiting, outcome) in group.into_iter().zip(outcomes) {
                     // A room that is gone does not wait for its answer.
@@ -151,14 +160,40 @@ async fn commit(db: &Db, group: Vec<Waiting>) {
 }
 
 /// Tries a group until the database gave an answer that a further try would not change.
-async fn try_until_answered(db: &Db, group: &[Waiting]) -> Result<Vec<Outcome>, sqlx::Error> {
+async fn try_until_answered(
+    db: &Db,
+    group: &[Waiting],
+    storage: &watch::Sender<Storage>,
+) -> Result<Vec<Outcome>, sqlx::Error> {
+    let tell = |now: Storage| {
+        storage.send_if_modified(|was| std::mem::replace(was, now) != now);
+    };
+    let slow = Instant::now() + limits::COMMIT_SLOW;
     let appends: Vec<Append> = group.iter().map(|waiting| waiting.append.clone()).collect();
     let mut pause = limits::COMMIT_RETRY_FIRST;
     loop {
-        match try_once(db, &appends).await {
-            Ok(outcomes) => return Ok(outcomes),
-            Err(error) if is_refusal(&error) => return Err(error),
+        let trying = timeout(limits::COMMIT_TIME, try_once(db, &appends));
+        tokio::pin!(trying);
+        let tried = tokio::select! {
+            tried = &mut trying => tried,
+            () = tokio::time::sleep_until(slow), if *storage.borrow() == Storage::Well => {
+                tell(Storage::Slow);
+                trying.await
+            }
+        };
+        match tried.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+            Ok(outcomes) => {
+                tell(Storage::Well);
+                return Ok(outcomes);
+            }
+            Err(error) if is_refusal(&error) => {
+                tell(Storage::Well);
+                return Err(error);
+            }
             Err(error) => {
+                if slow <= Instant::now() {
+                    tell(Storage::of(&error));
+                }
                 tracing::warn!(%error, appends = appends.len(), "cannot commit; edits wait and are tried again");
                 tokio::time::sleep(pause).await;
                 pause = Duration::min(pause * 2, limits::COMMIT_RETRY_LONGEST);

@@ -6,11 +6,13 @@
 
 mod committer;
 mod sql;
+mod storage;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::anyhow;
 use bytes::Bytes;
 
 pub use committer::{Append, Committer, Outcome, Row};
+pub use storage::Storage;
 
 pub use crate::head::Head;
 
@@ -127,35 +129,85 @@ pub async fn load(db: &Db, document: DocumentId) -> Result<Loaded> {
     load_in(&mut db.begin_read().await?, document).await
 }
 
+/// What is wrong with a stored document, and from which row on it cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The row, or the snapshot at this row.
+    pub row: i64,
+    /// What is wrong, in words for people.
+    pub what: String,
+}
+
+/// Reads what is intact of a document: all of it, or what stands before the first damage, which is never to be appended
+/// to. Where the last snapshot is damaged, what it was folded from is read as far as it is still there.
+///
+/// # Errors
+/// As [`load`]; also when nothing is intact.
+pub async fn load_intact(db: &Db, document: DocumentId) -> Result<(Loaded, Option<Damage>)> {
+    let mut tx = db.begin_read().await?;
+    let (mut intact, damage) = read(&mut tx, document, i64::MAX).await?;
+    let Some(damage) = damage else { return Ok((intact, None)) };
+    let mut below = damage.row;
+    while intact.snapshot.is_none() && intact.rows.is_empty() && below > 1 {
+        // Its snapshot is damaged; what was folded into it stays for a while.
+        let (older, also) = read(&mut tx, document, below).await?;
+        intact = older;
+        match also {
+            Some(also) if also.row < below => below = also.row,
+            Some(_) | None => break,
+        }
+    }
+    if intact.snapshot.is_none() && intact.rows.is_empty() {
+        return Err(damaged(document, &damage));
+    }
+    intact.head.seq =
+        intact.snapshot.as_ref().map_or(0, |(seq, _)| *seq) + i64::try_from(intact.rows.len()).unwrap_or(i64::MAX);
+    Ok((intact, Some(damage)))
+}
+
+fn damaged(document: DocumentId, damage: &Damage) -> Error {
+    Error::Internal(anyhow!("{}", damage.what).context(format!("the stored log of document {document} is damaged")))
+}
+
 /// As [`load`], in a transaction that does more.
 ///
 /// # Errors
 /// As [`load`].
 pub async fn load_in(tx: &mut Tx, document: DocumentId) -> Result<Loaded> {
-    let stored = sql::load(tx, document).await?.ok_or(Error::NotFound)?;
-    let head = stored.head;
-    let damaged = || format!("the stored log of document {document} is damaged");
-    let snapshot = match stored.snapshot {
-        None => None,
-        Some(row) => Some((row.seq, row.verified().with_context(damaged)?)),
-    };
-    let mut seq = snapshot.as_ref().map_or(0, |&(seq, _)| seq);
-    let mut rows = Vec::with_capacity(stored.rows.len());
-    for row in stored.rows {
-        let expected = seq + 1;
-        let found = row.seq;
-        if found != expected {
-            return Err(Error::Internal(anyhow!("row {expected} is missing, found row {found}").context(damaged())));
+    match read(tx, document, i64::MAX).await? {
+        (loaded, None) => Ok(loaded),
+        (_, Some(damage)) => Err(damaged(document, &damage)),
+    }
+}
+
+/// Reads a document from its last snapshot before row `below`, as far as it is intact.
+async fn read(tx: &mut Tx, document: DocumentId, below: i64) -> Result<(Loaded, Option<Damage>)> {
+    let stored = sql::load(tx, document, below).await?.ok_or(Error::NotFound)?;
+    let mut loaded = Loaded { head: stored.head, owners: stored.owners, ..Loaded::default() };
+    if let Some(snapshot) = stored.snapshot {
+        let row = snapshot.seq;
+        match snapshot.verified() {
+            Ok(bytes) => loaded.snapshot = Some((row, bytes)),
+            Err(what) => return Ok((loaded, Some(Damage { row, what: format!("the snapshot at row {row} {what}") }))),
         }
-        rows.push(row.verified().with_context(damaged)?);
-        seq = found;
     }
-    if seq != head.seq {
-        return Err(Error::Internal(
-            anyhow!("it ends at row {seq}, but its head says {}", head.seq).context(damaged()),
-        ));
+    let mut seq = loaded.snapshot.as_ref().map_or(0, |&(seq, _)| seq);
+    for stored in stored.rows {
+        let row = seq + 1;
+        let found = stored.seq;
+        if found != row {
+            return Ok((loaded, Some(Damage { row, what: format!("row {row} is missing, found row {found}") })));
+        }
+        match stored.verified() {
+            Ok(bytes) => loaded.rows.push(bytes),
+            Err(what) => return Ok((loaded, Some(Damage { row, what: format!("row {row} {what}") }))),
+        }
+        seq = row;
     }
-    Ok(Loaded { head, snapshot, rows, owners: stored.owners })
+    let head = loaded.head.seq;
+    let damage =
+        (seq != head).then(|| Damage { row: seq + 1, what: format!("it ends at row {seq}, but its head says {head}") });
+    Ok((loaded, damage))
 }
 
 /// Keeps a folded state: everything up to and including row `seq`. The rows stay.
@@ -177,10 +229,14 @@ struct Stored {
 }
 
 impl Stored {
-    fn verified(self) -> anyhow::Result<Bytes> {
+    /// The bytes, or what is wrong with them.
+    fn verified(self) -> Result<Bytes, String> {
         let found = checksum(&self.bytes);
-        ensure!(found == self.checksum, "row {} has checksum {found:x} instead of {:x}", self.seq, self.checksum);
-        Ok(self.bytes.into())
+        if found == self.checksum {
+            Ok(self.bytes.into())
+        } else {
+            Err(format!("has checksum {found:x} instead of {:x}", self.checksum))
+        }
     }
 }
 

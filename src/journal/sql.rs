@@ -12,7 +12,7 @@ use crate::{on_pool, on_tx};
 
 const HEAD: &str = "select head, epoch from document_head where document_id = $1";
 const SNAPSHOT: &str = "select seq, bytes, checksum from document_snapshot
-    where document_id = $1 order by seq desc limit 1";
+    where document_id = $1 and seq < $2 order by seq desc limit 1";
 const ROWS: &str = "select seq, bytes, checksum from document_update
     where document_id = $1 and seq > $2 order by seq";
 const OWNERS: &str = "select client_id, user_id, closed from document_client where document_id = $1";
@@ -45,13 +45,13 @@ pub(super) async fn documents(db: &Db) -> Result<Vec<DocumentId>> {
     Ok(rows.into_iter().map(|(document,)| document).collect())
 }
 
-/// Reads a document; in one snapshot of the database if the transaction is one.
-pub(super) async fn load(tx: &mut Tx, document: DocumentId) -> Result<Option<Document>> {
+/// Reads a document from its last snapshot before row `below`; in one snapshot of the database if the transaction is one.
+pub(super) async fn load(tx: &mut Tx, document: DocumentId, below: i64) -> Result<Option<Document>> {
     let head: Option<(i64, i64)> =
         on_tx!(&mut *tx, conn => sqlx::query_as(HEAD).bind(document).fetch_optional(conn).await)?;
     let Some((seq, epoch)) = head else { return Ok(None) };
     let snapshot: Option<StoredRow> =
-        on_tx!(&mut *tx, conn => sqlx::query_as(SNAPSHOT).bind(document).fetch_optional(conn).await)?;
+        on_tx!(&mut *tx, conn => sqlx::query_as(SNAPSHOT).bind(document).bind(below).fetch_optional(conn).await)?;
     let after = snapshot.as_ref().map_or(0, |row| row.0);
     let rows: Vec<StoredRow> =
         on_tx!(&mut *tx, conn => sqlx::query_as(ROWS).bind(document).bind(after).fetch_all(conn).await)?;

@@ -137,6 +137,12 @@ impl Committed {
         self.rows_after(seq).unwrap_or_else(|| merged(&self.base, &self.tail))
     }
 
+    /// Whether the rows after row `seq` are still apart.
+    #[must_use]
+    pub fn has_rows_after(&self, seq: i64) -> bool {
+        seq >= self.base_seq
+    }
+
     /// The rows after row `seq`, merged into one update; `None` once they are folded.
     fn rows_after(&self, seq: i64) -> Option<Bytes> {
         let shown = usize::try_from(seq - self.base_seq).ok()?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::machine::{Input, Message};
+use super::machine::{Input, Message, Notice};
 use super::ring::{Frame, Lagged, Ring};
 use crate::gate::Refusal;
 use crate::ids::ConnectionId;
@@ -26,6 +26,8 @@ pub enum Outgoing {
     Saved,
     /// One SyncStep2 or Update of this connection is refused.
     Refused(Refusal),
+    /// Something beside the document that people should know.
+    Notice(Notice),
     /// This document ends here.
     Ended(Close),
 }
@@ -79,6 +81,7 @@ impl Follower {
             Message::Other(message) => out.push(Outgoing::Message(message)),
             Message::Saved => out.push(Outgoing::Saved),
             Message::Refused(refusal) => out.push(Outgoing::Refused(refusal)),
+            Message::Notice(notice) => out.push(Outgoing::Notice(notice)),
             Message::Ended(close) => out.push(Outgoing::Ended(close)),
         }
     }

@@ -5,6 +5,8 @@
 
 mod attachment;
 mod budget;
+mod chorus;
+mod clocks;
 mod committed;
 mod debts;
 mod follower;
@@ -31,6 +33,7 @@ use tokio_util::task::TaskTracker;
 
 pub use attachment::Attachment;
 pub use budget::Charge;
+pub use clocks::Clocks;
 pub use committed::{Answer, Committed, Question};
 pub use follower::{Follower, Outgoing};
 pub use participant::Participant;
@@ -41,7 +44,7 @@ use crate::error::{Error, Result};
 use crate::gate::Refusal;
 use crate::head::Head;
 use crate::ids::{ConnectionId, DocumentId, ProjectId};
-use crate::journal::{self, Committer, Loaded};
+use crate::journal::{self, Committer, Damage, Loaded};
 use crate::limits;
 use crate::protocol::close::Close;
 use crate::replica::Source;
@@ -109,6 +112,10 @@ pub struct Handle {
     left_bell: Notify,
     /// Edits of this document that are not settled, and of all.
     unsettled: [Budget; 2],
+    /// The clocks of who is here.
+    pub clocks: Clocks,
+    /// Why nobody can write, when what is stored of the document is damaged.
+    pub damage: Option<Arc<str>>,
 }
 
 /// What reaches a room's task.
@@ -180,6 +187,14 @@ impl Handle {
     pub fn charge_later(&self, bytes: usize) -> impl Future<Output = Option<Charge>> + Send + use<> {
         let [document, node] = self.unsettled.clone();
         Charge::later(document, node, bytes)
+    }
+
+    /// Whether all of the document is there: programs are not handed a part of it as the whole.
+    fn intact(&self) -> Result<()> {
+        match &self.damage {
+            None => Ok(()),
+            Some(why) => Err(Error::conflict("damaged", &**why)),
+        }
     }
 
     fn leave(&self, connection: ConnectionId) {
@@ -267,6 +282,7 @@ impl Rooms {
     pub async fn write(&self, document: DocumentId, author: Participant, update: Bytes) -> Result<i64> {
         let bell = Arc::new(Notify::new());
         let mut attachment = self.join(document.into(), author, true, bell.clone()).await?;
+        attachment.room().intact()?;
         attachment.room().send(Input::Update(attachment.connection(), EditKind::Posted, update)).await;
         let mut outgoing = Vec::new();
         loop {
@@ -277,7 +293,11 @@ impl Rooms {
                     Outgoing::Saved => return Ok(self.read(document, StateVector::default()).await?.seq),
                     Outgoing::Refused(refusal) => return Err(refused(&refusal)),
                     Outgoing::Ended(close) => return Err(Error::unavailable(close.reason())),
-                    Outgoing::Welcome(_) | Outgoing::Question(_) | Outgoing::Message(_) | Outgoing::Frame(_) => {}
+                    Outgoing::Welcome(_)
+                    | Outgoing::Question(_)
+                    | Outgoing::Message(_)
+                    | Outgoing::Frame(_)
+                    | Outgoing::Notice(_) => {}
                 }
             }
         }
@@ -319,6 +339,7 @@ impl Rooms {
     async fn ask<T>(&self, document: DocumentId, envelope: impl Fn(oneshot::Sender<T>) -> Envelope) -> Result<T> {
         for _ in 0..limits::REACH_TRIES {
             let room = self.open(document.into()).await?;
+            room.intact()?;
             let (answer, answered) = oneshot::channel();
             if room.mailbox.send(envelope(answer)).await.is_ok()
                 && let Ok(answered) = answered.await
@@ -383,15 +404,21 @@ impl Rooms {
     async fn load(&self, subject: Subject) -> Result<Arc<Handle>, Arc<Error>> {
         let shared = &self.0;
         let machine = async {
-            let (document, loaded) = match subject {
-                Subject::Document(document) => (document, journal::load(&shared.db, document).await?),
+            let (document, (loaded, damage)) = match subject {
+                Subject::Document(document) => (document, journal::load_intact(&shared.db, document).await?),
                 // Its log stays empty: nobody in it may write.
-                Subject::Project(project) => (DocumentId(project.0), Loaded::default()),
+                Subject::Project(project) => (DocumentId(project.0), (Loaded::default(), None)),
             };
-            Machine::new(document, loaded, shared.tally.clone())
-                .map_err(|wrong| Error::Internal(anyhow::anyhow!("{subject} cannot be read: {wrong}")))
+            let mut machine = Machine::new(document, loaded, shared.tally.clone())
+                .map_err(|wrong| Error::Internal(anyhow::anyhow!("{subject} cannot be read: {wrong}")))?;
+            if let Some(Damage { what, .. }) = damage {
+                shared.tally.damaged.add();
+                tracing::error!(%subject, %what, "a document is damaged and opened for reading only; see coterie doctor");
+                machine.is_damaged(&format!("this document is damaged in the database, so nothing is saved: {what}"));
+            }
+            Ok::<Machine, Error>(machine)
         };
-        let machine = machine.await.map_err(|error| {
+        let machine: Machine = machine.await.map_err(|error: Error| {
             shared.tally.failed_loads.add();
             tracing::error!(%subject, error = %format!("{error:#}"), "a room cannot be loaded");
             Arc::new(error)
@@ -405,6 +432,8 @@ impl Rooms {
             left: Mutex::default(),
             left_bell: Notify::new(),
             unsettled: [Budget::new(limits::UNSETTLED_BYTES), shared.unsettled.clone()],
+            clocks: machine.clocks().clone(),
+            damage: machine.damage().cloned(),
         });
         shared.tasks.spawn(task::run(self.clone(), handle.clone(), machine, inputs));
         Ok(handle)

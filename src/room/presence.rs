@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::clocks::Clocks;
 use super::participant::Participant;
 use crate::ids::{ConnectionId, UserId};
 use crate::limits;
@@ -25,6 +26,8 @@ pub(super) struct Presence {
     announced: HashMap<ClientId, UserId>,
     /// Connections that have told of anybody yet.
     heard: HashSet<ConnectionId>,
+    /// The clocks of `states`, for sockets.
+    clocks: Clocks,
 }
 
 #[derive(Debug)]
@@ -38,6 +41,12 @@ struct State {
 }
 
 impl Presence {
+    /// The clocks of who is here.
+    #[must_use]
+    pub(super) fn clocks(&self) -> &Clocks {
+        &self.clocks
+    }
+
     /// Whose each announced clientID is.
     #[must_use]
     pub(super) fn announced(&self) -> &HashMap<ClientId, UserId> {
@@ -86,6 +95,7 @@ impl Presence {
                     None => continue,
                 },
             };
+            self.clocks.set(entry.client, entry.clock, json.is_some());
             self.announced.insert(entry.client, participant.user);
             self.states.insert(entry.client, State { clock: entry.clock, json, connection, leaves_at: None });
             changed.insert(entry.client);
@@ -124,6 +134,7 @@ impl Presence {
         let mut told = Vec::new();
         for client in departed {
             self.announced.remove(&client);
+            self.clocks.remove(client);
             if let Some(state) = self.states.remove(&client).filter(|state| state.json.is_some()) {
                 told.push(awareness::Entry { client, clock: state.clock, state: None });
             }

@@ -41,6 +41,8 @@ tally! {
     loads,
     /// Loads that failed.
     failed_loads,
+    /// Documents that were opened for reading only, because what is stored of them is damaged.
+    damaged,
     /// Clients asked to send everything again, because what they built on never came.
     resyncs,
 }

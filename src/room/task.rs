@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep_until};
 
+use super::chorus::Chorus;
 use super::committed::Answer;
 use super::machine::{Effect, Input, Machine, Message};
 use super::outbox::Outbox;
@@ -26,6 +27,8 @@ enum Done {
     Reload(Result<Loaded>),
     /// The server goes down before the database answered.
     Abandoned,
+    /// Whether a damaged document can be read as a whole again.
+    Mended(bool),
 }
 
 struct Task {
@@ -38,6 +41,8 @@ struct Task {
     work: JoinSet<Done>,
     began: Instant,
     effects: Vec<Effect>,
+    /// Presence that is to be told together.
+    chorus: Chorus,
     /// Who waits until what was appended by others is shown.
     lookers: Vec<oneshot::Sender<()>>,
 }
@@ -45,6 +50,10 @@ struct Task {
 /// Runs a room until nobody is left, its document has ended, or the server goes down.
 pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut mailbox: mpsc::Receiver<Envelope>) {
     let shutdown = rooms.0.shutdown.clone();
+    let mut storage = rooms.0.committer.storage();
+    let is_damaged = machine.damage().is_some();
+    let kept = if is_damaged { limits::DAMAGED_IDLE } else { limits::ROOM_IDLE };
+    let mut look = Instant::now() + limits::DAMAGE_LOOK;
     let mut task = Task {
         rooms,
         room,
@@ -54,12 +63,19 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
         work: JoinSet::new(),
         began: Instant::now(),
         effects: Vec::new(),
+        chorus: Chorus::default(),
         lookers: Vec::new(),
     };
     let mut envelopes = Vec::new();
     let mut idle_since = Instant::now();
     loop {
-        let tick = task.machine.next_tick().map(|at| task.began + Duration::from_millis(at));
+        let tick = task
+            .machine
+            .next_tick()
+            .into_iter()
+            .chain(task.chorus.next())
+            .min()
+            .map(|at| task.began + Duration::from_millis(at));
         let idle = task.machine.is_idle() && task.work.is_empty();
         if !idle {
             idle_since = Instant::now();
@@ -83,8 +99,20 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
             () = sleep_until(tick.unwrap_or(idle_since)), if tick.is_some() => {
                 let now = task.now();
                 task.machine.tick(now, &mut task.effects);
+                if let Some(frame) = task.chorus.due(now, task.outboxes.len()) {
+                    task.room.ring.push(frame);
+                    task.outboxes.values().for_each(|outbox| outbox.ring());
+                }
             }
-            () = sleep_until(idle_since + limits::ROOM_IDLE), if idle => break,
+            Ok(()) = storage.changed() => {
+                let now = *storage.borrow_and_update();
+                task.handle(Input::Storage(now));
+            }
+            () = sleep_until(look), if is_damaged => {
+                look = Instant::now() + limits::DAMAGE_LOOK;
+                task.look_whether_mended();
+            }
+            () = sleep_until(idle_since + kept), if idle => break,
             () = shutdown.cancelled(), if idle || task.machine.is_settled() => break,
         }
         task.machine.dispatch(&mut task.effects);
@@ -170,11 +198,18 @@ impl Task {
             Ok(Done::Input(input)) => self.handle(input),
             Ok(Done::Reload(Ok(loaded))) => self.handle(Input::Reloaded(Box::new(loaded))),
             Ok(Done::Reload(Err(Error::NotFound))) => self.handle(Input::End(Close::Deleted)),
+            // Damaged since it was loaded: whoever comes back may read what is intact.
+            Ok(Done::Reload(Err(error @ Error::Internal(_)))) => {
+                tracing::error!(room = %self.room.subject, error = %format!("{error:#}"), "the log cannot be read again");
+                self.handle(Input::End(Close::Failed));
+            }
             Ok(Done::Reload(Err(error))) => {
                 tracing::warn!(room = %self.room.subject, %error, "cannot read the log again; trying again");
                 self.reload(limits::COMMIT_RETRY_LONGEST);
             }
-            Ok(Done::Abandoned) => {}
+            Ok(Done::Abandoned | Done::Mended(false)) => {}
+            // Whoever comes back finds it whole.
+            Ok(Done::Mended(true)) => self.handle(Input::End(Close::TryAgain)),
             Err(error) => {
                 tracing::error!(room = %self.room.subject, %error, "a room's work was lost");
                 self.handle(Input::End(Close::Failed));
@@ -189,7 +224,13 @@ impl Task {
                 match effect {
                     Effect::Append(append) => self.append(append),
                     Effect::Reload => self.reload(Duration::ZERO),
-                    Effect::Publish(frame) => self.room.ring.push(frame),
+                    Effect::Publish(frame) if frame.seq.is_some() => self.room.ring.push(frame),
+                    Effect::Publish(frame) => {
+                        let now = self.now();
+                        if let Some(frame) = self.chorus.take(frame, now, self.outboxes.len()) {
+                            self.room.ring.push(frame);
+                        }
+                    }
                     Effect::Skip => self.room.ring.skip(),
                     Effect::Send(connection, message) => {
                         if let Some(outbox) = self.outboxes.get(&connection) {
@@ -230,6 +271,12 @@ impl Task {
                 None => Done::Abandoned,
             }
         });
+    }
+
+    fn look_whether_mended(&mut self) {
+        let Subject::Document(document) = self.room.subject else { return };
+        let db = self.rooms.0.db.clone();
+        self.work.spawn(async move { Done::Mended(journal::load(&db, document).await.is_ok()) });
     }
 
     fn reload(&mut self, pause: Duration) {

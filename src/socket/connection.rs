@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::admission;
+use super::calm::Calm;
 use super::dialect::{Dialect, Part};
 use super::inflow::LargePlace;
 use super::slot::{Queue, Slot, Standing, Turn, input};
@@ -227,7 +228,18 @@ impl Connection {
     fn take_message(&mut self, address: String, message: ClientMessage) -> Result<(), Close> {
         let full = self.slots.len() >= limits::DOCUMENTS_PER_SOCKET;
         match self.slots.get_mut(address.as_str()) {
-            Some(Slot::Open(attachment, ..)) => {
+            Some(Slot::Open(attachment, .., calm)) => {
+                let message = match message {
+                    ClientMessage::Awareness(body) => {
+                        let told = calm.take(body, &attachment.room().clocks, Instant::now());
+                        // What cannot be read is the room's to refuse.
+                        match told.map_err(|_| Close::Malformed)? {
+                            Some(body) => ClientMessage::Awareness(body),
+                            None => return Ok(()),
+                        }
+                    }
+                    other => other,
+                };
                 let input = input(attachment.connection(), message);
                 self.unsent.push(attachment.room().clone(), input);
                 Ok(())
@@ -257,7 +269,9 @@ impl Connection {
         let turn = self.turns;
         let slot = match self.slots.remove(&address) {
             Some(Slot::Waiting(queue, _)) => Slot::Waiting(queue, turn),
-            Some(Slot::Open(attachment, standing, _, caller)) => Slot::Open(attachment, standing, turn, caller),
+            Some(Slot::Open(attachment, standing, _, caller, calm)) => {
+                Slot::Open(attachment, standing, turn, caller, calm)
+            }
             Some(Slot::Refused) => Slot::Waiting(Queue::default(), turn),
             None if self.slots.len() >= limits::DOCUMENTS_PER_SOCKET => return Err(Close::TooLarge),
             None => Slot::Waiting(Queue::default(), turn),
@@ -285,7 +299,7 @@ impl Connection {
             .iter()
             .filter(|(address, _)| of_project(address))
             .filter_map(|(address, slot)| match slot {
-                Slot::Open(_, _, turn, caller) => Some((address.clone(), *turn, Caller::clone(caller))),
+                Slot::Open(_, _, turn, caller, _) => Some((address.clone(), *turn, Caller::clone(caller))),
                 Slot::Waiting(..) | Slot::Refused => None,
             })
             .collect();
@@ -327,7 +341,7 @@ impl Connection {
     async fn joined(&mut self, joined: Joined) -> Result<(), Close> {
         let Joined { address, turn, outcome } = joined;
         let latest = match self.slots.get(&address) {
-            Some(Slot::Waiting(_, latest) | Slot::Open(_, _, latest, _)) => *latest == turn,
+            Some(Slot::Waiting(_, latest) | Slot::Open(_, _, latest, ..)) => *latest == turn,
             Some(Slot::Refused) | None => false,
         };
         if !latest {
@@ -343,7 +357,9 @@ impl Connection {
                     return Err(Close::TryAgain);
                 }
                 if matches!(self.dialect, Dialect::Hocuspocus) {
-                    let message = hocuspocus::authenticated(standing.may_write);
+                    let message = hocuspocus::authenticated(
+                        standing.may_write && !self.is_damaged(&address, attachment.as_ref()),
+                    );
                     let frame = hocuspocus::addressed(&address, &message).into();
                     self.write(vec![frame]).await.map_err(|_| Close::TryAgain)?;
                 }
@@ -354,7 +370,8 @@ impl Connection {
                         let input = input(attachment.connection(), message);
                         self.unsent.push(attachment.room().clone(), input);
                     }
-                    self.slots.insert(address, Slot::Open(attachment, standing, turn, Box::new(caller)));
+                    self.slots
+                        .insert(address, Slot::Open(attachment, standing, turn, Box::new(caller), Calm::default()));
                     self.stranger = None;
                     self.wire.admit();
                 }
@@ -371,6 +388,28 @@ impl Connection {
         }
     }
 
+    /// Whether what is stored of a document is damaged, so that nobody can write.
+    fn is_damaged(&self, address: &str, joined: Option<&Attachment>) -> bool {
+        let open = || match self.slots.get(address) {
+            Some(Slot::Open(attachment, ..)) => Some(attachment),
+            _ => None,
+        };
+        joined.or_else(open).is_some_and(|attachment| attachment.room().damage.is_some())
+    }
+
+    /// Hands presence on that waited for its time.
+    fn tell_presence(&mut self, now: Instant) {
+        for slot in self.slots.values_mut() {
+            if let Slot::Open(attachment, .., calm) = slot
+                && let Some(body) = calm.due(now)
+            {
+                let input = input(attachment.connection(), ClientMessage::Awareness(body));
+                self.unsent.push(attachment.room().clone(), input);
+            }
+        }
+        self.unsent.send();
+    }
+
     fn is_admitted(&self) -> bool {
         self.slots.values().any(|slot| matches!(slot, Slot::Open(..)))
     }
@@ -378,6 +417,11 @@ impl Connection {
     fn next_deadline(&self) -> Instant {
         let silence = (self.last_sent + limits::KEEP_ALIVE).min(self.last_received + limits::SOCKET_SILENCE);
         // While it is not read, a frame that does not come on is not the client's fault.
+        let presence = self.slots.values().filter_map(|slot| match slot {
+            Slot::Open(.., calm) => calm.next(),
+            Slot::Waiting(..) | Slot::Refused => None,
+        });
+        let silence = presence.min().map_or(silence, |next| next.min(silence));
         let silence = self.frame_deadline().map_or(silence, |deadline| deadline.min(silence));
         if self.is_admitted() { silence } else { silence.min(self.opened + self.admission_time()) }
     }
@@ -393,6 +437,7 @@ impl Connection {
 
     async fn meet_deadlines(&mut self) -> Result<(), Ending> {
         let now = Instant::now();
+        self.tell_presence(now);
         if !self.is_admitted() && self.opened + self.admission_time() <= now {
             return Err(Some(Close::AuthTimeout));
         }

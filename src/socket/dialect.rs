@@ -10,6 +10,7 @@ use crate::protocol::close::Close;
 use crate::protocol::hocuspocus::{ClientBody, ClientFrame};
 use crate::protocol::{self, ClientMessage, hocuspocus, yjs};
 use crate::room::Outgoing;
+use crate::room::machine::Notice;
 use crate::update::{EMPTY, Malformed};
 
 /// The wire protocol of one socket.
@@ -59,6 +60,12 @@ impl Dialect {
     pub(super) fn encode(&self, address: &str, outgoing: Outgoing, frames: &mut Vec<Out>) -> Option<Close> {
         match (self, outgoing) {
             (_, Outgoing::Ended(close)) => return Some(close),
+            (Self::Yjs(_), Outgoing::Notice(Notice::Damaged(why))) => frames.push(yjs::permission_denied(&why).into()),
+            // This dialect has no words for it.
+            (Self::Yjs(_), Outgoing::Notice(Notice::Storage(_))) => {}
+            (Self::Hocuspocus, Outgoing::Notice(notice)) => {
+                frames.push(hocuspocus::addressed(address, &hocuspocus::stateless(&noticed(&notice))).into());
+            }
             (Self::Yjs(_), Outgoing::Welcome(message) | Outgoing::Message(message)) => frames.push(message.into()),
             (Self::Yjs(_), Outgoing::Frame(frame)) => frames.push(frame.message.clone().into()),
             (Self::Yjs(_), Outgoing::Refused(refusal)) => {
@@ -91,6 +98,18 @@ impl Dialect {
             Self::Hocuspocus => address.map(|address| hocuspocus::addressed(address, &protocol::update(EMPTY))),
         }
     }
+}
+
+/// A notice as the JSON event that a provider hands to its page.
+fn noticed(notice: &Notice) -> String {
+    match notice {
+        Notice::Damaged(why) => json!({ "event": "damaged", "message": &**why }),
+        Notice::Storage(storage) => match storage.code() {
+            Some(code) => json!({ "event": "saving", "state": code, "message": storage.message() }),
+            None => json!({ "event": "saving", "state": "ok", "message": storage.message() }),
+        },
+    }
+    .to_string()
 }
 
 /// A refusal as the JSON event that a provider hands to its page.

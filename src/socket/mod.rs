@@ -4,6 +4,7 @@
 //! try again for ever.
 
 mod admission;
+mod calm;
 mod connection;
 mod dialect;
 mod inflow;

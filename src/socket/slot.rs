@@ -1,5 +1,6 @@
 //! One document on a socket: being joined, with what the client said meanwhile, or joined.
 
+use super::calm::Calm;
 use crate::auth::Caller;
 use crate::ids::{ConnectionId, UserId};
 use crate::limits;
@@ -14,7 +15,7 @@ pub(super) enum Slot {
     /// The client spoke about it before it was let in. Providers do not wait for the answer to their token.
     Waiting(Queue, Turn),
     /// In the room, as this, on this credential.
-    Open(Attachment, Standing, Turn, Box<Caller>),
+    Open(Attachment, Standing, Turn, Box<Caller>, Calm),
     /// Not let in, or at its end: what the client says is ignored until it shows a credential anew.
     Refused,
 }

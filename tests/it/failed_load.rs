@@ -1,4 +1,5 @@
-//! A document that cannot be read is an error, never an empty document; and it is well again once its rows are.
+//! A document that cannot be read is an error, never an empty document. What is intact of a damaged one can be read, and
+//! nothing is written to it; and it is well again once its rows are.
 
 use coterie::ids::{DocumentId, ProjectId};
 use coterie::journal;
@@ -6,33 +7,41 @@ use reqwest::{Method, StatusCode};
 
 use crate::client::TestClient;
 use crate::engines::{Engine, on_both_engines};
-use crate::peer::{DIALECTS, Dialect};
-use crate::server::TestServer;
+use crate::peer::{DIALECTS, Dialect, Peer, typed};
+use crate::server::{TestServer, until};
 
 on_both_engines![
-    a_damaged_document_is_an_error_until_it_is_repaired,
+    what_is_intact_of_a_damaged_document_can_be_read_and_nothing_is_written_until_it_is_repaired,
+    a_document_of_which_nothing_is_intact_is_an_error,
+    a_damaged_snapshot_is_named_and_what_it_was_folded_from_can_be_read,
     bytes_that_the_gate_never_let_in_are_an_error,
     all_who_wait_for_a_failed_load_are_told,
 ];
 
 /// How a document is damaged, and repaired.
-const DAMAGES: [[&str; 3]; 3] = [
+const DAMAGES: [[&str; 4]; 3] = [
     [
         "another checksum",
         "update document_update set checksum = checksum + 1 where document_id = $1 and seq = 2",
         "update document_update set checksum = checksum - 1 where document_id = $1 and seq = 2",
+        "1",
     ],
     [
         "a missing row",
         "update document_update set seq = 1000 where document_id = $1 and seq = 2",
         "update document_update set seq = 2 where document_id = $1 and seq = 1000",
+        "1",
     ],
     [
         "a missing last row",
         "update document_head set head = head + 1 where document_id = $1",
         "update document_head set head = head - 1 where document_id = $1",
+        "321",
     ],
 ];
+
+/// Nothing before the first row is intact.
+const FIRST_ROW: &str = "update document_update set checksum = checksum + 1 where document_id = $1 and seq = 1";
 
 /// A document of three rows that says `321`.
 async fn three_rows(client: &TestClient, project: ProjectId, path: &str) -> DocumentId {
@@ -62,21 +71,79 @@ async fn assert_well(client: &TestClient, project: ProjectId, document: Document
     }
 }
 
-async fn a_damaged_document_is_an_error_until_it_is_repaired(engine: Engine) {
+async fn assert_readable(client: &TestClient, project: ProjectId, document: DocumentId, text: &str, why: &str) {
+    for dialect in DIALECTS {
+        let mut visitor = client.socket(dialect, project, document).join().await;
+        assert_eq!(visitor.text(), text, "{why}");
+        let told = |peer: &Peer| peer.denied.iter().any(|said| said.contains("damaged"));
+        match dialect {
+            Dialect::Yjs => visitor.until("it is told why it cannot write", told).await,
+            Dialect::Hocuspocus => {
+                assert_eq!(visitor.admitted.as_deref(), Some("readonly"), "{why}");
+                visitor
+                    .until("it is told why", |peer| peer.events.iter().any(|event| event["event"] == "damaged"))
+                    .await;
+                visitor.insert(0, "never").await;
+                visitor.until("its edit is refused", |peer| peer.statuses.contains(&false)).await;
+            }
+        }
+    }
+    let (status, said) = client.get(&format!("/api/projects/{project}/documents/{document}/update")).await;
+    assert_eq!((status, &said["error"]["code"]), (StatusCode::CONFLICT, &"damaged".into()), "{why}");
+    let (status, _) = client.write(project, document, typed(99, "never")).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{why}");
+}
+
+async fn what_is_intact_of_a_damaged_document_can_be_read_and_nothing_is_written_until_it_is_repaired(engine: Engine) {
+    const ROWS: &str = "select count(*) from document_update where document_id = $1";
     let mut server = TestServer::start(engine).await;
     let ann = TestClient::guest(server.place(), "Ann").await;
     let project = ann.project().await;
     let other = three_rows(&ann, project, "other").await;
-    for [why, damage, repair] in DAMAGES {
+    for [why, damage, repair, intact] in DAMAGES {
         let document = three_rows(&ann, project, why).await;
         server.restart().await;
         server.database.change(damage, document).await;
-        assert_an_error(&ann, project, document, why).await;
+        assert_readable(&ann, project, document, intact, why).await;
         assert_well(&ann, project, other, "another document").await;
-        assert_eq!(server.tally("failed_loads"), 3);
+        assert!(server.tally("damaged") >= 1);
+        let findings = server.db_findings().await;
+        assert!(findings.len() == 1 && findings[0].contains(&document.to_string()), "{findings:?}");
+        assert_eq!(server.database.number(ROWS, document).await, 3, "{why}");
         server.database.change(repair, document).await;
+        until("its room is gone", async || server.state().rooms.len() <= 1).await;
         assert_well(&ann, project, document, why).await;
     }
+}
+
+async fn a_document_of_which_nothing_is_intact_is_an_error(engine: Engine) {
+    let mut server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = three_rows(&ann, project, "a").await;
+    server.restart().await;
+    server.database.change(FIRST_ROW, document).await;
+    assert_an_error(&ann, project, document, "the first row").await;
+    assert_eq!(server.tally("failed_loads"), 3);
+}
+
+async fn a_damaged_snapshot_is_named_and_what_it_was_folded_from_can_be_read(engine: Engine) {
+    let mut server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = three_rows(&ann, project, "a").await;
+    let (state, head) = ann.read(project, document).await;
+    journal::save_snapshot(server.db(), document, head, &state).await.unwrap();
+    server.restart().await;
+    let damage = "update document_snapshot set checksum = checksum + 1 where document_id = $1";
+    server.database.change(damage, document).await;
+    assert_readable(&ann, project, document, "321", "the snapshot").await;
+    let findings = server.db_findings().await;
+    assert!(findings.len() == 1 && findings[0].contains("snapshot at row 3"), "{findings:?}");
+    // Where what it was folded from is gone, there is nothing to show.
+    server.restart().await;
+    server.database.change("delete from document_update where document_id = $1 and seq = 1", document).await;
+    assert_an_error(&ann, project, document, "the snapshot and the first row").await;
 }
 
 async fn bytes_that_the_gate_never_let_in_are_an_error(engine: Engine) {
@@ -97,7 +164,7 @@ async fn all_who_wait_for_a_failed_load_are_told(engine: Engine) {
     let project = ann.project().await;
     let document = three_rows(&ann, project, "a").await;
     server.restart().await;
-    server.database.change(DAMAGES[0][1], document).await;
+    server.database.change(FIRST_ROW, document).await;
     let mut visits = tokio::task::JoinSet::new();
     for number in 0..16 {
         let ann = ann.clone();

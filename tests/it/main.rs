@@ -40,6 +40,7 @@ mod saved;
 mod shutdown;
 mod slow_reader;
 mod snapshot;
+mod stalled;
 mod startup;
 mod strangers;
 mod sync;

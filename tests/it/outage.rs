@@ -1,14 +1,16 @@
 //! The database goes away while people type, and comes back.
 
 use coterie::config::Config;
+use coterie::db::Db;
 use coterie::ids::DocumentId;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::time::{Duration, Instant};
 
 use crate::client::TestClient;
-use crate::engines::{Database, Engine, on_both_engines, on_postgres};
+use crate::engines::{Database, Engine, in_time, on_both_engines, on_postgres};
 use crate::hold::Hold;
-use crate::peer::Dialect;
+use crate::peer::{Dialect, Peer};
 use crate::proxy::{AtCommit, Proxy};
 use crate::server::{TestServer, until};
 
@@ -80,12 +82,50 @@ async fn typing_goes_on_while_the_database_is_away_and_all_is_saved_when_it_retu
     let (status, body) = ann.post(&format!("/api/projects/{project}/documents"), json!({ "path": "b" })).await;
     assert_eq!((status, &body["error"]["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")));
     assert!(!author.is_saved());
+    let saving = |peer: &Peer| peer.events.iter().rfind(|event| event["event"] == "saving").cloned();
+    let expected = if engine == Engine::Sqlite { "database_slow" } else { "database_away" };
+    author
+        .until("it is told why nothing is saved", |peer| saving(peer).is_some_and(|told| told["state"] == expected))
+        .await;
+    let returned = Instant::now();
 
     storage.come_back().await;
     let all = format!("{}.", "x".repeat(20));
     author.until_saved().await;
+    assert!(returned.elapsed() < Duration::from_secs(10), "{:?}", returned.elapsed());
+    author.until("it is told that all is well", |peer| saving(peer).is_some_and(|told| told["state"] == "ok")).await;
     peer.until_text(&all).await;
     assert_eq!(ann.text(project, document).await, all);
+}
+
+async fn a_database_that_takes_no_writes_loses_nothing() {
+    let mut server = TestServer::start(Engine::Sqlite).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a", "").await;
+    let mut author = ann.socket(Dialect::Hocuspocus, project, "a").join().await;
+    let mut peer = ann.socket(Dialect::Yjs, project, "a").join().await;
+    // The server's only writing connection.
+    let Db::Sqlite { write, .. } = server.db().clone() else { panic!("it is SQLite") };
+    sqlx::raw_sql("pragma query_only = on").execute(&write).await.unwrap();
+    author.insert(0, "typed").await;
+    let told = |peer: &Peer| peer.events.last().is_some_and(|event| event["state"] == "database_read_only");
+    author.until("it is told why", told).await;
+    peer.round_trip().await;
+    assert_eq!(peer.text(), "", "shown although it is not saved");
+    assert!(!author.is_saved());
+    sqlx::raw_sql("pragma query_only = off").execute(&write).await.unwrap();
+    let back = Instant::now();
+    author.until_saved().await;
+    assert!(back.elapsed() < Duration::from_secs(10), "{:?}", back.elapsed());
+    peer.until_text("typed").await;
+    server.restart().await;
+    assert_eq!(ann.text(project, document).await, "typed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_takes_no_writes_keeps_them_waiting() {
+    in_time(Box::pin(a_database_that_takes_no_writes_loses_nothing())).await;
 }
 
 async fn at_commit(what: AtCommit) {

@@ -18,6 +18,8 @@ on_both_engines![
     who_leaves_is_removed_at_the_same_clock_after_the_grace,
     who_returns_within_the_grace_does_not_flicker,
     a_guest_who_signs_in_stays_visible_under_the_same_id,
+    a_flood_of_presence_is_told_some_times_a_second_and_its_last_is_not_lost,
+    what_clients_repeat_to_the_server_is_not_told_again,
 ];
 
 async fn a_caret_bears_the_name_of_the_login_whatever_the_frame_says(engine: Engine) {
@@ -72,7 +74,7 @@ async fn presence_under_somebody_elses_id_is_dropped(engine: Engine) {
         author.round_trip().await;
         assert_eq!(watcher.presence[&hers].1["cursor"], 1);
         assert!(watcher.presence_told.iter().all(|(client, clock, _)| *client != hers || *clock == 1));
-        assert!(author.presence_told.iter().all(|(client, ..)| *client != hers), "nor is Ann told so herself");
+        assert!(author.presence_told.iter().all(|(client, clock, _)| *client != hers || *clock == 1), "nor is she");
     }
 }
 
@@ -166,4 +168,57 @@ async fn a_guest_who_signs_in_stays_visible_under_the_same_id(engine: Engine) {
         })
         .await;
     assert!(watcher.presence_told.iter().all(|(_, _, state)| !state.is_null()));
+}
+
+async fn a_flood_of_presence_is_told_some_times_a_second_and_its_last_is_not_lost(engine: Engine) {
+    const FLOOD: usize = 400;
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    ann.create(project, "a", "").await;
+    for dialect in DIALECTS {
+        let mut watcher = ann.socket(dialect, project, "a").join().await;
+        let mut author = ann.socket(dialect, project, "a").presence(json!({ "cursor": 0 })).join().await;
+        let client = author.client();
+        watcher.until("it sees Ann", |peer| peer.presence.contains_key(&client)).await;
+        watcher.presence_told.clear();
+        let began = Instant::now();
+        for cursor in 1..=FLOOD {
+            author.announce(json!({ "cursor": cursor })).await;
+        }
+        watcher.until("it sees the last", |peer| peer.presence[&client].1["cursor"] == FLOOD).await;
+        let most = usize::try_from(began.elapsed().as_millis() / limits::PRESENCE_INTERVAL.as_millis()).unwrap() + 3;
+        let told = watcher.presence_told.len();
+        println!("{FLOOD} states in {:?} were told in {told}", began.elapsed());
+        assert!(told <= most, "{told} in {:?}", began.elapsed());
+    }
+}
+
+async fn what_clients_repeat_to_the_server_is_not_told_again(engine: Engine) {
+    const PEOPLE: usize = 12;
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    ann.create(project, "a", "").await;
+    let mut people = Vec::new();
+    for _ in 0..PEOPLE {
+        people.push(ann.socket(Dialect::Yjs, project, "a").presence(json!({ "cursor": 0 })).join().await);
+    }
+    for round in 1..=3 {
+        // Each repeats what it is shown, as y-websocket does.
+        people[0].announce(json!({ "cursor": round })).await;
+        let client = people[0].client();
+        for peer in people.iter_mut().skip(1) {
+            peer.until("it sees it", |peer| {
+                peer.presence.get(&client).is_some_and(|(_, state)| state["cursor"] == round)
+            })
+            .await;
+            peer.round_trip().await;
+        }
+        for peer in people.iter_mut().skip(1) {
+            peer.round_trip().await;
+            let told = peer.presence_told.iter().filter(|(id, _, state)| *id == client && state["cursor"] == round);
+            assert_eq!(told.count(), 1, "once, whoever repeats it");
+        }
+    }
 }

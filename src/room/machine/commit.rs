@@ -133,6 +133,7 @@ impl Machine {
         self.question = None;
         self.answers.clear();
         self.answers_bytes = 0;
+        self.catch_ups.clear();
     }
 
     fn pay_all(&mut self, effects: &mut Vec<Effect>) {

@@ -16,10 +16,11 @@ use bytes::Bytes;
 
 use crate::gate::{self, Admitted, Owner, Refusal};
 use crate::ids::{ConnectionId, DocumentId};
-use crate::journal::{Append, Loaded, Outcome};
+use crate::journal::{Append, Loaded, Outcome, Storage};
 use crate::limits;
 use crate::protocol;
 use crate::protocol::close::Close;
+use crate::room::clocks::Clocks;
 use crate::room::committed::{Answer, Committed, Question};
 use crate::room::debts::DebtId;
 use crate::room::participant::Participant;
@@ -62,6 +63,8 @@ pub enum Input {
     Settled(Outcome),
     /// The log was read again, as [`Effect::Reload`] asked.
     Reloaded(Box<Loaded>),
+    /// The database takes what is to be saved, or does not.
+    Storage(Storage),
     /// Someone else appended to the log.
     Look,
     /// The document's history has ended, for this reason.
@@ -117,6 +120,17 @@ pub enum Message {
     Refused(Refusal),
     /// The document, or this connection's part in it, has ended.
     Ended(Close),
+    /// Something beside the document that people should know.
+    Notice(Notice),
+}
+
+/// What people should know of a document beside what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// It is damaged where it is stored, and nobody can write.
+    Damaged(Arc<str>),
+    /// Whether what is written is saved at present.
+    Storage(Storage),
 }
 
 /// An admitted edit that is not committed.
@@ -177,6 +191,12 @@ pub struct Machine {
     implied: Option<(i64, IdSet)>,
     /// Whether they are being found.
     implying: bool,
+    /// What followers who fell off the ring are sent at the present head, by the row they were shown.
+    catch_ups: HashMap<i64, Bytes>,
+    /// Why nobody can write, when what is stored is damaged.
+    damage: Option<Arc<str>>,
+    /// How the database takes what is to be saved.
+    storage: Storage,
     /// Why the room has ended, once it has.
     ended: Option<Close>,
     tally: Arc<Tally>,
@@ -210,9 +230,29 @@ impl Machine {
             asking: HashMap::new(),
             implied: None,
             implying: false,
+            catch_ups: HashMap::new(),
+            damage: None,
+            storage: Storage::Well,
             ended: None,
             tally,
         })
+    }
+
+    /// Notes that what is stored after what was loaded is damaged: from now on nobody can write.
+    pub fn is_damaged(&mut self, why: &str) {
+        self.damage = Some(why.into());
+    }
+
+    /// Why nobody can write, when what is stored is damaged.
+    #[must_use]
+    pub fn damage(&self) -> Option<&Arc<str>> {
+        self.damage.as_ref()
+    }
+
+    /// The clocks of who is here.
+    #[must_use]
+    pub fn clocks(&self) -> &Clocks {
+        self.presence.clocks()
     }
 
     /// What is committed.
@@ -275,6 +315,7 @@ impl Machine {
     pub fn handle(&mut self, input: Input, now: Millis, effects: &mut Vec<Effect>) {
         match input {
             Input::Join { connection, participant, may_write } => {
+                let may_write = may_write && self.damage.is_none();
                 self.join(connection, Seat::new(participant, may_write, self.committed.head.seq), effects);
             }
             Input::Leave(connection) => {
@@ -291,7 +332,7 @@ impl Machine {
             }
             Input::CatchUp(connection, shown) => {
                 self.tally.lagged.add();
-                let update = protocol::update(&self.committed.since(shown));
+                let update = self.catch_up(shown);
                 let message = Message::CaughtUp(update, self.committed.head.seq, self.presence.everyone());
                 effects.push(Effect::Send(connection, message));
             }
@@ -303,6 +344,11 @@ impl Machine {
             }
             Input::Settled(outcome) => self.settle(outcome, effects),
             Input::Reloaded(loaded) => self.reload(*loaded, now, effects),
+            Input::Storage(storage) => {
+                self.storage = storage;
+                let told = |&connection| Effect::Send(connection, Message::Notice(Notice::Storage(storage)));
+                effects.extend(self.seats.keys().map(told));
+            }
             Input::Look => self.look(effects),
             Input::End(close) => self.end(close, effects),
         }
@@ -315,7 +361,25 @@ impl Machine {
         }
         let question = self.question();
         effects.push(Effect::Send(connection, Message::Welcome(question, self.presence.everyone())));
+        let damaged = self.damage.clone().map(Notice::Damaged);
+        let storage = Some(self.storage).filter(|storage| *storage != Storage::Well).map(Notice::Storage);
+        let notices = damaged.into_iter().chain(storage);
+        effects.extend(notices.map(|notice| Effect::Send(connection, Message::Notice(notice))));
         self.seats.insert(connection, seat);
+    }
+
+    /// What a follower lacks that was shown everything up to a row, encoded once for all of them at one head.
+    fn catch_up(&mut self, shown: i64) -> Bytes {
+        // Those who are shown everything are all alike.
+        let shown = if self.committed.has_rows_after(shown) { shown } else { -1 };
+        if let Some(update) = self.catch_ups.get(&shown) {
+            return update.clone();
+        }
+        let update = protocol::update(&self.committed.since(shown));
+        if self.catch_ups.len() < limits::ANSWERS {
+            self.catch_ups.insert(shown, update.clone());
+        }
+        update
     }
 
     /// The server's SyncStep1, encoded once for each head.

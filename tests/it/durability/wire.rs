@@ -117,6 +117,8 @@ impl Line {
 struct Socket {
     stream: TcpStream,
     received: Vec<u8>,
+    /// What came of a message in fragments.
+    message: Vec<u8>,
 }
 
 impl Socket {
@@ -128,7 +130,7 @@ impl Socket {
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).await?;
-        let mut socket = Self { stream, received: Vec::new() };
+        let mut socket = Self { stream, received: Vec::new(), message: Vec::new() };
         let end = loop {
             if let Some(at) = socket.received.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
@@ -173,10 +175,17 @@ impl Socket {
                 if self.received.len() < header + len {
                     break;
                 }
+                let is_last = self.received[0] & 0x80 != 0;
                 let payload = self.received[header..header + len].to_vec();
                 self.received.drain(..header + len);
                 match opcode {
-                    2 => return Ok(payload),
+                    // What is large comes in fragments.
+                    0 | 2 => {
+                        self.message.extend_from_slice(&payload);
+                        if is_last {
+                            return Ok(std::mem::take(&mut self.message));
+                        }
+                    }
                     8 => return Err(io::Error::new(io::ErrorKind::ConnectionAborted, closing(&payload))),
                     9 => self.send(10, &payload).await?,
                     _ => {}

@@ -265,7 +265,7 @@ impl Room {
                 everyone.iter().for_each(|everyone| drop(self.check(everyone)));
             }
             Message::Other(message) => drop(self.check(message)),
-            Message::Saved | Message::Refused(_) | Message::Ended(_) => {}
+            Message::Saved | Message::Refused(_) | Message::Ended(_) | Message::Notice(_) => {}
         }
     }
 

@@ -1,4 +1,5 @@
-# The commands of a developer. Needs Rust and Node; the tests install Debian's Postgres and Chromium when they are missing.
+# The commands of a developer. Needs Rust, Node and, for the tests, Python 3; they install Debian's Postgres and Chromium when
+# those are missing.
 
 # The suites of `make test`, in order. Each runs even when one before it failed.
 SUITES := test-rust test-sdk test-interop test-e2e
@@ -50,7 +51,13 @@ test-rust: tests/oracle/node_modules/.installed studio ## The Rust tests, on SQL
 test-sdk: client-sdk/node_modules/.installed $(COTERIE_BIN) ## The TypeScript package, alone and against the server.
 	cd client-sdk && COTERIE_BIN=$(COTERIE_BIN) npm test
 
-test-interop: tests/interop/node_modules/.installed $(COTERIE_BIN) ## The real npm clients against the server.
+# What the tests need of Python, in an environment of its own.
+tests/python/venv/.installed: tests/python/requirements.txt
+	python3 -m venv tests/python/venv
+	tests/python/venv/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
+	@touch $@
+
+test-interop: tests/interop/node_modules/.installed tests/python/venv/.installed $(COTERIE_BIN) ## The real npm clients, and pycrdt, against the server.
 	cd tests/interop && COTERIE_BIN=$(COTERIE_BIN) ../with-postgres npm test
 
 test-e2e: tests/e2e/node_modules/.installed $(COTERIE_BIN) chromium ## The studio in Chromium.

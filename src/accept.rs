@@ -108,7 +108,12 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, state: AppState
                 }
                 return;
             }
-            () = sleep_until(deadline), if !heard.is_so() => return,
+            // Asked before the wait as well as after it: a request is heard while this waits.
+            () = sleep_until(deadline), if !heard.is_so() => {
+                if !heard.is_so() {
+                    return;
+                }
+            }
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();

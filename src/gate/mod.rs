@@ -99,6 +99,17 @@ impl Decision {
 /// Decides on one update.
 #[must_use]
 pub fn decide(state: &State, writer: &Writer<'_>, context: &Context<'_>, update: &Bytes) -> Decision {
+    decide_on(state, writer, context, update, false)
+}
+
+/// Decides on what was parked. The ids it deletes did not exist when it came; those that turn out to be another's were
+/// a trap, since nobody is shown what another wrote before it is saved.
+#[must_use]
+pub fn decide_again(state: &State, writer: &Writer<'_>, context: &Context<'_>, parked: &Bytes) -> Decision {
+    decide_on(state, writer, context, parked, true)
+}
+
+fn decide_on(state: &State, writer: &Writer<'_>, context: &Context<'_>, update: &Bytes, was_parked: bool) -> Decision {
     let scan = match scan(update) {
         Ok(scan) => scan,
         Err(wrong) => return Decision::refuse(Refusal::Malformed(wrong)),
@@ -113,8 +124,13 @@ pub fn decide(state: &State, writer: &Writer<'_>, context: &Context<'_>, update:
 
     let start = |client: ClientId| state.clocks.get(client);
     let end = |client: ClientId| reach.end(&scan, client).unwrap_or_else(|| start(client));
-    let (deletions, early_deletions) = split_deletions(&new_deletions, end);
+    let (mut deletions, early_deletions) = split_deletions(&new_deletions, end);
+    let anothers = |client: ClientId| anothers(state, writer, context, client);
+    if was_parked {
+        deletions = rights.own(deletions, anothers);
+    }
     let early_deletions = rights.possible(early_deletions, writer.ended);
+    let early_deletions = rights.own(early_deletions, anothers);
 
     let mut decision = Decision { ended: rights.ended, refused: rights.refusal, ..Decision::default() };
     let grown: Vec<&Section> =
@@ -215,6 +231,14 @@ impl Rights {
         }
     }
 
+    /// Of deletions of ids that did not exist, those of ids that are not another's.
+    fn own(&mut self, deletions: IdSet, anothers: impl Fn(ClientId) -> bool) -> IdSet {
+        let foreign = deletions.iter().map(|(client, _)| client).find(|&client| anothers(client));
+        let Some(foreign) = foreign else { return deletions };
+        self.refusal.get_or_insert(Refusal::Foreign(foreign));
+        deletions.iter().filter(|&(client, _)| !anothers(client)).collect()
+    }
+
     /// Of deletions whose ids do not exist, those whose ids may still come.
     fn possible(&mut self, early: IdSet, ended: &HashSet<ClientId>) -> IdSet {
         let never = |client: ClientId| self.blocked.contains(&client) || ended.contains(&client);
@@ -236,17 +260,22 @@ fn judge(state: &State, writer: &Writer<'_>, context: &Context<'_>, scan: &Scan)
             rights.block(client, Refusal::Ended(client));
             continue;
         }
-        match state.owners.get(&client) {
-            Some(Owner::Closed) => rights.block(client, Refusal::Closed(client)),
-            Some(Owner::User(owner)) if !writer.is(*owner) => rights.block(client, Refusal::Foreign(client)),
-            Some(Owner::User(_)) => {}
-            None => match context.announced.get(&client) {
-                Some(&other) if !writer.is(other) => rights.block(client, Refusal::Foreign(client)),
-                _ => {}
-            },
+        if state.owners.get(&client) == Some(&Owner::Closed) {
+            rights.block(client, Refusal::Closed(client));
+        } else if anothers(state, writer, context, client) {
+            rights.block(client, Refusal::Foreign(client));
         }
     }
     rights
+}
+
+/// Whether a clientID is another principal's, who wrote with it or has announced to.
+fn anothers(state: &State, writer: &Writer<'_>, context: &Context<'_>, client: ClientId) -> bool {
+    match state.owners.get(&client) {
+        Some(Owner::User(owner)) => !writer.is(*owner),
+        Some(Owner::Closed) => false,
+        None => context.announced.get(&client).is_some_and(|&other| !writer.is(other)),
+    }
 }
 
 /// Whose the clientIDs are that nobody had written with. One alone is the writer's. Several come from a history that

@@ -1,6 +1,7 @@
 // The test's end of a client process, and waiting for what should become true.
 
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -9,6 +10,8 @@ export const YWS3 = 'y-websocket 3.1.0'
 export const HP2 = 'hocuspocus 2.15.3'
 export const HP3 = 'hocuspocus 3.4.4'
 export const HP4 = 'hocuspocus 4.8.0'
+export const PY_YWS = 'pycrdt y-websocket'
+export const PY_HP = 'pycrdt hocuspocus'
 
 /** Every client that is served. */
 export const CLIENTS = [YWS2, YWS3, HP2, HP3, HP4]
@@ -21,8 +24,10 @@ export const PAIRS = [YWS2, YWS3, HP4].flatMap((one) => [YWS2, YWS3, HP4].map((o
 export const PATIENCE = Number(process.env.COTERIE_PATIENCE ?? 20_000)
 
 const CLIENT = fileURLToPath(new URL('client.mjs', import.meta.url))
+const PYTHON = fileURLToPath(new URL('../python/venv/bin/python', import.meta.url))
+const PYTHON_CLIENT = fileURLToPath(new URL('../python/client.py', import.meta.url))
 
-export const isYjs = (kind) => kind.startsWith('y-websocket')
+export const isYjs = (kind) => kind.endsWith('y-websocket') || kind.startsWith('y-websocket')
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -45,9 +50,11 @@ export async function until(what, look, patience = PATIENCE) {
   }
 }
 
-/** A client process that ends with the test. */
-export function startClient(t) {
-  const child = spawn(process.execPath, [CLIENT], { stdio: ['pipe', 'pipe', 'pipe'] })
+/** A client process that ends with the test: of Node, or of Python for a kind of pycrdt. */
+export function startClient(t, kind = '') {
+  const command = kind.startsWith('pycrdt') ? [PYTHON, PYTHON_CLIENT] : [process.execPath, CLIENT]
+  if (!existsSync(command[0])) throw new Error(`${command[0]} is missing: run \`make tests/python/venv/.installed\` (\`make test\` does)`)
+  const child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] })
   const waiting = new Map()
   let last = 0
   let complaints = ''
@@ -76,7 +83,7 @@ export function startClient(t) {
     waiting.set(last, { resolve, reject })
     child.stdin.write(`${JSON.stringify({ id: last, verb, ...given })}\n`)
   })
-  const verbs = ['open', 'edit', 'insertUnits', 'random', 'type', 'text', 'units', 'read', 'setPresence', 'setPresenceField',
+  const verbs = ['open', 'edit', 'insertUnits', 'random', 'type', 'text', 'state', 'units', 'read', 'setPresence', 'setPresenceField',
     'presence', 'presenceLog', 'status', 'wire', 'cut', 'connect', 'disconnect', 'destroy', 'attach', 'detach', 'setToken',
     'sendToken', 'startSync', 'forceSync']
   const client = Object.fromEntries(verbs.map((verb) => [verb, (given) => call(verb, given)]))
@@ -108,7 +115,7 @@ export function startClient(t) {
 
 /** A new client process with one document open. */
 export async function opened(t, kind, { person, project, name, token, ...more }) {
-  const client = startClient(t)
+  const client = startClient(t, kind)
   await openIn(client, kind, { person, project, name, token, ...more })
   return client
 }

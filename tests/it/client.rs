@@ -35,7 +35,10 @@ impl TestClient {
     /// Somebody who is not signed in.
     pub fn nobody(place: &Place) -> Self {
         let jar = Arc::new(Jar::default());
-        let http = reqwest::Client::builder().cookie_provider(jar.clone()).no_proxy().build().unwrap();
+        // A connection is not used again that the server may be closing.
+        let idle = std::time::Duration::from_secs(5);
+        let http = reqwest::Client::builder().cookie_provider(jar.clone()).no_proxy().pool_idle_timeout(idle);
+        let http = http.build().unwrap();
         Self { id: UserId::new(), name: String::new(), http, jar, place: place.clone() }
     }
 

@@ -28,6 +28,7 @@ mod failed_load;
 mod feed;
 mod folding;
 mod gate;
+mod hostile;
 mod logs;
 mod machine;
 mod names;

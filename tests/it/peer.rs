@@ -45,6 +45,8 @@ pub struct Peer {
     pub statuses: Vec<bool>,
     /// Updates that came live on this socket.
     pub updates: usize,
+    /// What came of the document, where it is not read.
+    pub received: Vec<Vec<u8>>,
     /// Who is here: clock and state.
     pub presence: BTreeMap<u64, (u32, Value)>,
     /// Every presence it was told, in order.
@@ -80,6 +82,7 @@ impl Opening {
             sent: 0,
             statuses: Vec::new(),
             updates: 0,
+            received: Vec::new(),
             presence: BTreeMap::new(),
             presence_told: Vec::new(),
             events: Vec::new(),
@@ -321,7 +324,9 @@ impl Peer {
                 self.send(&[0, 1], |out| out.write_buf(missing)).await;
             }
             1 | 2 => {
-                if !self.opening.bytes_only {
+                if self.opening.bytes_only {
+                    self.received.push(body.to_vec());
+                } else {
                     let update = Update::decode_v1(body).unwrap();
                     self.doc.transact_mut_with("remote").apply_update(update).unwrap();
                 }

@@ -178,3 +178,20 @@ async fn one_address_behind_a_proxy_has_so_many_sockets_and_others_are_not_asked
     }))
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_asked_in_time_is_used_for_as_long_as_one_likes() {
+    in_time(Box::pin(async {
+        let server = TestServer::start(Engine::Sqlite).await;
+        let mut stream = TcpStream::connect(server.place().address()).await.unwrap();
+        let began = Instant::now();
+        while began.elapsed() < limits::HEAD_TIME + Duration::from_secs(1) {
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            let mut answer = [0; 1024];
+            let read = stream.read(&mut answer).await.unwrap();
+            assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "after {:?}: {read} bytes", began.elapsed());
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }))
+    .await;
+}

@@ -94,6 +94,19 @@ const questions = {
     const doc = load([state], true)
     encoding.writeVarUint8Array(e, Y.encodeStateAsUpdate(doc))
     doc.destroy()
+  }),
+  // Of each list of updates, loaded in order: 1, the text `content` and the state vector, or 0 when Yjs throws.
+  11: (d, e) => writeList(e, readList(d, readBlobs), (e, updates) => {
+    const said = attempt(() => {
+      const doc = new Y.Doc()
+      for (const update of updates) Y.applyUpdate(doc, update)
+      return [doc.getText('content').toString(), Y.encodeStateVector(doc)]
+    })
+    encoding.writeVarUint(e, said === null ? 0 : 1)
+    if (said !== null) {
+      encoding.writeVarString(e, said[0])
+      encoding.writeVarUint8Array(e, said[1])
+    }
   })
 }
 

@@ -32,7 +32,7 @@ impl Machine {
         let unowed = kind == EditKind::Sync && seat.unowed > 0;
         seat.unowed -= u32::from(unowed);
         let debt = (!unowed).then(|| seat.debts.owe(Debt::Saved(self.admitted)));
-        let mut decision = self.decide(connection, update);
+        let mut decision = self.decide(connection, update, gate::decide);
         if kind == EditKind::Posted && decision.parked.is_some() {
             decision = Decision { refused: Some(Refusal::Incomplete), ..Decision::default() };
         }
@@ -68,7 +68,12 @@ impl Machine {
         self.retry_parked(advanced, now, effects);
     }
 
-    fn decide(&self, connection: ConnectionId, update: &Bytes) -> Decision {
+    fn decide(
+        &self,
+        connection: ConnectionId,
+        update: &Bytes,
+        decide: fn(&gate::State, &Writer<'_>, &Context<'_>, &Bytes) -> Decision,
+    ) -> Decision {
         let Some(seat) = self.seats.get(&connection) else { return Decision::default() };
         let writer = Writer {
             user: seat.participant.user,
@@ -77,7 +82,7 @@ impl Machine {
             ended: &seat.ended,
         };
         let context = Context { committed: &self.committed.clocks, announced: self.presence.announced() };
-        gate::decide(&self.state, &writer, &context, update)
+        decide(&self.state, &writer, &context, update)
     }
 
     /// What an update repeats of the edits that are not committed, and the newest of these: what becomes of the others
@@ -199,7 +204,7 @@ impl Machine {
                     continue;
                 }
                 for parked in due {
-                    let decision = self.decide(connection, &parked.update);
+                    let decision = self.decide(connection, &parked.update, gate::decide_again);
                     further.extend(self.take_in(connection, decision, parked.debt));
                 }
                 if let Some(seat) = self.seats.get_mut(&connection) {

@@ -58,6 +58,10 @@ fn exists(clocks: &BTreeMap<u64, u32>, id: Id) -> bool {
 }
 
 impl Model {
+    fn is_anothers(&self, client: u64, user: UserId) -> bool {
+        matches!(self.owners.get(&client), Some(Owner::User(owner)) if *owner != user)
+    }
+
     fn decide(&self, user: UserId, frame: &Frame) -> Verdict {
         let mut verdict = Verdict::default();
         let start = |client: u64| self.clocks.get(&client).copied().unwrap_or(0);
@@ -127,7 +131,7 @@ impl Model {
             if exists(&clocks, id) {
                 verdict.leans |= !exists(&self.committed, id);
                 verdict.deleted.insert(id);
-            } else if never(id.0, &verdict.ended) {
+            } else if never(id.0, &verdict.ended) || self.is_anothers(id.0, user) {
                 verdict.refused = true;
             } else {
                 verdict.early_deletions.insert(id);

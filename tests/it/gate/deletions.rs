@@ -34,7 +34,7 @@ fn a_deletion_of_unknown_ids_is_parked() {
 #[test]
 fn of_a_half_known_range_the_known_half_is_deleted_and_the_rest_parked() {
     let mut document = document();
-    let decision = document.decide(BOB, &deletion(1, 2..6));
+    let decision = document.decide(ANN, &deletion(1, 2..6));
     let admitted = decision.admitted.unwrap();
     assert_eq!(admitted.update, deletion(1, 2..4).bytes());
     document.state.admit(&admitted);
@@ -43,10 +43,32 @@ fn of_a_half_known_range_the_known_half_is_deleted_and_the_rest_parked() {
     assert_eq!(early.waits[&ClientId(1)], 4);
     document.admit(ANN, &update(1, 4, [after((1, 3), "ef")]));
     assert!(!early.extent.is_covered(&document.state));
-    let rest = document.decide_bytes(BOB, true, &early.update).admitted.unwrap();
+    let rest = document.decide_again(ANN, &early.update).admitted.unwrap();
     document.state.admit(&rest);
     assert!(early.extent.is_covered(&document.state));
     assert_eq!(document.state.deleted, ids(&[(1, 2..6)]));
+}
+
+#[test]
+fn what_another_has_yet_to_write_cannot_be_deleted() {
+    for (document, trap, exists) in [
+        (document(), deletion(1, 4..900), None),
+        (document(), deletion(1, 2..900), Some(ids(&[(1, 2..4)]))),
+        (document().announced(9, ANN), deletion(9, 0..900), None),
+    ] {
+        let decision = document.decide(BOB, &trap);
+        assert!(matches!(decision.refused, Some(Refusal::Foreign(_))), "{decision:?}");
+        assert!(decision.parked.is_none() && decision.ended.is_empty(), "{decision:?}");
+        assert_eq!(decision.admitted.map(|admitted| admitted.deleted), exists, "what is there may be deleted");
+    }
+    // Of an id that was nobody's when it came.
+    let mut document = document();
+    let early = document.decide(BOB, &deletion(9, 0..900)).parked.unwrap();
+    document.admit(ANN, &update(9, 0, [text("mine")]));
+    let decision = document.decide_again(BOB, &early.update);
+    assert_eq!(decision.refused, Some(Refusal::Foreign(ClientId(9))));
+    assert!(decision.admitted.is_none() && decision.parked.is_none(), "{decision:?}");
+    assert!(document.decide_again(ANN, &early.update).admitted.is_some(), "a tab of the same person");
 }
 
 #[test]

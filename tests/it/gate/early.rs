@@ -133,11 +133,11 @@ fn sections_that_wait_for_each_other_in_a_circle_are_parked() {
 
 #[test]
 fn of_several_ids_of_one_client_the_lowest_is_waited_for() {
-    let frame = update(4, 0, [after((2, 9), "x")]).with(3, 0, [after((2, 5), "y")]).deleting(2, 7..8);
+    let frame = update(4, 0, [after((2, 9), "x")]).with(3, 0, [after((2, 5), "y")]).deleting(1, 7..8);
     let early = parked(&frame);
-    assert_eq!(waits(&early), [(2, 5)]);
-    assert_eq!(early.extent.deletions, ids(&[(2, 7..8)]));
+    assert_eq!(waits(&early), [(1, 7), (2, 5)]);
+    assert_eq!(early.extent.deletions, ids(&[(1, 7..8)]));
     assert!(early.waits.contains_key(&ClientId(2)));
-    let deletions = parked(&deletion(2, 7..8).deleting(2, 3..5).deleting(3, 4..6));
-    assert_eq!(waits(&deletions), [(2, 3), (3, 4)]);
+    let deletions = parked(&deletion(1, 7..8).deleting(1, 3..5).deleting(3, 4..6));
+    assert_eq!(waits(&deletions), [(1, 3), (3, 4)]);
 }

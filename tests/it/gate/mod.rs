@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use coterie::gate::{Admitted, Context, Decision, State, Writer, decide};
+use coterie::gate::{Admitted, Context, Decision, State, Writer, decide, decide_again};
 use coterie::ids::UserId;
 use coterie::update::{ClientId, StateVector};
 use write::Update;
@@ -48,6 +48,13 @@ impl Document {
         let writer = Writer { user, merged: &self.merged, may_write, ended: &self.ended };
         let context = Context { committed: &self.committed, announced: &self.announced };
         decide(&self.state, &writer, &context, update)
+    }
+
+    /// What the gate decides on what was parked of an update by someone who may edit.
+    fn decide_again(&self, user: UserId, parked: &Bytes) -> Decision {
+        let writer = Writer { user, merged: &self.merged, may_write: true, ended: &self.ended };
+        let context = Context { committed: &self.committed, announced: &self.announced };
+        decide_again(&self.state, &writer, &context, parked)
     }
 
     /// Takes in an update that must be admitted whole and committed.

@@ -94,15 +94,27 @@ fn a_frame_partly_admitted_is_saved_when_all_of_it_is() {
 #[test]
 fn an_early_deletion_is_saved_when_its_text_came() {
     let mut room = Room::new();
-    let (ann, bob) = (room.editor(ANN), room.editor(BOB));
-    room.send(bob, &update(2, 0, [text("ab")]).bytes());
+    // Two tabs of one person, who tell each other what they write past the server.
+    let (ann, tab) = (room.editor(ANN), room.editor(ANN));
+    room.send(tab, &update(2, 0, [text("ab")]).bytes());
     room.send(ann, &deletion(2, 1..4).bytes());
     room.commit();
     assert!(room.answers(ann).is_empty(), "half of it is");
-    room.send(bob, &update(2, 2, [after((2, 1), "cd")]).bytes());
+    room.send(tab, &update(2, 2, [after((2, 1), "cd")]).bytes());
     room.commit();
     assert_eq!(room.answers(ann), ["saved"]);
     assert_eq!(room.database.state(0).deleted, crate::gate::write::ids(&[(2, 1..4)]));
+}
+
+#[test]
+fn a_deletion_that_waits_is_no_trap_for_what_another_types() {
+    let mut room = Room::new();
+    let (ann, bob) = (room.editor(ANN), room.editor(BOB));
+    room.send(bob, &deletion(2, 0..4).bytes());
+    room.send(ann, &update(2, 0, [text("ab")]).bytes());
+    room.commit();
+    assert_eq!((room.answers(ann), room.answers(bob)), (vec!["saved"], vec!["foreign_client"]));
+    assert_eq!(room.database.state(0).deleted, crate::gate::write::ids(&[]));
 }
 
 #[test]

@@ -12,3 +12,5 @@ mod mutation;
 pub(crate) mod oracle;
 mod splits;
 mod written;
+
+pub(crate) use bytes::{hex, number};

@@ -130,6 +130,16 @@ impl Oracle {
         let mut answer = self.ask(9, &[]);
         (0..answer.number()).map(|_| (answer.text(), answer.blob())).collect()
     }
+
+    /// What a Yjs document says in the root text `content` that loaded these updates in order, and its state vector;
+    /// none if it throws.
+    pub(crate) fn content(&mut self, documents: &[Vec<Vec<u8>>]) -> Vec<Option<(String, StateVector)>> {
+        let documents: Vec<Vec<u8>> = documents.iter().map(|updates| blobs(updates)).collect();
+        let mut answer = self.ask(11, &list(&documents));
+        assert_eq!(answer.number() as usize, documents.len());
+        let mut one = || (answer.number() == 1).then(|| (answer.text(), StateVector::decode(&answer.blob()).unwrap()));
+        (0..documents.len()).map(|_| one()).collect()
+    }
 }
 
 impl Drop for Oracle {

@@ -10,7 +10,7 @@ STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path cli
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
 
-.PHONY: help run dev check test $(SUITES) mutants release studio chromium
+.PHONY: help run dev check test $(SUITES) mutants release bench studio chromium
 
 help: ## Says what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -83,3 +83,13 @@ test-stalled: ## Two thousand sockets that stop reading while 50 MiB are written
 
 release: studio ## Builds the binary that is shipped.
 	cargo build --release
+
+# What `make bench` runs: see benches/load/README.md.
+BENCH ?= --passes 1
+
+bench: release ## Holds the server against other servers on this machine, and prints one table.
+	cd benches/load && cargo build --release && peers/install.sh
+	mkdir -p benches/load/traces
+	@cd benches/load && { [ -f traces/big.v1 ] || target/release/harness state; }
+	cd benches/load && COTERIE=$(abspath $(or $(CARGO_TARGET_DIR),target))/release/coterie \
+		../../tests/with-postgres node bench.mjs $(BENCH)

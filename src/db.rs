@@ -125,6 +125,8 @@ impl Db {
         let file = options.get_filename().to_owned();
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            // A file does not go away like a server does: nothing is asked before a connection is used.
+            .test_before_acquire(false)
             .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
             .connect_with(options.clone())
             .await
@@ -133,7 +135,8 @@ impl Db {
         // A checkpoint syncs the log first.
         sqlx::query("pragma wal_checkpoint").execute(&write).await.context("cannot sync the database's log")?;
         let read = SqlitePoolOptions::new()
-            .max_connections(limits::DATABASE_CONNECTIONS)
+            .max_connections(limits::SQLITE_READERS)
+            .test_before_acquire(false)
             .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
             .connect_lazy_with(options.read_only(true));
         Ok(Self::Sqlite { read, write })

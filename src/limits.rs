@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// Connections to the database at most; more only queue inside it.
 pub const DATABASE_CONNECTIONS: u32 = 16;
+/// Connections that read an SQLite file; more than there are cores only take memory, each for its own cache.
+pub const SQLITE_READERS: u32 = 4;
 /// How long a request waits for a database connection before it fails with 503.
 pub const DATABASE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a statement waits for a row lock (Postgres) or the write lock (SQLite); appends hold theirs for milliseconds.

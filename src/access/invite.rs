@@ -1,7 +1,5 @@
 //! Invites: links that make whoever opens them a member.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -9,10 +7,12 @@ use super::{Role, lock_project, sql};
 use crate::auth::{Caller, Secret, digest};
 use crate::db::{Db, micros, now_us};
 use crate::error::{Error, Result};
+use crate::extract::lifetime;
 use crate::feed::{self, Event, Feed, Person};
 use crate::ids::{InviteId, ProjectId, UserId};
 use crate::limits;
 use crate::page::{Page, PageQuery};
+use crate::rights::{self, Change};
 use crate::timestamp::Timestamp;
 
 /// An invite without its secret, which only its creator is told, once.
@@ -144,28 +144,7 @@ pub async fn accept(feed: &Feed, caller: &Caller, token: &str) -> Result<Project
         None => Event::MemberAdded { user, role },
     };
     feed::append(&mut tx, project, Some(caller.user.id), &[event]).await?;
+    rights::record(&mut tx, Change::member(project, caller.user.id)).await?;
     feed.commit(tx, project).await?;
     Ok(project)
-}
-
-/// A lifetime given in seconds, within 1 and `max`.
-pub(super) fn lifetime(seconds: i64, max: Duration) -> Result<Duration> {
-    let given = u64::try_from(seconds).ok().filter(|seconds| *seconds >= 1).map(Duration::from_secs);
-    given.filter(|given| *given <= max).ok_or_else(|| {
-        Error::invalid("bad_expiry", format!("expires_in must be between 1 and {} seconds", max.as_secs()))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lifetimes_are_bounded_on_both_sides() {
-        let max = Duration::from_secs(10);
-        assert!(lifetime(10, max).is_ok());
-        for bad in [i64::MIN, -1, 0, 11, i64::MAX] {
-            assert!(lifetime(bad, max).is_err(), "{bad}");
-        }
-    }
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::feed::{self, Event, Feed, Person};
 use crate::ids::{ProjectId, UserId};
 use crate::page::{Page, PageQuery};
-use crate::state::Rights;
+use crate::rights::{self, Change, Rights};
 use crate::timestamp::Timestamp;
 
 /// Somebody with a role in a project.
@@ -63,8 +63,9 @@ pub(super) async fn change(
         let user = person(&mut tx, user).await?;
         feed::append(&mut tx, project, Some(actor), &[Event::MemberChanged { user, role, was }]).await?;
     }
+    rights::record(&mut tx, Change::member(project, user)).await?;
     feed.commit(tx, project).await?;
-    rights.changed(project);
+    rights.look();
     sql::member(db, project, user).await?.ok_or(Error::NotFound)
 }
 
@@ -82,10 +83,11 @@ pub(super) async fn remove(
     if !sql::delete_member(&mut tx, project, user).await? {
         return Err(Error::NotFound);
     }
-    let user = person(&mut tx, user).await?;
-    feed::append(&mut tx, project, Some(actor), &[Event::MemberRemoved { user }]).await?;
+    let person = person(&mut tx, user).await?;
+    feed::append(&mut tx, project, Some(actor), &[Event::MemberRemoved { user: person }]).await?;
+    rights::record(&mut tx, Change::member(project, user)).await?;
     feed.commit(tx, project).await?;
-    rights.changed(project);
+    rights.look();
     Ok(())
 }
 

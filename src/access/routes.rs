@@ -18,7 +18,8 @@ use crate::extract::{Json, PathId, Query};
 use crate::feed::Feed;
 use crate::ids::{InviteId, UserId};
 use crate::page::{Page, PageQuery};
-use crate::state::{AppState, Rights};
+use crate::rights::Rights;
+use crate::state::AppState;
 
 /// `/api/projects/{p}/members`, `…/invites` and `…/tokens`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -65,7 +66,7 @@ async fn change_member(
     PathId(user): PathId<UserId>,
     Json(change): Json<MemberChange>,
 ) -> Result<Json<MemberView>> {
-    access.by_login()?;
+    access.caller.refuse_token()?;
     let member = member::change(&feed, &rights, access.project, access.caller.user.id, user, change.role).await?;
     Ok(Json(member.view()))
 }
@@ -84,7 +85,7 @@ async fn remove_member(
     State(rights): State<Rights>,
     PathId(user): PathId<UserId>,
 ) -> Result<StatusCode> {
-    access.by_login()?;
+    access.caller.refuse_token()?;
     if !access.role.can_manage() && access.caller.user.id != user {
         return Err(Error::Forbidden("only an owner of the project can do this"));
     }
@@ -115,7 +116,7 @@ async fn create_invite(
     State(state): State<AppState>,
     Json(wanted): Json<NewInvite>,
 ) -> Result<(StatusCode, Json<InviteLink>)> {
-    access.by_login()?;
+    access.caller.refuse_token()?;
     let (invite, secret) = invite::create(&state.db, access.project, access.caller.user.id, &wanted).await?;
     Ok((StatusCode::CREATED, Json(invite.link(secret, &state.base_url()))))
 }

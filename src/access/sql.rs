@@ -23,6 +23,7 @@ struct MemberRow {
     name: String,
     kind: String,
     avatar: Option<String>,
+    color: Option<String>,
     role: String,
     created_us: i64,
 }
@@ -45,7 +46,7 @@ fn known_role(word: &str) -> Result<Role> {
 impl MemberRow {
     fn member(self) -> Result<Member> {
         let kind = Kind::from_word(&self.kind).context("a user of an unknown kind is stored")?;
-        let user = User { id: self.id, name: self.name, kind, avatar: self.avatar };
+        let user = User { id: self.id, name: self.name, kind, avatar: self.avatar, color: self.color };
         Ok(Member { user, role: known_role(&self.role)?, created_us: self.created_us })
     }
 }
@@ -144,7 +145,7 @@ pub(super) async fn owners_besides(tx: &mut Tx, project: ProjectId, user: UserId
 
 pub(super) async fn members(db: &Db, project: ProjectId, after: Option<UserId>, limit: i64) -> Result<Vec<Member>> {
     const TEXT: &str = "
-        select u.id, u.name, u.kind, u.avatar, m.role, m.created_us
+        select u.id, u.name, u.kind, u.avatar, u.color, m.role, m.created_us
         from member m join users u on u.id = m.user_id
         where m.project_id = $1 and ($2 is null or m.user_id > $2)
         order by m.user_id limit $3";
@@ -156,7 +157,7 @@ pub(super) async fn members(db: &Db, project: ProjectId, after: Option<UserId>, 
 
 pub(super) async fn member(db: &Db, project: ProjectId, user: UserId) -> Result<Option<Member>> {
     const TEXT: &str = "
-        select u.id, u.name, u.kind, u.avatar, m.role, m.created_us
+        select u.id, u.name, u.kind, u.avatar, u.color, m.role, m.created_us
         from member m join users u on u.id = m.user_id
         where m.project_id = $1 and m.user_id = $2";
     let row: Option<MemberRow> = on_pool!(db, write, pool => {

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::feed::{self, Event, Feed};
 use crate::ids::{DocumentId, ProjectId, UserId};
 use crate::page::{Page, PageQuery};
+use crate::rights::{self, Change, Rights};
 use crate::room::{Rooms, Subject};
 use crate::text;
 use crate::timestamp::Timestamp;
@@ -127,6 +128,13 @@ async fn list(db: &Db, caller: &Caller, page: &PageQuery) -> Result<Page<Project
     let limit = page.limit()?;
     let projects = match &caller.credential {
         Credential::Login { .. } => sql::of_member(db, caller.user.id, page.after()?, limit + 1).await?,
+        Credential::Key(grant) => match grant.scopes.role() {
+            Some(most) => {
+                let projects = sql::of_member(db, caller.user.id, page.after()?, limit + 1).await?;
+                projects.into_iter().map(|(project, role)| (project, role.lesser(most))).collect()
+            }
+            None => Vec::new(),
+        },
         Credential::Token(grant) => match access::role(db, caller, grant.project).await? {
             Some(role) => vec![(find(db, grant.project).await?, role)],
             None => Vec::new(),
@@ -146,7 +154,13 @@ async fn seen_by(db: &Db, caller: &Caller, project: ProjectId) -> Result<Project
     Ok(find(db, project).await?.view(role))
 }
 
-async fn change(feed: &Feed, project: ProjectId, actor: UserId, change: &ProjectChange) -> Result<Project> {
+async fn change(
+    feed: &Feed,
+    rights: &Rights,
+    project: ProjectId,
+    actor: UserId,
+    change: &ProjectChange,
+) -> Result<Project> {
     let name = change.name.as_deref().map(text::name).transpose()?;
     let description = change.description.as_deref().map(text::description).transpose()?;
     let visibility = change.visibility.map(Visibility::as_str);
@@ -159,17 +173,23 @@ async fn change(feed: &Feed, project: ProjectId, actor: UserId, change: &Project
         visibility: changed.visibility.as_str().to_owned(),
     };
     feed::append(&mut tx, project, Some(actor), &[event]).await?;
+    if visibility.is_some() {
+        rights::record(&mut tx, Change::project(project)).await?;
+    }
     feed.commit(tx, project).await?;
+    rights.look();
     Ok(changed)
 }
 
 /// Deletes a project for everybody in it; its rows stay until somebody clears them away by hand.
-async fn delete(db: &Db, rooms: &Rooms, project: ProjectId) -> Result<()> {
+async fn delete(db: &Db, rooms: &Rooms, rights: &Rights, project: ProjectId) -> Result<()> {
     let mut tx = db.begin().await?;
     access::lock_project(&mut tx, project).await?;
     let documents: Vec<DocumentId> = document::end_all(&mut tx, project).await?;
     sql::mark_deleted(&mut tx, project, now_us()).await?;
+    rights::record(&mut tx, Change::project(project)).await?;
     tx.commit().await?;
+    rights.look();
     for document in documents {
         rooms.deleted(document);
     }

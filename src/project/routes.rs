@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::extract::{Json, PathId, Query};
 use crate::feed::Feed;
 use crate::page::{Page, PageQuery};
+use crate::rights::Rights;
 use crate::room::Rooms;
 use crate::state::AppState;
 
@@ -69,9 +70,10 @@ async fn show(access: Viewer, State(db): State<Db>) -> Result<Json<ProjectView>>
 async fn change(
     access: Owner,
     State(feed): State<Feed>,
+    State(rights): State<Rights>,
     Json(change): Json<ProjectChange>,
 ) -> Result<Json<ProjectView>> {
-    let project = super::change(&feed, access.project, access.caller.user.id, &change).await?;
+    let project = super::change(&feed, &rights, access.project, access.caller.user.id, &change).await?;
     Ok(Json(project.view(access.role)))
 }
 
@@ -80,8 +82,13 @@ async fn change(
     delete, path = "/api/projects/{p}", operation_id = "delete_project", tag = "projects",
     responses((status = 204, description = "It is gone."))
 )]
-async fn remove(access: Owner, State(db): State<Db>, State(rooms): State<Rooms>) -> Result<StatusCode> {
-    super::delete(&db, &rooms, access.project).await?;
+async fn remove(
+    access: Owner,
+    State(db): State<Db>,
+    State(rooms): State<Rooms>,
+    State(rights): State<Rights>,
+) -> Result<StatusCode> {
+    super::delete(&db, &rooms, &rights, access.project).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

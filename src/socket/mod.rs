@@ -7,6 +7,7 @@ mod admission;
 mod connection;
 mod dialect;
 mod inflow;
+mod look;
 mod slot;
 mod unsent;
 mod upgrade;

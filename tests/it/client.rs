@@ -32,10 +32,21 @@ impl TestClient {
         client
     }
 
+    /// Whoever a cookie is of.
+    pub async fn with_cookie(place: &Place, cookie: &str) -> Self {
+        let mut client = Self::nobody(place);
+        client.jar.add_cookie_str(&format!("{cookie}; Path=/"), &client.origin().parse().unwrap());
+        let (status, user) = client.get("/api/me").await;
+        assert_eq!(status, StatusCode::OK, "{user}");
+        client.id = serde_json::from_value(user["id"].clone()).unwrap();
+        user["name"].as_str().unwrap().clone_into(&mut client.name);
+        client
+    }
+
     /// Somebody who is not signed in.
     pub fn nobody(place: &Place) -> Self {
         let jar = Arc::new(Jar::default());
-        let http = reqwest::Client::builder().cookie_provider(jar.clone()).no_proxy().build().unwrap();
+        let http = http().cookie_provider(jar.clone()).build().unwrap();
         Self { id: UserId::new(), name: String::new(), http, jar, place: place.clone() }
     }
 
@@ -67,7 +78,7 @@ impl TestClient {
 
     /// The same browser without its cookies and without an origin: a program.
     pub fn program(&self, method: Method, path: &str) -> RequestBuilder {
-        reqwest::Client::builder().no_proxy().build().unwrap().request(method, self.url(path))
+        http().build().unwrap().request(method, self.url(path))
     }
 
     /// GET with a JSON answer.
@@ -182,6 +193,14 @@ impl TestClient {
     pub async fn merge_into(&self, db: &coterie::db::Db, other: &Self) {
         auth::merge_guest(db, self.id, other.id).await.unwrap();
     }
+}
+
+/// A client that is to be built. The library wants to be told who encrypts, also where nothing is encrypted.
+pub fn http() -> reqwest::ClientBuilder {
+    // One that is there already is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // The server ends connections that ask nothing for ten seconds; one must not be used just then.
+    reqwest::Client::builder().no_proxy().pool_idle_timeout(std::time::Duration::from_secs(4))
 }
 
 /// Sends a request and reads its JSON; null for an empty body.

@@ -38,6 +38,7 @@ mod refused_rows;
 mod rights;
 mod saved;
 mod shutdown;
+mod sign_in;
 mod slow_reader;
 mod snapshot;
 mod startup;

@@ -102,10 +102,10 @@ pub struct Settings {
     /// Client secret of the GitHub OAuth app.
     #[arg(long, env = "GITHUB_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true, global = true)]
     pub github_client_secret: Option<String>,
-    /// Where people sign in with GitHub [default: https://github.com].
+    /// Where people sign in with GitHub [default: `https://github.com`].
     #[arg(long, env = "GITHUB_URL", value_name = "URL", global = true)]
     pub github_url: Option<String>,
-    /// GitHub's API; of GitHub Enterprise it is `{its address}/api/v3` [default: https://api.github.com].
+    /// GitHub's API; of GitHub Enterprise it is `{its address}/api/v3` [default: `https://api.github.com`].
     #[arg(long, env = "GITHUB_API_URL", value_name = "URL", global = true)]
     pub github_api_url: Option<String>,
     /// Operators of the server: GitHub logins or numeric ids, separated by commas [default: who signs in first].

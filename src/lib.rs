@@ -56,6 +56,7 @@ pub mod document;
 pub mod project;
 
 // floor 10
+pub mod admin;
 pub mod socket;
 
 // floor 11

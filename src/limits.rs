@@ -22,6 +22,13 @@ pub const PATH_BYTES: usize = 255;
 /// Documents in one project; a tree that people can still use.
 pub const DOCUMENTS_PER_PROJECT: i64 = 2_000;
 
+/// How long a deleted project can be restored.
+pub const PROJECT_GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Projects removed for good in one sweep; the rest waits for the next.
+pub const PROJECTS_SWEPT: i64 = 20;
+/// Documents removed for good in one statement, so that others can write soon.
+pub const DOCUMENTS_SWEPT: i64 = 10;
+
 // --- HTTP ---
 
 /// Body of a request, in bytes, where no content comes with it; also what a stranger can make the server hold.

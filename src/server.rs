@@ -18,7 +18,7 @@ use crate::ids::DocumentId;
 use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
-use crate::{accept, auth, compaction, feed, limits, rights, router};
+use crate::{accept, auth, compaction, feed, limits, project, rights, router};
 
 /// A server that does not listen yet.
 #[derive(Debug)]
@@ -155,6 +155,9 @@ async fn sweep(state: AppState) {
         match auth::sweep(&state.db).await {
             Ok(gone) => tracing::debug!(gone, "ended logins, keys and tokens are removed"),
             Err(error) => tracing::warn!(%error, "ended logins, keys and tokens could not be removed"),
+        }
+        if let Err(error) = project::sweep(&state.db).await {
+            tracing::warn!(%error, "projects that were deleted long ago could not be removed");
         }
         if let Err(error) = rights::sweep(&state.db).await {
             tracing::warn!(%error, "old changes of rights could not be removed");

@@ -9,7 +9,7 @@ mod routes;
 mod sql;
 mod token;
 
-pub use self::invite::accept;
+pub use self::invite::{accept, end_links};
 pub use self::permission::{Access, Commenter, Editor, Owner, Viewer};
 pub use self::routes::routes;
 pub use crate::role::Role;
@@ -67,7 +67,7 @@ pub async fn recheck(db: &Db, caller: &Caller, project: ProjectId) -> Result<(Ca
 pub async fn add_member(tx: &mut Tx, project: ProjectId, user: UserId, role: Role) -> Result<()> {
     let current = sql::member_role(tx, project, user).await?;
     if current.is_none_or(|current| !current.covers(role)) {
-        sql::put_member(tx, project, user, role, now_us()).await?;
+        sql::put_member(tx, project, user, role, None, now_us()).await?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod sql;
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::db::{Db, Tx, now_us};
@@ -30,19 +31,20 @@ pub struct Entry {
 }
 
 /// An entry as the API tells it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EntryView {
     id: Uuid,
     actor: Option<Actor>,
     project_id: Option<ProjectId>,
     action: String,
     about: String,
+    #[schema(value_type = Object)]
     detail: Value,
     created_at: Timestamp,
 }
 
 /// Who did it, as they are called now.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct Actor {
     id: UserId,
     name: String,

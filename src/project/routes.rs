@@ -5,13 +5,14 @@ use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{NewProject, ProjectChange, ProjectView};
+use super::{DeletedView, NewProject, ProjectChange, ProjectView};
 use crate::access::{self, Owner, Viewer};
-use crate::auth::{CurrentUser, SignedIn};
+use crate::auth::{ByLogin, CurrentUser, SignedIn};
 use crate::db::Db;
 use crate::error::Result;
 use crate::extract::{Json, PathId, Query};
 use crate::feed::Feed;
+use crate::ids::ProjectId;
 use crate::page::{Page, PageQuery};
 use crate::rights::Rights;
 use crate::room::Rooms;
@@ -22,6 +23,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(show, change, remove))
+        .routes(routes!(deleted))
+        .routes(routes!(restore))
         .routes(routes!(accept_invite))
 }
 
@@ -88,8 +91,37 @@ async fn remove(
     State(rooms): State<Rooms>,
     State(rights): State<Rights>,
 ) -> Result<StatusCode> {
-    super::delete(&db, &rooms, &rights, access.project).await?;
+    access.caller.refuse_token()?;
+    super::delete(&db, &rooms, &rights, access.caller.user.id, access.project).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The deleted projects that one can take back, the newest first.
+#[utoipa::path(
+    get, path = "/api/projects/deleted", operation_id = "list_deleted_projects", tag = "projects", params(PageQuery),
+    responses((status = 200, body = Page<DeletedView>))
+)]
+async fn deleted(
+    SignedIn(caller): SignedIn,
+    State(db): State<Db>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<DeletedView>>> {
+    Ok(Json(super::deleted(&db, &caller, &page).await?))
+}
+
+/// Takes a project back that was deleted at most 30 days ago. For its owners.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/restore", operation_id = "restore_project", tag = "projects",
+    security(("login" = [])), responses((status = 200, body = ProjectView))
+)]
+async fn restore(
+    ByLogin(caller, _): ByLogin,
+    State(db): State<Db>,
+    State(rights): State<Rights>,
+    PathId(project): PathId<ProjectId>,
+) -> Result<Json<ProjectView>> {
+    super::restore(&db, &rights, caller.user.id, true, project).await?;
+    Ok(Json(super::seen_by(&db, &caller, project).await?))
 }
 
 /// Becomes a member by an invite's secret. Whoever may do as much already stays what they are and uses nothing up.

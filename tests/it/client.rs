@@ -101,6 +101,16 @@ impl TestClient {
         answer(self.request(Method::DELETE, path)).await
     }
 
+    /// A request by a program that shows a key or token, with JSON if there is any.
+    pub async fn by(&self, method: Method, secret: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        let request = self.program(method, path).bearer_auth(secret);
+        answer(match body {
+            Some(body) => request.json(&body),
+            None => request,
+        })
+        .await
+    }
+
     /// A new project of this guest's.
     pub async fn project(&self) -> ProjectId {
         let (status, project) = self.post("/api/projects", json!({ "name": "Notes" })).await;
@@ -130,6 +140,13 @@ impl TestClient {
         let (status, token) = self.post(&format!("/api/projects/{project}/tokens"), json!({ "role": role })).await;
         assert_eq!(status, StatusCode::OK, "{token}");
         token["token"].as_str().unwrap().to_owned()
+    }
+
+    /// A new API key: its id and its secret.
+    pub async fn key(&self, scopes: &[&str]) -> (String, String) {
+        let (status, key) = self.post("/api/keys", json!({ "name": "a bot", "scopes": scopes })).await;
+        assert_eq!(status, StatusCode::CREATED, "{key}");
+        (key["id"].as_str().unwrap().to_owned(), key["key"].as_str().unwrap().to_owned())
     }
 
     /// A document's whole content as an update, and the head it is of.

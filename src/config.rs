@@ -2,6 +2,7 @@
 //!
 //! The only file that reads the environment. A [`Config`] is made by hand in tests.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -84,7 +85,8 @@ pub struct Settings {
     /// Database: `sqlite://path` or `postgres://user:password@host/name` [default: sqlite://{data dir}/coterie.db].
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
-    /// Whether people may come in by just giving a name: auto (only on loopback), on or off [default: auto].
+    /// Whether people may come in by just giving a name: auto (only on loopback and without GitHub), on or off
+    /// [default: auto].
     #[arg(long, env = "COTERIE_GUESTS", value_name = "auto|on|off", global = true)]
     pub guests: Option<String>,
     /// Proxies in front whose `X-Forwarded-For` is believed: addresses and networks with commas between, such as
@@ -94,6 +96,21 @@ pub struct Settings {
     /// Connections that one address may have open [default: 1000].
     #[arg(long, env = "COTERIE_CONNECTIONS_PER_ADDRESS", value_name = "NUMBER", global = true)]
     pub connections_per_address: Option<String>,
+    /// Client id of the GitHub OAuth app by which people sign in; its callback is `{public url}/auth/github/callback`.
+    #[arg(long, env = "GITHUB_CLIENT_ID", value_name = "ID", global = true)]
+    pub github_client_id: Option<String>,
+    /// Client secret of the GitHub OAuth app.
+    #[arg(long, env = "GITHUB_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true, global = true)]
+    pub github_client_secret: Option<String>,
+    /// Where people sign in with GitHub [default: `https://github.com`].
+    #[arg(long, env = "GITHUB_URL", value_name = "URL", global = true)]
+    pub github_url: Option<String>,
+    /// GitHub's API; of GitHub Enterprise it is `{its address}/api/v3` [default: `https://api.github.com`].
+    #[arg(long, env = "GITHUB_API_URL", value_name = "URL", global = true)]
+    pub github_api_url: Option<String>,
+    /// Operators of the server: GitHub logins or numeric ids, separated by commas [default: who signs in first].
+    #[arg(long, env = "COTERIE_ADMINS", value_name = "LOGIN,…", global = true)]
+    pub admins: Option<String>,
     /// What is logged, such as `info` or `info,coterie=debug`.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -116,6 +133,10 @@ pub struct Config {
     pub trusted_proxies: Proxies,
     /// Connections that one address may have open, but for the machine itself.
     pub connections_per_address: usize,
+    /// The GitHub OAuth app by which people sign in, if there is one.
+    pub github: Option<GithubApp>,
+    /// Operators, as GitHub logins or numeric ids; empty for whoever signs in first.
+    pub admins: Vec<String>,
     /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
     pub program: PathBuf,
 }
@@ -123,12 +144,31 @@ pub struct Config {
 /// Who may sign in as a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guests {
-    /// Everyone, while the server can only be reached from its own machine.
+    /// Everyone, while the server can only be reached from its own machine and nobody can sign in with GitHub.
     Auto,
     /// Everyone.
     On,
     /// Nobody.
     Off,
+}
+
+/// A GitHub OAuth app.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GithubApp {
+    /// What it is called.
+    pub client_id: String,
+    /// By which it is known to be itself.
+    pub client_secret: String,
+    /// Where people sign in, without a slash at the end.
+    pub url: String,
+    /// Where the API is, without a slash at the end.
+    pub api_url: String,
+}
+
+impl fmt::Debug for GithubApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GithubApp").field("client_id", &self.client_id).field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 /// The address people open: scheme, host and port, without a path.
@@ -151,6 +191,8 @@ impl Config {
             guests: Guests::Auto,
             trusted_proxies: Proxies::default(),
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
+            github: None,
+            admins: Vec::new(),
             program: PathBuf::from("coterie"),
         }
     }
@@ -183,6 +225,13 @@ impl TryFrom<Settings> for Config {
                     format!("COTERIE_CONNECTIONS_PER_ADDRESS is {text:?}, but must be a whole number above 0")
                 })?,
             },
+            github: github_app(
+                given(settings.github_client_id),
+                given(settings.github_client_secret),
+                given(settings.github_url),
+                given(settings.github_api_url),
+            )?,
+            admins: given(settings.admins).map(|names| admins(&names)).unwrap_or_default(),
             program: std::env::current_exe().context("cannot find the program that runs")?,
         })
     }
@@ -198,6 +247,42 @@ fn listen_address(text: &str) -> anyhow::Result<SocketAddr> {
             "COTERIE_LISTEN is {text:?}, but must be an address and a port, such as 127.0.0.1:3000 or 0.0.0.0:3000"
         )
     })
+}
+
+fn github_app(
+    client_id: Option<String>,
+    client_secret: Option<String>,
+    url: Option<String>,
+    api_url: Option<String>,
+) -> anyhow::Result<Option<GithubApp>> {
+    let (client_id, client_secret) = match (client_id, client_secret) {
+        (Some(id), Some(secret)) => (id, secret),
+        (None, None) => return Ok(None),
+        _ => bail!("GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET must both be set, or neither"),
+    };
+    let url = github_address("GITHUB_URL", url.as_deref().unwrap_or("https://github.com"))?;
+    let api_url = github_address("GITHUB_API_URL", api_url.as_deref().unwrap_or("https://api.github.com"))?;
+    Ok(Some(GithubApp { client_id, client_secret, url, api_url }))
+}
+
+/// An address without a slash at the end. Secrets go there, so it is HTTPS unless it is this machine.
+fn github_address(setting: &str, text: &str) -> anyhow::Result<String> {
+    let rule = format!("{setting} must be an https:// address without a query, such as https://github.com");
+    let uri: Uri = text.parse().with_context(|| rule.clone())?;
+    let authority = uri.authority().with_context(|| rule.clone())?;
+    let safe = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => is_loopback_name(authority.host()),
+        _ => false,
+    };
+    if !safe || authority.as_str().contains('@') || uri.query().is_some() {
+        bail!(rule);
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn admins(names: &str) -> Vec<String> {
+    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 impl FromStr for Guests {
@@ -289,7 +374,12 @@ mod tests {
             database_url: empty.clone(),
             guests: empty.clone(),
             trusted_proxies: empty.clone(),
-            connections_per_address: empty,
+            connections_per_address: empty.clone(),
+            github_client_id: empty.clone(),
+            github_client_secret: empty.clone(),
+            github_url: empty.clone(),
+            github_api_url: empty.clone(),
+            admins: empty,
             log: None,
         };
         assert!(Config::try_from(settings).is_ok());
@@ -312,6 +402,23 @@ mod tests {
         assert!(listen_address("[::]:3000").is_ok());
         assert!(listen_address("3000").is_err());
         assert!(listen_address("127.0.0.1:70000").is_err());
+    }
+
+    #[test]
+    fn a_github_app_is_whole_and_reached_safely() {
+        let app = |id: Option<&str>, secret: Option<&str>, url: Option<&str>| {
+            github_app(id.map(str::to_owned), secret.map(str::to_owned), url.map(str::to_owned), None)
+        };
+        assert_eq!(app(None, None, None).unwrap(), None);
+        assert!(app(Some("a"), None, None).is_err() && app(None, Some("b"), None).is_err());
+        let whole = app(Some("a"), Some("b"), Some("https://ghe.example.com/")).unwrap().unwrap();
+        assert_eq!((whole.url.as_str(), whole.api_url.as_str()), ("https://ghe.example.com", "https://api.github.com"));
+        assert!(!format!("{whole:?}").contains("\"b\""));
+        assert!(app(Some("a"), Some("b"), Some("http://127.0.0.1:9")).is_ok());
+        for bad in ["http://ghe.example.com", "ghe.example.com", "https://me@x", "https://x/?q"] {
+            assert!(app(Some("a"), Some("b"), Some(bad)).is_err(), "{bad}");
+        }
+        assert_eq!(admins(" ann, 42 ,,"), ["ann", "42"]);
     }
 
     #[test]

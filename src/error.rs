@@ -222,7 +222,7 @@ fn tell(status: StatusCode, told: Told) -> Response {
 #[must_use]
 pub fn with_request_id(response: Response, request_id: &str) -> Response {
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    if (!status.is_client_error() && !status.is_server_error()) || is_page(&response) {
         return response;
     }
     let (mut parts, _) = response.into_parts();
@@ -230,6 +230,12 @@ pub fn with_request_id(response: Response, request_id: &str) -> Response {
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Response::from_parts(parts, told.body(Some(request_id)))
+}
+
+/// Whether a response is for people to read as it is.
+fn is_page(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/html"))
 }
 
 fn of_status(status: StatusCode) -> Told {

@@ -3,6 +3,7 @@
 //! Each refuses with [`Error`], so that every refusal has the one shape.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -133,4 +134,29 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
 fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     given.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
+}
+
+/// A lifetime given in seconds, within 1 and `max`.
+///
+/// # Errors
+/// `bad_expiry` for any other.
+pub fn lifetime(seconds: i64, max: Duration) -> Result<Duration> {
+    let given = u64::try_from(seconds).ok().filter(|seconds| *seconds >= 1).map(Duration::from_secs);
+    given.filter(|given| *given <= max).ok_or_else(|| {
+        Error::invalid("bad_expiry", format!("expires_in must be between 1 and {} seconds", max.as_secs()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetimes_are_bounded_on_both_sides() {
+        let max = Duration::from_secs(10);
+        assert!(lifetime(10, max).is_ok());
+        for bad in [i64::MIN, -1, 0, 11, i64::MAX] {
+            assert!(lifetime(bad, max).is_err(), "{bad}");
+        }
+    }
 }

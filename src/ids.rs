@@ -53,6 +53,10 @@ uuid_id! {
     InviteId;
     /// A live meeting of a project's participants.
     SessionId;
+    /// An API key.
+    KeyId;
+    /// A signed-in browser, as lists name it.
+    LoginId;
     /// One attempt to append rows to one document's log; kept with the rows, so that an unknown outcome can be settled.
     BatchId;
 }

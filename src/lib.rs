@@ -21,6 +21,7 @@ pub mod db;
 pub mod door;
 pub mod extract;
 pub mod gate;
+pub mod github;
 pub mod openapi;
 pub mod page;
 pub mod protocol;
@@ -30,8 +31,10 @@ pub mod studio;
 pub mod replica;
 
 // floor 3
+pub mod audit;
 pub mod feed;
 pub mod journal;
+pub mod rights;
 
 // floor 4
 pub mod compaction;
@@ -53,6 +56,7 @@ pub mod document;
 pub mod project;
 
 // floor 10
+pub mod admin;
 pub mod socket;
 
 // floor 11

@@ -24,6 +24,13 @@ pub const PATH_BYTES: usize = 255;
 /// Documents in one project; a tree that people can still use.
 pub const DOCUMENTS_PER_PROJECT: i64 = 2_000;
 
+/// How long a deleted project can be restored.
+pub const PROJECT_GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Projects removed for good in one sweep; the rest waits for the next.
+pub const PROJECTS_SWEPT: i64 = 20;
+/// Documents removed for good in one statement, so that others can write soon.
+pub const DOCUMENTS_SWEPT: i64 = 10;
+
 // --- HTTP ---
 
 /// Body of a request, in bytes, where no content comes with it; also what a stranger can make the server hold.
@@ -39,7 +46,9 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a login lasts without being used.
 pub const LOGIN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How old a login's last use gets before it is written down again; each request would be a write otherwise.
-pub const LOGIN_TOUCH: Duration = Duration::from_secs(24 * 3600);
+pub const LOGIN_TOUCH: Duration = Duration::from_secs(3600);
+/// What is kept of how a browser calls itself, in characters; enough for a list.
+pub const AGENT_CHARS: usize = 200;
 /// How often expired logins and tokens are removed; they open nothing in the meantime.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 /// How long `/readyz` waits for the database; less than the second or more that a load balancer waits.
@@ -48,6 +57,30 @@ pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
 pub const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 /// How long a project token may live at most.
 pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(24 * 3600);
+/// API keys of one user; more than anybody can keep apart.
+pub const KEYS_PER_USER: i64 = 100;
+/// How much of a key is shown in lists, in characters: enough to recognise it, and nothing to guess it by.
+pub const KEY_PREFIX_CHARS: usize = 10;
+/// How long a key that expires may live at most; a longer one is one that does not expire.
+pub const KEY_LIFETIME_MAX: Duration = Duration::from_secs(5 * 366 * 24 * 3600);
+/// How old a key's last use gets before it is written down again; each request would be a write otherwise.
+pub const KEY_TOUCH: Duration = Duration::from_secs(60);
+/// Length of an end user's id in their application, in characters.
+pub const EXTERNAL_ID_CHARS: usize = 200;
+/// Length of a picture's address, in bytes; it travels with every presence.
+pub const AVATAR_BYTES: usize = 500;
+/// How long a browser may take from being sent to GitHub until it comes back: to sign in there, with a second factor.
+pub const SIGN_IN_TIME: Duration = Duration::from_secs(600);
+/// Sign-ins that one browser may have begun; more tabs than anybody opens for it.
+pub const SIGN_INS_PER_BROWSER: i64 = 16;
+/// Length of the path to go to after a sign-in, in bytes.
+pub const NEXT_BYTES: usize = 2_000;
+/// How long GitHub may take to be connected to.
+pub const GITHUB_CONNECT_TIME: Duration = Duration::from_secs(5);
+/// How long GitHub may take for one answer; people look at an empty page meanwhile.
+pub const GITHUB_TIME: Duration = Duration::from_secs(10);
+/// One answer of GitHub, in bytes; a user is some 2 KiB.
+pub const GITHUB_BYTES: usize = 256 * 1024;
 /// How long an invite that expires may live at most; a longer one is one that does not expire.
 pub const INVITE_LIFETIME_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 /// Length of a person's or project's name, in characters.
@@ -203,6 +236,14 @@ pub const SOCKET_LIFE_MIN: Duration = Duration::from_secs(2);
 pub const GOODBYE: Duration = Duration::from_secs(2);
 /// Changes of rights that a socket may be behind before it looks at all it has open instead of at what they name.
 pub const RIGHTS_CHANGES: usize = 64;
+/// How often changes of rights that other processes made are looked for: what they take away is gone within a second.
+pub const RIGHTS_LOOK: Duration = Duration::from_millis(400);
+/// Changes of rights read at once; the rest comes with the next look.
+pub const RIGHTS_READ: i64 = 1_000;
+/// How long changes of rights are kept; a process that has not looked for so long takes it that anything has changed.
+pub const RIGHTS_KEPT: Duration = Duration::from_secs(3600);
+/// How long after the database was away a socket looks again at what its holder may do.
+pub const RIGHTS_RETRY: Duration = Duration::from_millis(500);
 
 // --- the feed ---
 

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::error::{Error, ErrorView, Result, with_request_id};
 use crate::extract::Json;
 use crate::state::AppState;
-use crate::{access, activity, auth, document, limits, openapi, project, socket, studio};
+use crate::{access, activity, admin, auth, document, limits, openapi, project, socket, studio};
 
 /// What a page of ours may load: itself only. Styles may be set inline by the editor, scripts never.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -37,6 +37,7 @@ fn features() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::frame())
         .merge(auth::routes())
         .merge(project::routes())
+        .merge(OpenApiRouter::from(admin::routes()))
         .merge(access::routes())
         .merge(document::routes())
         .merge(activity::routes())

@@ -13,11 +13,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::Config;
 use crate::db::Db;
+use crate::github::Github;
 use crate::ids::DocumentId;
 use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
-use crate::{accept, auth, compaction, feed, limits, router};
+use crate::{accept, auth, compaction, feed, limits, project, rights, router};
 
 /// A server that does not listen yet.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Server {
     state: AppState,
     /// Documents that rooms report as due for folding.
     to_fold: mpsc::Receiver<DocumentId>,
+    /// The last change of rights when the server was made.
+    rights_seen: i64,
 }
 
 /// A server that listens. Dropped without [`Running::shutdown`], it stops accepting and asks its sockets to close, but
@@ -36,7 +39,7 @@ pub struct Running {
     /// Ends the accepting, and after it the connections that wait for a request.
     stop: CancellationToken,
     accepting: JoinHandle<()>,
-    background: [JoinHandle<()>; 3],
+    background: [JoinHandle<()>; 4],
     _on_drop: [DropGuard; 2],
 }
 
@@ -50,7 +53,9 @@ impl Server {
         let (full_tails, to_fold) = mpsc::channel(limits::FOLD_QUEUE);
         let rooms = Rooms::new(db.clone(), full_tails);
         let replicas = Replicas::new(db.clone(), config.program.clone());
-        Ok(Self { state: AppState::new(config, db, rooms, replicas), to_fold })
+        let github = config.github.clone().map(Github::new).transpose().context("cannot prepare for GitHub")?;
+        let rights_seen = rights::head(&db).await.context("cannot read the database")?;
+        Ok(Self { state: AppState::new(config, db, rooms, replicas, github), to_fold, rights_seen })
     }
 
     /// A listener on an address, as a server wants it.
@@ -93,7 +98,9 @@ impl Server {
         let accepting = tokio::spawn(accept::run(listener, app, state.clone(), stop.clone()));
         let folding = compaction::run(state.db.clone(), state.replicas.clone(), self.to_fold, state.shutdown.clone());
         let polling = feed::run(state.feed.clone());
-        let background = [tokio::spawn(sweep(state.clone())), tokio::spawn(folding), tokio::spawn(polling)];
+        let looking = rights::run(state.db.clone(), state.rights.clone(), self.rights_seen, state.shutdown.clone());
+        let sweeping = sweep(state.clone());
+        let background = [tokio::spawn(sweeping), tokio::spawn(folding), tokio::spawn(polling), tokio::spawn(looking)];
         let _on_drop = [stop.clone().drop_guard(), state.shutdown.clone().drop_guard()];
         Ok(Running { state, address, stop, accepting, background, _on_drop })
     }
@@ -142,12 +149,18 @@ impl Running {
     }
 }
 
-/// Removes logins and tokens that have ended, at the start and then every hour, until the server stops.
+/// Removes logins, keys, tokens and what else has ended, at the start and then every hour, until the server stops.
 async fn sweep(state: AppState) {
     loop {
         match auth::sweep(&state.db).await {
-            Ok(gone) => tracing::debug!(gone, "ended logins and tokens are removed"),
-            Err(error) => tracing::warn!(%error, "ended logins and tokens could not be removed"),
+            Ok(gone) => tracing::debug!(gone, "ended logins, keys and tokens are removed"),
+            Err(error) => tracing::warn!(%error, "ended logins, keys and tokens could not be removed"),
+        }
+        if let Err(error) = project::sweep(&state.db).await {
+            tracing::warn!(%error, "projects that were deleted long ago could not be removed");
+        }
+        if let Err(error) = rights::sweep(&state.db).await {
+            tracing::warn!(%error, "old changes of rights could not be removed");
         }
         tokio::select! {
             () = sleep(limits::SWEEP_INTERVAL) => {}

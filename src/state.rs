@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Once, OnceLock};
 
 use axum::extract::FromRef;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,9 +13,10 @@ use crate::config::{Config, Guests, PublicUrl};
 use crate::db::Db;
 use crate::door::Door;
 use crate::feed::Feed;
-use crate::ids::ProjectId;
+use crate::github::Github;
 use crate::limits;
 use crate::replica::Replicas;
+use crate::rights::Rights;
 use crate::room::Rooms;
 
 /// A handle on [`Shared`]; cheap to clone.
@@ -39,12 +40,14 @@ pub struct Shared {
     pub shutdown: CancellationToken,
     /// Every open socket's task, so that a shutdown can wait for them: axum forgets upgraded connections.
     pub sockets: TaskTracker,
-    /// Tells open sockets that what people may do in a project has changed.
+    /// Tells open sockets that what people may do has changed.
     pub rights: Rights,
     /// How much strangers hold.
     pub door: Door,
     /// Places for large frames that come in.
     pub large_frames: Arc<Semaphore>,
+    /// Where people sign in with GitHub, if they can.
+    pub github: Option<Github>,
     /// The address of the listener, once there is one.
     listening: OnceLock<SocketAddr>,
     untrusted_proxy: Once,
@@ -53,7 +56,7 @@ pub struct Shared {
 impl AppState {
     /// The state of a server that does not listen yet.
     #[must_use]
-    pub fn new(config: Config, db: Db, rooms: Rooms, replicas: Replicas) -> Self {
+    pub fn new(config: Config, db: Db, rooms: Rooms, replicas: Replicas, github: Option<Github>) -> Self {
         let shutdown = CancellationToken::new();
         Self(Arc::new(Shared {
             door: Door::new(config.connections_per_address),
@@ -66,6 +69,7 @@ impl AppState {
             shutdown,
             sockets: TaskTracker::new(),
             rights: Rights::default(),
+            github,
             listening: OnceLock::new(),
             untrusted_proxy: Once::new(),
         }))
@@ -114,7 +118,7 @@ impl Shared {
 
     /// Whether people may come in with just a name.
     ///
-    /// `auto` asks whether only this machine can reach the server. A proxy on the same machine also connects over
+    /// `auto` asks whether nobody can sign in with GitHub and only this machine can reach the server. A proxy on the same machine also connects over
     /// loopback, but then the public URL names another host.
     #[must_use]
     pub fn allows_guests(&self) -> bool {
@@ -122,7 +126,8 @@ impl Shared {
             Guests::On => true,
             Guests::Off => false,
             Guests::Auto => {
-                self.listening().ip().is_loopback()
+                self.config.github.is_none()
+                    && self.listening().ip().is_loopback()
                     && self.config.public_url.as_ref().is_none_or(PublicUrl::is_loopback)
             }
         }
@@ -144,30 +149,6 @@ impl FromRef<AppState> for Db {
 impl FromRef<AppState> for Feed {
     fn from_ref(state: &AppState) -> Self {
         state.feed.clone()
-    }
-}
-
-/// The bell for changed rights: what is open looks again at what its holder may do. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Rights(broadcast::Sender<ProjectId>);
-
-impl Default for Rights {
-    fn default() -> Self {
-        Self(broadcast::Sender::new(limits::RIGHTS_CHANGES))
-    }
-}
-
-impl Rights {
-    /// Says that a role in a project was changed or taken; after the commit that did it.
-    pub fn changed(&self, project: ProjectId) {
-        // Nobody may be listening.
-        let _ = self.0.send(project);
-    }
-
-    /// Hears of changes from now on.
-    #[must_use]
-    pub fn follow(&self) -> broadcast::Receiver<ProjectId> {
-        self.0.subscribe()
     }
 }
 

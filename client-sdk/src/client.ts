@@ -9,7 +9,7 @@ import { joinRoom } from './room.ts'
 import { combineSaves, sameState, type SaveState } from './save.ts'
 import { openSocket, type ConnectionStatus, type Socket } from './socket.ts'
 import { createStore, type Store, type Writable } from './store.ts'
-import { canEdit, type DocumentInfo, type Page, type ProjectInfo, type User } from './types.ts'
+import { canEdit, type DocumentInfo, type Page, type ProjectInfo, type User, type WaysIn } from './types.ts'
 
 export interface ClientOptions {
   /** Origin of the server; this page's own when omitted. */
@@ -36,6 +36,8 @@ export interface Client {
   /** Changes of the files open in this page that only this device has. */
   readonly unsaved: Store<number>
   me(): Promise<User | null>
+  /** How people come in: with just a name, or with GitHub at `/auth/github?next=/…`. */
+  waysIn(): Promise<WaysIn>
   signInAsGuest(name: string): Promise<User>
   /** Also forgets what this user left on this device. */
   signOut(): Promise<void>
@@ -185,13 +187,14 @@ export function createClient(options: ClientOptions = {}): Client {
       }
       return user.get() ?? null
     },
+    waysIn: () => http.get('/api/auth'),
     async signInAsGuest(name) {
-      const guest = await http.post<User>('/api/auth/guest', { name })
+      const guest = await http.post<User>('/auth/guest', { name })
       user.set(guest)
       return guest
     },
     async signOut() {
-      await http.post('/api/auth/logout')
+      await http.post('/auth/logout')
       const leaving = user.get()
       await Promise.all([...files.values()].map(({ handle }) => handle.discard()))
       socket?.close()

@@ -25,7 +25,7 @@ export interface Person extends Identity {
   hasCursor: boolean
 }
 
-const KINDS: readonly string[] = ['guest', 'user', 'external', 'assistant']
+const KINDS: readonly string[] = ['guest', 'person', 'external', 'assistant']
 
 /** One entry a person, however many tabs they have; me first, then by name. */
 export function readPeople(awareness: Awareness, me: User): Person[] {

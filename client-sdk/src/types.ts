@@ -5,12 +5,20 @@ export type Role = 'owner' | 'editor' | 'commenter' | 'viewer'
 export interface User {
   id: string
   name: string
-  kind: 'guest' | 'user' | 'external' | 'assistant'
+  kind: 'guest' | 'person' | 'external' | 'assistant'
   /** Strong enough for a label, `#rrggbb`. */
   color: string
   /** For the background of a selection. */
   color_light: string
   avatar: string | null
+}
+
+/** How people come in. */
+export interface WaysIn {
+  /** With just a name. */
+  guests: boolean
+  /** With their GitHub account. */
+  github: boolean
 }
 
 export interface ProjectInfo {

@@ -24,10 +24,10 @@ function join(target: Awareness, state: Record<string, unknown>) {
 
 it('lists me first, then others by name', () => {
   const awareness = room()
-  join(awareness, { user: { id: 'z', name: 'Zoe', kind: 'user', color: '#175cd3' } })
+  join(awareness, { user: { id: 'z', name: 'Zoe', kind: 'person', color: '#175cd3' } })
   join(awareness, { user: { id: 'b', name: 'Bob', kind: 'assistant', color: '#175cd3' } })
   expect(readPeople(awareness, ann).map((p) => [p.name, p.isMe, p.kind])).toEqual([
-    ['Ann', true, 'guest'], ['Bob', false, 'assistant'], ['Zoe', false, 'user'],
+    ['Ann', true, 'guest'], ['Bob', false, 'assistant'], ['Zoe', false, 'person'],
   ])
 })
 

@@ -1,18 +1,21 @@
 //! Invites: links that make whoever opens them a member.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::member::person;
 use super::{Role, lock_project, sql};
+use crate::audit::{self, Entry};
 use crate::auth::{Caller, Secret, digest};
-use crate::db::{Db, micros, now_us};
+use crate::db::{Db, Tx, micros, now_us};
 use crate::error::{Error, Result};
+use crate::extract::lifetime;
 use crate::feed::{self, Event, Feed, Person};
 use crate::ids::{InviteId, ProjectId, UserId};
 use crate::limits;
 use crate::page::{Page, PageQuery};
+use crate::rights::{self, Change, Rights};
 use crate::timestamp::Timestamp;
 
 /// An invite without its secret, which only its creator is told, once.
@@ -105,7 +108,11 @@ pub(super) async fn create(
         uses: 0,
     };
     let secret = Secret::new();
-    sql::insert_invite(db, project, &invite, secret.digest()).await?;
+    let mut tx = db.begin().await?;
+    sql::insert_invite(&mut tx, project, &invite, secret.digest()).await?;
+    let detail = json!({ "role": invite.role, "max_uses": invite.max_uses });
+    note(&mut tx, project, creator, "invite.created", invite.id, detail).await?;
+    tx.commit().await?;
     Ok((invite, secret))
 }
 
@@ -115,8 +122,52 @@ pub(super) async fn list(db: &Db, project: ProjectId, page: &PageQuery) -> Resul
     Ok(Page::cut(invites, limit, |invite| invite.id))
 }
 
-pub(super) async fn delete(db: &Db, project: ProjectId, invite: InviteId) -> Result<()> {
-    if sql::delete_invite(db, project, invite).await? { Ok(()) } else { Err(Error::NotFound) }
+/// Takes an invite back. Who is here by a link only is here no more.
+pub(super) async fn delete(
+    feed: &Feed,
+    rights: &Rights,
+    project: ProjectId,
+    actor: UserId,
+    invite: InviteId,
+) -> Result<()> {
+    let mut tx = feed.db().begin().await?;
+    if !sql::delete_invite(&mut tx, project, invite).await? {
+        return Err(Error::NotFound);
+    }
+    note(&mut tx, project, actor, "invite.deleted", invite, json!({})).await?;
+    end_links(&mut tx, project, actor, Some(invite)).await?;
+    feed.commit(tx, project).await?;
+    rights.look();
+    Ok(())
+}
+
+/// Ends the membership of those who are here by a link, or by any, in the transaction that disables it; owners and those
+/// whom an owner gave a role by hand stay.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_links(tx: &mut Tx, project: ProjectId, actor: UserId, link: Option<InviteId>) -> Result<()> {
+    let gone = sql::delete_by_link(tx, project, link).await?;
+    for user in &gone {
+        let event = Event::MemberRemoved { user: person(tx, *user).await? };
+        feed::append(tx, project, Some(actor), &[event]).await?;
+    }
+    if !gone.is_empty() {
+        rights::record(tx, Change::project(project)).await?;
+    }
+    Ok(())
+}
+
+async fn note(
+    tx: &mut Tx,
+    project: ProjectId,
+    actor: UserId,
+    action: &'static str,
+    invite: InviteId,
+    detail: Value,
+) -> Result<()> {
+    let (actor, project, about) = (Some(actor), Some(project), invite.to_string());
+    audit::record(tx, &Entry { actor, project, action, about, detail }).await
 }
 
 /// Makes the caller a member by an invite's secret and returns the project. Who may already do as much is not changed,
@@ -134,38 +185,18 @@ pub async fn accept(feed: &Feed, caller: &Caller, token: &str) -> Result<Project
     if current.is_some_and(|current| current.covers(role)) {
         return Ok(project);
     }
-    if !sql::use_invite(&mut tx, hash, now_us()).await? {
-        return Err(Error::NotFound);
-    }
-    sql::put_member(&mut tx, project, caller.user.id, role, now_us()).await?;
+    let invite = sql::use_invite(&mut tx, hash, now_us()).await?.ok_or(Error::NotFound)?;
+    // Who had a place in their own right keeps it when the link ends.
+    let by_link = if current.is_none() && sql::is_by_link(&mut tx, project).await? { Some(invite) } else { None };
+    sql::put_member(&mut tx, project, caller.user.id, role, by_link, now_us()).await?;
+    note(&mut tx, project, caller.user.id, "invite.accepted", invite, json!({ "role": role })).await?;
     let user = Person { id: caller.user.id, name: caller.user.name.clone() };
     let event = match current {
         Some(was) => Event::MemberChanged { user, role, was },
         None => Event::MemberAdded { user, role },
     };
     feed::append(&mut tx, project, Some(caller.user.id), &[event]).await?;
+    rights::record(&mut tx, Change::member(project, caller.user.id)).await?;
     feed.commit(tx, project).await?;
     Ok(project)
-}
-
-/// A lifetime given in seconds, within 1 and `max`.
-pub(super) fn lifetime(seconds: i64, max: Duration) -> Result<Duration> {
-    let given = u64::try_from(seconds).ok().filter(|seconds| *seconds >= 1).map(Duration::from_secs);
-    given.filter(|given| *given <= max).ok_or_else(|| {
-        Error::invalid("bad_expiry", format!("expires_in must be between 1 and {} seconds", max.as_secs()))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lifetimes_are_bounded_on_both_sides() {
-        let max = Duration::from_secs(10);
-        assert!(lifetime(10, max).is_ok());
-        for bad in [i64::MIN, -1, 0, 11, i64::MAX] {
-            assert!(lifetime(bad, max).is_err(), "{bad}");
-        }
-    }
 }

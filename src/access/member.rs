@@ -1,16 +1,18 @@
 //! Members: who they are, what they may do, and how that changes.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{Role, lock_project, sql};
+use crate::audit::{self, Entry};
 use crate::auth::{User, UserView};
 use crate::db::{Db, Tx, now_us};
 use crate::error::{Error, Result};
 use crate::feed::{self, Event, Feed, Person};
 use crate::ids::{ProjectId, UserId};
 use crate::page::{Page, PageQuery};
-use crate::state::Rights;
+use crate::rights::{self, Change, Rights};
 use crate::timestamp::Timestamp;
 
 /// Somebody with a role in a project.
@@ -58,13 +60,15 @@ pub(super) async fn change(
     if !role.can_manage() {
         keep_an_owner(&mut tx, project, user).await?;
     }
-    sql::put_member(&mut tx, project, user, role, now_us()).await?;
+    sql::put_member(&mut tx, project, user, role, None, now_us()).await?;
     if was != role {
+        note(&mut tx, project, actor, "member.role", user, json!({ "role": role, "was": was })).await?;
         let user = person(&mut tx, user).await?;
         feed::append(&mut tx, project, Some(actor), &[Event::MemberChanged { user, role, was }]).await?;
     }
+    rights::record(&mut tx, Change::member(project, user)).await?;
     feed.commit(tx, project).await?;
-    rights.changed(project);
+    rights.look();
     sql::member(db, project, user).await?.ok_or(Error::NotFound)
 }
 
@@ -82,11 +86,55 @@ pub(super) async fn remove(
     if !sql::delete_member(&mut tx, project, user).await? {
         return Err(Error::NotFound);
     }
-    let user = person(&mut tx, user).await?;
-    feed::append(&mut tx, project, Some(actor), &[Event::MemberRemoved { user }]).await?;
+    note(&mut tx, project, actor, "member.removed", user, json!({ "left": actor == user })).await?;
+    let person = person(&mut tx, user).await?;
+    feed::append(&mut tx, project, Some(actor), &[Event::MemberRemoved { user: person }]).await?;
+    rights::record(&mut tx, Change::member(project, user)).await?;
     feed.commit(tx, project).await?;
-    rights.changed(project);
+    rights.look();
     Ok(())
+}
+
+/// Makes another member the owner in place of one, who goes on as an editor.
+pub(super) async fn transfer(
+    feed: &Feed,
+    rights: &Rights,
+    project: ProjectId,
+    owner: UserId,
+    to: UserId,
+) -> Result<Member> {
+    if owner == to {
+        return Err(Error::conflict("already_owner", "you own this project already; name another member"));
+    }
+    let db = feed.db();
+    let mut tx = db.begin().await?;
+    lock_project(&mut tx, project).await?;
+    let was = sql::member_role(&mut tx, project, to).await?.ok_or(Error::NotFound)?;
+    let roles = [(to, Role::Owner, was), (owner, Role::Editor, Role::Owner)];
+    for (user, role, was) in roles {
+        sql::put_member(&mut tx, project, user, role, None, now_us()).await?;
+        let user = person(&mut tx, user).await?;
+        feed::append(&mut tx, project, Some(owner), &[Event::MemberChanged { user, role, was }]).await?;
+    }
+    note(&mut tx, project, owner, "project.transferred", to, json!({})).await?;
+    for (user, ..) in roles {
+        rights::record(&mut tx, Change::member(project, user)).await?;
+    }
+    feed.commit(tx, project).await?;
+    rights.look();
+    sql::member(db, project, to).await?.ok_or(Error::NotFound)
+}
+
+async fn note(
+    tx: &mut Tx,
+    project: ProjectId,
+    actor: UserId,
+    action: &'static str,
+    user: UserId,
+    detail: Value,
+) -> Result<()> {
+    let (actor, project, about) = (Some(actor), Some(project), user.to_string());
+    audit::record(tx, &Entry { actor, project, action, about, detail }).await
 }
 
 /// Somebody as the feed names them.

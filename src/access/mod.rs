@@ -9,26 +9,30 @@ mod routes;
 mod sql;
 mod token;
 
-pub use self::invite::accept;
+pub use self::invite::{accept, end_links};
 pub use self::permission::{Access, Commenter, Editor, Owner, Viewer};
 pub use self::routes::routes;
 pub use crate::role::Role;
 
-use crate::auth::{self, Caller, Credential};
+use crate::auth::{self, Caller, Credential, User};
 use crate::db::{Db, Tx, now_us};
 use crate::error::{Error, Result};
 use crate::ids::{ProjectId, UserId};
 
 /// What a caller may do in a project; `None` when it does not exist, was deleted, or is hidden from the caller.
 ///
-/// A member has the role given to them, everybody else may read what is public. A token allows the lesser of its own
-/// role and what its issuer may do now, in its project only.
+/// A member has the role given to them, everybody else may read what is public. A key allows the lesser of its scopes
+/// and what its owner may do now; a token the lesser of its own role and what its issuer may do now, in its project only.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn role(db: &Db, caller: &Caller, project: ProjectId) -> Result<Option<Role>> {
     match &caller.credential {
         Credential::Login { .. } => sql::role(db, caller.user.id, project).await,
+        Credential::Key(grant) => {
+            let Some(most) = grant.scopes.role() else { return Ok(None) };
+            Ok(sql::role(db, caller.user.id, project).await?.map(|role| role.lesser(most)))
+        }
         Credential::Token(grant) if grant.project == project => {
             let issuer = sql::role(db, grant.issuer, project).await?;
             Ok(issuer.map(|role| role.lesser(grant.role)))
@@ -37,16 +41,23 @@ pub async fn role(db: &Db, caller: &Caller, project: ProjectId) -> Result<Option
     }
 }
 
-/// The same caller and what they may do now; `None` when their login, token, membership or the project has ended.
-///
-/// For what stays open, such as a socket: [`role`] alone does not see a logout.
+/// What a user may do in a project by themselves, whatever they showed.
 ///
 /// # Errors
-/// When the database fails; nothing is known then, and what is open may stay so for the moment.
-pub async fn recheck(db: &Db, caller: &Caller, project: ProjectId) -> Result<Option<(Caller, Role)>> {
-    let Some(caller) = auth::refresh(db, caller).await? else { return Ok(None) };
-    let role = role(db, &caller, project).await?;
-    Ok(role.map(|role| (caller, role)))
+/// When the database fails.
+pub(crate) async fn role_of(db: &Db, user: &User, project: ProjectId) -> Result<Option<Role>> {
+    sql::role(db, user.id, project).await
+}
+
+/// The same caller and what they may do now, for what stays open, such as a socket: [`role`] alone does not see a logout.
+///
+/// # Errors
+/// [`Error::Unauthorized`] when their login, key or token has ended, [`Error::NotFound`] when their membership or the
+/// project has. When the database fails nothing is known, and what is open may stay so for the moment.
+pub async fn recheck(db: &Db, caller: &Caller, project: ProjectId) -> Result<(Caller, Role)> {
+    let caller = auth::refresh(db, caller).await?.ok_or(Error::Unauthorized)?;
+    let role = role(db, &caller, project).await?.ok_or(Error::NotFound)?;
+    Ok((caller, role))
 }
 
 /// Makes somebody a member in the transaction that creates a project or takes them in; a higher role they have stays.
@@ -56,7 +67,7 @@ pub async fn recheck(db: &Db, caller: &Caller, project: ProjectId) -> Result<Opt
 pub async fn add_member(tx: &mut Tx, project: ProjectId, user: UserId, role: Role) -> Result<()> {
     let current = sql::member_role(tx, project, user).await?;
     if current.is_none_or(|current| !current.covers(role)) {
-        sql::put_member(tx, project, user, role, now_us()).await?;
+        sql::put_member(tx, project, user, role, None, now_us()).await?;
     }
     Ok(())
 }

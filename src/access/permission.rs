@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::{Role, role};
-use crate::auth::{Caller, Credential, CurrentUser};
+use crate::auth::{Caller, CurrentUser};
 use crate::error::{Error, Result};
 use crate::extract::path_param;
 use crate::ids::ProjectId;
@@ -25,19 +25,6 @@ pub struct Access {
 }
 
 impl Access {
-    /// Refuses callers who are here by a token, for what would outlive the token.
-    ///
-    /// Whoever finds one must not be able to stay by it: no further tokens, invites or members.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] for those.
-    pub fn by_login(&self) -> Result<()> {
-        match self.caller.credential {
-            Credential::Login { .. } => Ok(()),
-            Credential::Token(_) => Err(Error::Forbidden("a project token cannot do this; sign in instead")),
-        }
-    }
-
     /// 401 for nobody, then 404 for what is unknown or hidden, which look alike.
     async fn of(parts: &mut Parts, state: &AppState) -> Result<Self> {
         let CurrentUser(caller) = CurrentUser::from_request_parts(parts, state).await?;

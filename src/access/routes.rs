@@ -12,15 +12,17 @@ use super::invite::{self, InviteLink, InviteView, NewInvite};
 use super::member::{self, MemberView};
 use super::permission::{Owner, Viewer};
 use super::token::{self, NewToken, TokenView};
+use crate::audit::{self, EntryView};
 use crate::db::Db;
 use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
 use crate::feed::Feed;
 use crate::ids::{InviteId, UserId};
 use crate::page::{Page, PageQuery};
-use crate::state::{AppState, Rights};
+use crate::rights::Rights;
+use crate::state::AppState;
 
-/// `/api/projects/{p}/members`, `…/invites` and `…/tokens`.
+/// `/api/projects/{p}/members`, `…/invites`, `…/tokens`, `…/transfer` and `…/audit`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(members))
@@ -28,6 +30,14 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(invites, create_invite))
         .routes(routes!(delete_invite))
         .routes(routes!(issue_token))
+        .routes(routes!(transfer))
+        .routes(routes!(entries))
+}
+
+#[derive(Deserialize, ToSchema)]
+struct NewOwner {
+    /// A member.
+    user_id: UserId,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -65,7 +75,7 @@ async fn change_member(
     PathId(user): PathId<UserId>,
     Json(change): Json<MemberChange>,
 ) -> Result<Json<MemberView>> {
-    access.by_login()?;
+    access.caller.refuse_token()?;
     let member = member::change(&feed, &rights, access.project, access.caller.user.id, user, change.role).await?;
     Ok(Json(member.view()))
 }
@@ -84,7 +94,7 @@ async fn remove_member(
     State(rights): State<Rights>,
     PathId(user): PathId<UserId>,
 ) -> Result<StatusCode> {
-    access.by_login()?;
+    access.caller.refuse_token()?;
     if !access.role.can_manage() && access.caller.user.id != user {
         return Err(Error::Forbidden("only an owner of the project can do this"));
     }
@@ -115,19 +125,53 @@ async fn create_invite(
     State(state): State<AppState>,
     Json(wanted): Json<NewInvite>,
 ) -> Result<(StatusCode, Json<InviteLink>)> {
-    access.by_login()?;
+    access.caller.refuse_token()?;
     let (invite, secret) = invite::create(&state.db, access.project, access.caller.user.id, &wanted).await?;
     Ok((StatusCode::CREATED, Json(invite.link(secret, &state.base_url()))))
 }
 
-/// Revokes an invite; who came in by it stays. For owners.
+/// Revokes an invite; who came in by it stays, but for those in a project of visibility link. For owners.
 #[utoipa::path(
     delete, path = "/api/projects/{p}/invites/{i}", tag = "people",
     responses((status = 204, description = "It opens nothing any more."))
 )]
-async fn delete_invite(access: Owner, State(db): State<Db>, PathId(invite): PathId<InviteId>) -> Result<StatusCode> {
-    invite::delete(&db, access.project, invite).await?;
+async fn delete_invite(
+    access: Owner,
+    State(feed): State<Feed>,
+    State(rights): State<Rights>,
+    PathId(invite): PathId<InviteId>,
+) -> Result<StatusCode> {
+    access.caller.refuse_token()?;
+    invite::delete(&feed, &rights, access.project, access.caller.user.id, invite).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes another member the owner in one's place; one goes on as an editor. For owners.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/transfer", tag = "people", security(("login" = [])), request_body = NewOwner,
+    responses(
+        (status = 200, body = MemberView),
+        (status = 409, description = "`already_owner`: that is oneself.", body = ErrorView),
+    )
+)]
+async fn transfer(
+    access: Owner,
+    State(feed): State<Feed>,
+    State(rights): State<Rights>,
+    Json(to): Json<NewOwner>,
+) -> Result<Json<MemberView>> {
+    access.caller.refuse_token()?;
+    let member = member::transfer(&feed, &rights, access.project, access.caller.user.id, to.user_id).await?;
+    Ok(Json(member.view()))
+}
+
+/// Who did what to rights here, the newest first. For owners.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/audit", operation_id = "list_audit", tag = "people", params(PageQuery),
+    responses((status = 200, body = Page<EntryView>))
+)]
+async fn entries(access: Owner, State(db): State<Db>, Query(page): Query<PageQuery>) -> Result<Json<Page<EntryView>>> {
+    Ok(Json(audit::list(&db, Some(access.project), &page).await?))
 }
 
 /// Issues a short-lived token for sockets and programs. It allows the lesser of its role and what its issuer may do by

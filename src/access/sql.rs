@@ -23,6 +23,7 @@ struct MemberRow {
     name: String,
     kind: String,
     avatar: Option<String>,
+    color: Option<String>,
     role: String,
     created_us: i64,
 }
@@ -45,7 +46,7 @@ fn known_role(word: &str) -> Result<Role> {
 impl MemberRow {
     fn member(self) -> Result<Member> {
         let kind = Kind::from_word(&self.kind).context("a user of an unknown kind is stored")?;
-        let user = User { id: self.id, name: self.name, kind, avatar: self.avatar };
+        let user = User { id: self.id, name: self.name, kind, avatar: self.avatar, color: self.color };
         Ok(Member { user, role: known_role(&self.role)?, created_us: self.created_us })
     }
 }
@@ -105,17 +106,25 @@ pub(super) async fn name(tx: &mut Tx, user: UserId) -> Result<Option<String>> {
     Ok(row.map(|(name,)| name))
 }
 
-/// Makes somebody a member, or gives a member another role.
-pub(super) async fn put_member(tx: &mut Tx, project: ProjectId, user: UserId, role: Role, now_us: i64) -> Result<()> {
+/// Makes somebody a member, or gives a member another role: by a link, with which it ends, or in their own right.
+pub(super) async fn put_member(
+    tx: &mut Tx,
+    project: ProjectId,
+    user: UserId,
+    role: Role,
+    by_link: Option<InviteId>,
+    now_us: i64,
+) -> Result<()> {
     const TEXT: &str = "
-        insert into member (project_id, user_id, role, created_us) values ($1, $2, $3, $4)
-        on conflict (project_id, user_id) do update set role = excluded.role";
+        insert into member (project_id, user_id, role, created_us, by_link) values ($1, $2, $3, $4, $5)
+        on conflict (project_id, user_id) do update set role = excluded.role, by_link = excluded.by_link";
     on_tx!(tx, conn => {
         sqlx::query(TEXT)
             .bind(project)
             .bind(user)
             .bind(role.as_str())
             .bind(now_us)
+            .bind(by_link)
             .execute(conn)
             .await
             .map(drop)
@@ -131,6 +140,26 @@ pub(super) async fn delete_member(tx: &mut Tx, project: ProjectId, user: UserId)
     Ok(gone == 1)
 }
 
+/// Whether people are in a project for as long as the link lives by which they came.
+pub(super) async fn is_by_link(tx: &mut Tx, project: ProjectId) -> Result<bool> {
+    let row: Option<(String,)> = on_tx!(tx, conn => {
+        sqlx::query_as("select visibility from project where id = $1").bind(project).fetch_optional(conn).await
+    })?;
+    Ok(row.is_some_and(|(visibility,)| visibility == "link"))
+}
+
+/// Takes away who is in a project by a link, or by any; owners stay.
+pub(super) async fn delete_by_link(tx: &mut Tx, project: ProjectId, link: Option<InviteId>) -> Result<Vec<UserId>> {
+    const TEXT: &str = "
+        delete from member
+        where project_id = $1 and by_link is not null and ($2 is null or by_link = $2) and role <> 'owner'
+        returning user_id";
+    let rows: Vec<(UserId,)> = on_tx!(tx, conn => {
+        sqlx::query_as(TEXT).bind(project).bind(link).fetch_all(conn).await
+    })?;
+    Ok(rows.into_iter().map(|(user,)| user).collect())
+}
+
 /// How many owners a project has besides this user.
 pub(super) async fn owners_besides(tx: &mut Tx, project: ProjectId, user: UserId) -> Result<i64> {
     const TEXT: &str = "
@@ -144,7 +173,7 @@ pub(super) async fn owners_besides(tx: &mut Tx, project: ProjectId, user: UserId
 
 pub(super) async fn members(db: &Db, project: ProjectId, after: Option<UserId>, limit: i64) -> Result<Vec<Member>> {
     const TEXT: &str = "
-        select u.id, u.name, u.kind, u.avatar, m.role, m.created_us
+        select u.id, u.name, u.kind, u.avatar, u.color, m.role, m.created_us
         from member m join users u on u.id = m.user_id
         where m.project_id = $1 and ($2 is null or m.user_id > $2)
         order by m.user_id limit $3";
@@ -156,7 +185,7 @@ pub(super) async fn members(db: &Db, project: ProjectId, after: Option<UserId>, 
 
 pub(super) async fn member(db: &Db, project: ProjectId, user: UserId) -> Result<Option<Member>> {
     const TEXT: &str = "
-        select u.id, u.name, u.kind, u.avatar, m.role, m.created_us
+        select u.id, u.name, u.kind, u.avatar, u.color, m.role, m.created_us
         from member m join users u on u.id = m.user_id
         where m.project_id = $1 and m.user_id = $2";
     let row: Option<MemberRow> = on_pool!(db, write, pool => {
@@ -165,11 +194,11 @@ pub(super) async fn member(db: &Db, project: ProjectId, user: UserId) -> Result<
     row.map(MemberRow::member).transpose()
 }
 
-pub(super) async fn insert_invite(db: &Db, project: ProjectId, invite: &Invite, hash: Digest) -> Result<()> {
+pub(super) async fn insert_invite(tx: &mut Tx, project: ProjectId, invite: &Invite, hash: Digest) -> Result<()> {
     const TEXT: &str = "
         insert into invite (id, project_id, hash, role, created_by, created_us, expires_us, max_uses, uses)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    on_pool!(db, write, pool => {
+    on_tx!(tx, conn => {
         sqlx::query(TEXT)
             .bind(invite.id)
             .bind(project)
@@ -180,7 +209,7 @@ pub(super) async fn insert_invite(db: &Db, project: ProjectId, invite: &Invite, 
             .bind(invite.expires_us)
             .bind(invite.max_uses)
             .bind(invite.uses)
-            .execute(pool)
+            .execute(conn)
             .await
             .map(drop)
     })?;
@@ -206,10 +235,10 @@ pub(super) async fn invites(
     rows.into_iter().map(InviteRow::invite).collect()
 }
 
-pub(super) async fn delete_invite(db: &Db, project: ProjectId, invite: InviteId) -> Result<bool> {
+pub(super) async fn delete_invite(tx: &mut Tx, project: ProjectId, invite: InviteId) -> Result<bool> {
     const TEXT: &str = "delete from invite where project_id = $1 and id = $2";
-    let gone = on_pool!(db, write, pool => {
-        sqlx::query(TEXT).bind(project).bind(invite).execute(pool).await.map(|done| done.rows_affected())
+    let gone = on_tx!(tx, conn => {
+        sqlx::query(TEXT).bind(project).bind(invite).execute(conn).await.map(|done| done.rows_affected())
     })?;
     Ok(gone == 1)
 }
@@ -226,13 +255,14 @@ pub(super) async fn invite_by_hash(db: &Db, hash: Digest, now_us: i64) -> Result
     row.map(|(project, word)| Ok((project, known_role(&word)?))).transpose()
 }
 
-/// Uses an invite once; false when it has no use left, has expired, or was deleted.
-pub(super) async fn use_invite(tx: &mut Tx, hash: Digest, now_us: i64) -> Result<bool> {
+/// Uses an invite once; none when it has no use left, has expired, or was deleted.
+pub(super) async fn use_invite(tx: &mut Tx, hash: Digest, now_us: i64) -> Result<Option<InviteId>> {
     const TEXT: &str = "
         update invite set uses = uses + 1
-        where hash = $1 and (expires_us is null or expires_us > $2) and (max_uses is null or uses < max_uses)";
-    let used = on_tx!(tx, conn => {
-        sqlx::query(TEXT).bind(hash.bytes()).bind(now_us).execute(conn).await.map(|done| done.rows_affected())
+        where hash = $1 and (expires_us is null or expires_us > $2) and (max_uses is null or uses < max_uses)
+        returning id";
+    let used: Option<(InviteId,)> = on_tx!(tx, conn => {
+        sqlx::query_as(TEXT).bind(hash.bytes()).bind(now_us).fetch_optional(conn).await
     })?;
-    Ok(used == 1)
+    Ok(used.map(|(id,)| id))
 }

@@ -1,27 +1,27 @@
-//! Project tokens as members ask for them; how one is recognised is `auth`'s affair.
+//! Project tokens as they are asked for; how one is recognised is `auth`'s affair.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Access, Role, invite};
-use crate::auth;
+use super::{Access, Role, role_of};
+use crate::auth::{self, Credential, EndUser, NewGrant, Scope};
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::extract::lifetime;
+use crate::ids::UserId;
 use crate::limits;
 use crate::timestamp::Timestamp;
 
 /// What a token shall allow.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub(super) struct NewToken {
-    /// The most it allows; the issuer's own role when left out.
+    /// The most it allows. Left out: as much as the issuer; for an end user, editor.
     role: Option<Role>,
     /// Seconds, at most a day; an hour when left out.
     #[schema(minimum = 1, maximum = 86_400)]
     expires_in: Option<i64>,
-    /// Somebody else to act for.
-    #[schema(value_type = Option<Object>)]
-    user: Option<Value>,
+    /// An end user of the issuer's application, who is to act with it.
+    user: Option<EndUser>,
 }
 
 /// A new token as its issuer is told it, once.
@@ -30,21 +30,37 @@ pub(super) struct TokenView {
     token: String,
     role: Role,
     expires_at: Timestamp,
+    /// Who acts with it.
+    user_id: UserId,
 }
 
-/// Issues a token by which its issuer acts in the project.
+/// Issues a token by which its issuer, or an end user of their application, acts in the project.
 pub(super) async fn issue(db: &Db, access: &Access, wanted: &NewToken) -> Result<TokenView> {
-    access.by_login()?;
-    if wanted.user.is_some() {
-        return Err(Error::Forbidden("acting for another user needs an API key with the scope act-for"));
-    }
+    access.caller.refuse_token()?;
     let lifetime = match wanted.expires_in {
-        Some(seconds) => invite::lifetime(seconds, limits::TOKEN_LIFETIME_MAX)?,
+        Some(seconds) => lifetime(seconds, limits::TOKEN_LIFETIME_MAX)?,
         None => limits::TOKEN_LIFETIME,
     };
-    let user = access.caller.user.id;
-    let role = wanted.role.unwrap_or(access.role);
-    let (token, expires_us) = auth::issue_token(db, user, user, access.project, role, lifetime).await?;
-    let role = role.lesser(access.role);
-    Ok(TokenView { token: token.reveal(), role, expires_at: Timestamp(expires_us) })
+    let key = match &access.caller.credential {
+        Credential::Key(grant) => Some(grant),
+        Credential::Login { .. } | Credential::Token(_) => None,
+    };
+    let issuer = &access.caller.user;
+    let now = role_of(db, issuer, access.project).await?.ok_or(Error::NotFound)?;
+    let (user, role) = match &wanted.user {
+        None => {
+            let role = wanted.role.unwrap_or(access.role);
+            // A key's scopes bound for good what comes of it; what its owner may do is looked at at each use.
+            (issuer.id, if key.is_some() { role.lesser(access.role) } else { role })
+        }
+        Some(_) if key.is_none_or(|key| !key.scopes.has(Scope::ActFor)) => {
+            return Err(Error::Forbidden("acting for another user needs an API key with the scope act-for"));
+        }
+        Some(end_user) => (auth::external(db, issuer.id, end_user).await?.id, wanted.role.unwrap_or(Role::Editor)),
+    };
+    let key = key.map(|key| key.id);
+    let grant = NewGrant { user, issuer: issuer.id, project: access.project, role, key };
+    let (token, expires_us) = auth::issue_token(db, &grant, lifetime).await?;
+    let expires_at = Timestamp(expires_us);
+    Ok(TokenView { token: token.reveal(), role: role.lesser(now), expires_at, user_id: user })
 }

@@ -14,6 +14,7 @@ use crate::auth::Caller;
 use crate::feed::{Follower, News};
 use crate::ids::ProjectId;
 use crate::limits;
+use crate::rights::Change;
 use crate::state::AppState;
 
 /// One reader.
@@ -22,7 +23,7 @@ struct Reader {
     project: ProjectId,
     caller: Caller,
     follower: Follower,
-    rights: broadcast::Receiver<ProjectId>,
+    rights: broadcast::Receiver<Option<Change>>,
     /// When to look again whether the reader may read; some rights end without a bell.
     look_at: Instant,
     greeted: bool,
@@ -64,7 +65,8 @@ impl Reader {
                 // Rights first: what happens after they ended is not for this reader.
                 biased;
                 changed = self.rights.recv() => {
-                    let concerned = changed.ok().is_none_or(|project| project == self.project);
+                    let change = changed.ok().flatten();
+                    let concerned = change.is_none_or(|change| self.caller.is_concerned(change, self.project));
                     if concerned && !self.may_read().await {
                         return None;
                     }
@@ -82,7 +84,7 @@ impl Reader {
     async fn may_read(&mut self) -> bool {
         self.look_at = Instant::now() + limits::FEED_RIGHTS;
         match access::recheck(&self.state.db, &self.caller, self.project).await {
-            Ok(standing) => standing.is_some_and(|(_, role)| role.can_read()),
+            Ok((_, role)) => role.can_read(),
             Err(error) => {
                 tracing::debug!(%error, "rights cannot be looked up; a stream of events ends");
                 false

@@ -1,68 +1,53 @@
-//! Who is asking: people, their logins, guests, and the tokens that speak for them.
+//! Who is asking: people, their logins, guests, and the keys and tokens that speak for them.
 //!
 //! What somebody may do is not decided here but in `access`. A request is answered for a [`Caller`], who is known by a
-//! login's cookie or by a token; every later question goes to the caller's [`Credential`], which may meanwhile have
+//! login's cookie, a key or a token; every later question goes to the caller's [`Credential`], which may meanwhile have
 //! ended.
 
+mod credential;
 mod current;
+mod external;
+mod key;
 mod login;
+mod operator;
 pub mod origin;
 mod routes;
 mod secret;
+mod sign_in;
 mod sql;
 mod user;
 
-use axum::http::{HeaderMap, header};
+use std::time::Duration;
 
-pub use self::current::{CurrentUser, SignedIn};
+use axum::http::{HeaderMap, header};
+use utoipa_axum::router::OpenApiRouter;
+
+pub use self::credential::{Caller, Credential, Grant, KeyGrant, Scope, Scopes};
+pub use self::current::{ByLogin, CurrentUser, SignedIn};
+pub use self::external::{EndUser, external};
 pub use self::login::{Logins, cookie_name, layer};
-pub use self::routes::routes;
+pub use self::operator::Operator;
 pub use self::secret::{Digest, Secret, digest};
 pub use self::user::{Kind, User, UserView};
 
-use crate::db::{Db, micros, now_us};
-use crate::error::Result;
-use crate::ids::{ProjectId, UserId};
+use crate::db::{Db, Tx, micros, now_us};
+use crate::error::{Error, Result};
+use crate::ids::{KeyId, ProjectId, UserId};
+use crate::rights::{self, Change};
 use crate::role::Role;
 use crate::room::Participant;
-use crate::state::Shared;
+use crate::state::{AppState, Shared};
 use crate::text;
 
-/// Somebody who asks for something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// Who they are.
-    pub user: User,
-    /// How they are known.
-    pub credential: Credential,
+/// `/auth/…`, `/api/me`, `/api/logins` and `/api/keys`.
+pub fn routes() -> OpenApiRouter<AppState> {
+    routes::routes()
+        .merge(OpenApiRouter::from(sign_in::routes()))
+        .merge(OpenApiRouter::from(login::routes()))
+        .merge(OpenApiRouter::from(key::routes()))
 }
 
-/// What a caller showed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// The cookie of a login, which allows whatever the user may do.
-    Login {
-        /// SHA-256 of the cookie's value.
-        hash: Digest,
-    },
-    /// A project token, which allows less.
-    Token(Grant),
-}
-
-/// What a project token allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grant {
-    /// SHA-256 of the token.
-    pub hash: Digest,
-    /// The only project it opens.
-    pub project: ProjectId,
-    /// Whose right it borrows.
-    pub issuer: UserId,
-    /// The most it allows.
-    pub role: Role,
-}
-
-/// Who sent these request headers: by `Authorization: Bearer <token>`, else by the login's cookie.
+/// Who sent these request headers: by `Authorization: Bearer <key or token>`, else by the login's cookie.
 ///
 /// The cookie counts whatever the origin; routes are behind [`origin::check`], which refuses foreign ones.
 ///
@@ -90,22 +75,27 @@ pub async fn authenticate_socket(state: &Shared, headers: &HeaderMap) -> Result<
     }
 }
 
-/// Whose token this is; for tokens that come in a query or in a frame.
+/// Whose key or token this is; for those that come in a query or in a frame.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn by_token(db: &Db, token: &str) -> Result<Option<Caller>> {
+    if token.starts_with(key::BEGINS_WITH) { key::caller(db, token).await } else { token_caller(db, token).await }
+}
+
+async fn token_caller(db: &Db, token: &str) -> Result<Option<Caller>> {
     sql::caller_by_token(db, digest(token), now_us()).await
 }
 
-/// The same caller as the database knows them now; `None` when the login or token has ended meanwhile.
+/// The same caller as the database knows them now; `None` when the login, key or token has ended meanwhile.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn refresh(db: &Db, caller: &Caller) -> Result<Option<Caller>> {
     match &caller.credential {
-        Credential::Login { hash } => Ok(sql::caller_by_login(db, *hash, now_us()).await?.map(|(caller, _)| caller)),
+        Credential::Login { hash, .. } => sql::caller_by_login(db, *hash, now_us()).await,
         Credential::Token(grant) => sql::caller_by_token(db, grant.hash, now_us()).await,
+        Credential::Key(grant) => key::refresh(db, grant.id).await,
     }
 }
 
@@ -132,13 +122,14 @@ pub async fn participant(db: &Db, user: &User) -> Result<Participant> {
 /// # Errors
 /// `bad_name`, or when the database fails.
 pub async fn create_guest(db: &Db, name: &str) -> Result<User> {
-    let user = User { id: UserId::new(), name: text::name(name)?, kind: Kind::Guest, avatar: None };
+    let user = User { id: UserId::new(), name: text::name(name)?, kind: Kind::Guest, avatar: None, color: None };
     sql::insert_user(db, &user, now_us()).await?;
     Ok(user)
 }
 
-/// Makes what a guest had the user's: logins, tokens and memberships (the higher role stays), and authorship from now
-/// on by looking the guest up. Does nothing when the guest is none, or already became somebody.
+/// Makes what a guest had the user's: logins, keys, tokens, the end users of their application and memberships (the
+/// higher role stays), and authorship from now on by looking the guest up. Does nothing when the guest is none, or
+/// already became somebody.
 ///
 /// # Errors
 /// When the database fails; then nothing was changed.
@@ -146,33 +137,42 @@ pub async fn merge_guest(db: &Db, guest: UserId, user: UserId) -> Result<()> {
     let mut tx = db.begin().await?;
     if guest != user && sql::mark_merged(&mut tx, guest, user).await? {
         sql::move_memberships(&mut tx, guest, user).await?;
+        external::give(&mut tx, guest, user).await?;
+        key::give(&mut tx, guest, user).await?;
+        rights::record(&mut tx, Change::user(guest)).await?;
     }
     tx.commit().await?;
     Ok(())
 }
 
-/// Issues a token by which `user` acts in the grant's project, and returns it with the moment it ends; only its hash
-/// is stored.
+/// What a new token is to allow, and to whom.
+#[derive(Debug, Clone, Copy)]
+pub struct NewGrant {
+    /// Who acts with it.
+    pub user: UserId,
+    /// Whose right it borrows.
+    pub issuer: UserId,
+    /// The only project it opens.
+    pub project: ProjectId,
+    /// The most it allows.
+    pub role: Role,
+    /// The key it was issued with, and ends with.
+    pub key: Option<KeyId>,
+}
+
+/// Issues a token, and returns it with the moment it ends; only its hash is stored.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn issue_token(
-    db: &Db,
-    user: UserId,
-    issuer: UserId,
-    project: ProjectId,
-    role: Role,
-    lifetime: std::time::Duration,
-) -> Result<(Secret, i64)> {
+pub async fn issue_token(db: &Db, wanted: &NewGrant, lifetime: Duration) -> Result<(Secret, i64)> {
     let token = Secret::new();
-    let grant = Grant { hash: token.digest(), project, issuer, role };
     let now = now_us();
-    let expires = now.saturating_add(micros(lifetime));
-    sql::insert_token(db, user, &grant, now, expires).await?;
-    Ok((token, expires))
+    let expires_us = now.saturating_add(micros(lifetime));
+    sql::insert_token(db, wanted, token.digest(), now, expires_us).await?;
+    Ok((token, expires_us))
 }
 
-/// Removes logins and tokens that have ended.
+/// Removes logins, keys, tokens and begun sign-ins that have ended.
 ///
 /// # Errors
 /// When the database fails.
@@ -180,9 +180,20 @@ pub async fn sweep(db: &Db) -> Result<u64> {
     sql::sweep(db, now_us()).await
 }
 
+/// Shuts a user out of the server, or lets them in again; what they had open ends.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such user, or when the database fails.
+pub async fn suspend(tx: &mut Tx, user: UserId, suspended: bool) -> Result<()> {
+    if !sql::suspend(tx, user, suspended.then(now_us)).await? {
+        return Err(Error::NotFound);
+    }
+    rights::record(tx, Change::user(user)).await
+}
+
 async fn by_cookie(state: &Shared, headers: &HeaderMap) -> Result<Option<Caller>> {
     let Some(hash) = login::cookie_digest(state, headers) else { return Ok(None) };
-    Ok(sql::caller_by_login(&state.db, hash, now_us()).await?.map(|(caller, _)| caller))
+    sql::caller_by_login(&state.db, hash, now_us()).await
 }
 
 /// The token of an `Authorization: Bearer` header. A malformed header counts as an unknown token, never as no token:

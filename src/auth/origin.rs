@@ -45,6 +45,16 @@ pub(super) fn is_own_or_absent(state: &Shared, headers: &HeaderMap) -> bool {
     }
 }
 
+/// The address by which this request reached the server, without a slash at the end: the public URL's, without one a
+/// loopback name that the request was sent to, else as [`Shared::base_url`].
+pub(super) fn base_url(state: &Shared, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).map(|host| format!("http://{host}"));
+    match host {
+        Some(origin) if state.config.public_url.is_none() && is_listening(state.listening(), &origin) => origin,
+        _ => state.base_url(),
+    }
+}
+
 fn may_act(state: &Shared, headers: &HeaderMap) -> bool {
     if headers.contains_key(header::ORIGIN) {
         return is_own_or_absent(state, headers);

@@ -1,8 +1,9 @@
-//! Signing in as a guest, signing out, and who one is.
+//! Signing in as a guest, signing out, and who one is. Signing in with GitHub is `sign_in`'s affair.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
+use axum::routing::post;
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 use utoipa::ToSchema;
@@ -11,25 +12,38 @@ use utoipa_axum::routes;
 
 use super::current::CurrentUser;
 use super::user::{Kind, User, UserView};
-use super::{Caller, by_cookie, login, sql};
+use super::{Caller, by_cookie, login, operator, sql};
 use crate::error::{Error, ErrorView, Result};
 use crate::extract::Json;
 use crate::state::{AppState, Shared};
 use crate::text;
 
-/// `/api/auth/…` and `/api/me`.
-pub fn routes() -> OpenApiRouter<AppState> {
+/// `/auth/guest`, `/auth/logout` and `/api/me`.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(ways_in))
         .routes(routes!(sign_in_as_guest))
         .routes(routes!(sign_out))
         .routes(routes!(me))
+        // As they were called before.
+        .route("/api/auth/guest", post(sign_in_as_guest))
+        .route("/api/auth/logout", post(sign_out))
 }
 
 #[derive(Serialize, ToSchema)]
 struct WaysIn {
     /// Whether anybody may come in with just a name.
     guests: bool,
+    /// Whether people sign in with GitHub, at `/auth/github?next=/…`.
+    github: bool,
+}
+
+/// Who one is, and whether one looks after the server.
+#[derive(Serialize, ToSchema)]
+struct Me {
+    #[serde(flatten)]
+    user: UserView,
+    operator: bool,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -42,12 +56,12 @@ struct Named {
 /// How one can sign in on this server.
 #[utoipa::path(get, path = "/api/auth", tag = "sign-in", security(()), responses((status = 200, body = WaysIn)))]
 async fn ways_in(State(state): State<AppState>) -> Json<WaysIn> {
-    Json(WaysIn { guests: state.allows_guests() })
+    Json(WaysIn { guests: state.allows_guests(), github: state.github.is_some() })
 }
 
 /// Comes in with just a name. A browser that is a guest already keeps being the same one, under the new name.
 #[utoipa::path(
-    post, path = "/api/auth/guest", tag = "sign-in", security(()), request_body = Named,
+    post, path = "/auth/guest", tag = "sign-in", security(()), request_body = Named,
     responses(
         (status = 200, body = UserView, headers(("set-cookie" = String, description = "The login."))),
         (status = 409, description = "`signed_in`: a person is signed in here.", body = ErrorView),
@@ -60,13 +74,13 @@ async fn sign_in_as_guest(
     Json(given): Json<Named>,
 ) -> Result<Json<UserView>> {
     let current = by_cookie(&state, &headers).await?;
-    let user = guest(&state, current, &session, &given.name).await?;
+    let user = guest(&state, current, &session, &headers, &given.name).await?;
     Ok(Json(user.view()))
 }
 
 /// Signs this browser out.
 #[utoipa::path(
-    post, path = "/api/auth/logout", tag = "sign-in", security(()),
+    post, path = "/auth/logout", tag = "sign-in", security(()),
     responses((status = 204, description = "The login has ended."))
 )]
 async fn sign_out(State(state): State<AppState>, session: Session) -> Result<impl IntoResponse> {
@@ -74,24 +88,31 @@ async fn sign_out(State(state): State<AppState>, session: Session) -> Result<imp
     Ok((StatusCode::NO_CONTENT, AppendHeaders(login::removal(&state).map(|cookie| (header::SET_COOKIE, cookie)))))
 }
 
-/// Who one is.
-#[utoipa::path(get, path = "/api/me", tag = "sign-in", responses((status = 200, body = UserView)))]
-async fn me(CurrentUser(caller): CurrentUser) -> Json<UserView> {
-    Json(caller.user.view())
+/// Who one is, and whether one looks after the server.
+#[utoipa::path(get, path = "/api/me", tag = "sign-in", responses((status = 200, body = Me)))]
+async fn me(CurrentUser(caller): CurrentUser, State(state): State<AppState>) -> Result<Json<Me>> {
+    let operator = operator::is_operator(&state, caller.user.id).await?;
+    Ok(Json(Me { user: caller.user.view(), operator }))
 }
 
 /// The guest of this browser: a new one, or the one it already is, under the new name.
-async fn guest(state: &Shared, current: Option<Caller>, session: &Session, name: &str) -> Result<User> {
+async fn guest(
+    state: &Shared,
+    current: Option<Caller>,
+    session: &Session,
+    headers: &HeaderMap,
+    name: &str,
+) -> Result<User> {
     if !state.allows_guests() {
         return Err(Error::Forbidden(
-            "guests are not allowed on this server; its operator can allow them with COTERIE_GUESTS=on",
+            "guests are not allowed on this server; sign in with GitHub, or ask its operator for COTERIE_GUESTS=on",
         ));
     }
     if let Some(Caller { user, .. }) = current {
         return renamed(state, user, name).await;
     }
     let user = super::create_guest(&state.db, name).await?;
-    login::sign_in(session, user.id).await?;
+    login::sign_in(&state.db, session, headers, user.id).await?;
     Ok(user)
 }
 

@@ -1,12 +1,12 @@
-//! The statements over `users`, `login` and `project_token`.
+//! The statements over `users` and `project_token`, and who is signed in by a login.
 
 use anyhow::Context;
 use uuid::Uuid;
 
-use super::login::LoginRow;
+use super::operator::AtGithub;
 use super::secret::Digest;
 use super::user::{Kind, User};
-use super::{Caller, Credential, Grant};
+use super::{Caller, Credential, Grant, NewGrant};
 use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::ids::{ProjectId, UserId};
@@ -14,17 +14,18 @@ use crate::role::Role;
 use crate::{on_pool, on_tx};
 
 #[derive(sqlx::FromRow)]
-struct UserRow {
+pub(super) struct UserRow {
     id: UserId,
     name: String,
     kind: String,
     avatar: Option<String>,
+    color: Option<String>,
 }
 
 impl UserRow {
-    fn user(self) -> Result<User> {
+    pub(super) fn user(self) -> Result<User> {
         let kind = Kind::from_word(&self.kind).context("a user of an unknown kind is stored")?;
-        Ok(User { id: self.id, name: self.name, kind, avatar: self.avatar })
+        Ok(User { id: self.id, name: self.name, kind, avatar: self.avatar, color: self.color })
     }
 }
 
@@ -42,22 +43,23 @@ struct TokenCallerRow {
     project_id: ProjectId,
     issuer_id: UserId,
     role: String,
+    expires_us: i64,
 }
 
-/// Who is signed in by this login, and when it ends; a guest who became somebody is that somebody.
-pub(super) async fn caller_by_login(db: &Db, hash: Digest, now_us: i64) -> Result<Option<(Caller, i64)>> {
+/// Who is signed in by this login; a guest who became somebody is that somebody, and nobody suspended is.
+pub(super) async fn caller_by_login(db: &Db, hash: Digest, now_us: i64) -> Result<Option<Caller>> {
     const TEXT: &str = "
-        select u.id, u.name, u.kind, u.avatar, l.expires_us
+        select u.id, u.name, u.kind, u.avatar, u.color, l.expires_us
         from login l
         join users shown on shown.id = l.user_id
         join users u on u.id = coalesce(shown.merged_into, shown.id)
-        where l.hash = $1 and l.expires_us > $2";
+        where l.hash = $1 and l.expires_us > $2 and u.suspended_us is null";
     let row: Option<LoginCallerRow> = on_pool!(db, read, pool => {
         sqlx::query_as(TEXT).bind(hash.bytes()).bind(now_us).fetch_optional(pool).await
     })?;
     row.map(|row| {
-        let caller = Caller { user: row.user.user()?, credential: Credential::Login { hash } };
-        Ok((caller, row.expires_us))
+        let credential = Credential::Login { hash, expires_us: row.expires_us };
+        Ok(Caller { user: row.user.user()?, credential })
     })
     .transpose()
 }
@@ -65,21 +67,34 @@ pub(super) async fn caller_by_login(db: &Db, hash: Digest, now_us: i64) -> Resul
 /// Whose token this is and what it allows.
 pub(super) async fn caller_by_token(db: &Db, hash: Digest, now_us: i64) -> Result<Option<Caller>> {
     const TEXT: &str = "
-        select u.id, u.name, u.kind, u.avatar, t.project_id, t.role, coalesce(i.merged_into, i.id) as issuer_id
+        select u.id, u.name, u.kind, u.avatar, u.color, t.project_id, t.role, t.expires_us,
+            coalesce(shown_issuer.merged_into, shown_issuer.id) as issuer_id
         from project_token t
         join users shown on shown.id = t.user_id
         join users u on u.id = coalesce(shown.merged_into, shown.id)
-        join users i on i.id = t.issuer_id
-        where t.hash = $1 and t.expires_us > $2";
+        join users shown_issuer on shown_issuer.id = t.issuer_id
+        join users i on i.id = coalesce(shown_issuer.merged_into, shown_issuer.id)
+        where t.hash = $1 and t.expires_us > $2 and u.suspended_us is null and i.suspended_us is null";
     let row: Option<TokenCallerRow> = on_pool!(db, read, pool => {
         sqlx::query_as(TEXT).bind(hash.bytes()).bind(now_us).fetch_optional(pool).await
     })?;
     row.map(|row| {
         let role = Role::from_word(&row.role).context("a token of an unknown role is stored")?;
-        let grant = Grant { hash, project: row.project_id, issuer: row.issuer_id, role };
+        let (project, issuer) = (row.project_id, row.issuer_id);
+        let grant = Grant { hash, project, issuer, role, expires_us: row.expires_us };
         Ok(Caller { user: row.user.user()?, credential: Credential::Token(grant) })
     })
     .transpose()
+}
+
+/// Who somebody is at GitHub; nobody for those who did not sign in there.
+pub(super) async fn at_github(db: &Db, user: UserId) -> Result<Option<AtGithub>> {
+    const TEXT: &str = "
+        select github_id, github_login, operator from users where id = $1 and github_id is not null";
+    let row: Option<(i64, Option<String>, i64)> = on_pool!(db, read, pool => {
+        sqlx::query_as(TEXT).bind(user).fetch_optional(pool).await
+    })?;
+    Ok(row.map(|(id, login, operator)| AtGithub { id, login, first: operator != 0 }))
 }
 
 /// The guests that became this user.
@@ -104,6 +119,61 @@ pub(super) async fn insert_user(db: &Db, user: &User, now_us: i64) -> Result<()>
             .map(drop)
     })?;
     Ok(())
+}
+
+/// The end user whom `owner`'s application calls `external_id`: as given, under the id it has or a new one.
+pub(super) async fn put_external(db: &Db, owner: UserId, external_id: &str, user: &User, now_us: i64) -> Result<User> {
+    const TEXT: &str = "
+        insert into users (id, name, kind, avatar, color, external_of, external_id, created_us)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
+        on conflict (external_of, external_id)
+        do update set name = excluded.name, avatar = excluded.avatar, color = excluded.color
+        returning id, name, kind, avatar, color";
+    let row: UserRow = on_pool!(db, write, pool => {
+        sqlx::query_as(TEXT)
+            .bind(user.id)
+            .bind(&user.name)
+            .bind(user.kind.as_str())
+            .bind(&user.avatar)
+            .bind(&user.color)
+            .bind(owner)
+            .bind(external_id)
+            .bind(now_us)
+            .fetch_one(pool)
+            .await
+    })?;
+    row.user()
+}
+
+/// Marks end users whom both owners' applications know as having become the second owner's.
+pub(super) async fn merge_externals(tx: &mut Tx, from: UserId, to: UserId) -> Result<()> {
+    const TEXT: &str = "
+        update users
+        set merged_into = (select o.id from users o where o.external_of = $2 and o.external_id = users.external_id)
+        where external_of = $1 and merged_into is null
+          and exists (select 1 from users o where o.external_of = $2 and o.external_id = users.external_id)";
+    on_tx!(tx, conn => sqlx::query(TEXT).bind(from).bind(to).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// Gives end users to another owner, but for those who became somebody.
+pub(super) async fn move_externals(tx: &mut Tx, from: UserId, to: UserId) -> Result<()> {
+    const TEXT: &str = "update users set external_of = $2 where external_of = $1 and merged_into is null";
+    on_tx!(tx, conn => sqlx::query(TEXT).bind(from).bind(to).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// Notes when a user was shut out, or that they are not; false when there is no such user.
+pub(super) async fn suspend(tx: &mut Tx, user: UserId, since_us: Option<i64>) -> Result<bool> {
+    let changed = on_tx!(tx, conn => {
+        sqlx::query("update users set suspended_us = $2 where id = $1")
+            .bind(user)
+            .bind(since_us)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
+    })?;
+    Ok(changed == 1)
 }
 
 pub(super) async fn rename_user(db: &Db, user: UserId, name: &str) -> Result<()> {
@@ -139,81 +209,44 @@ pub(super) async fn move_memberships(tx: &mut Tx, from: UserId, to: UserId) -> R
     Ok(())
 }
 
-/// Stores a new login; false when its id is taken.
-pub(super) async fn insert_login(db: &Db, login: &LoginRow) -> Result<bool> {
+pub(super) async fn insert_token(db: &Db, wanted: &NewGrant, hash: Digest, now_us: i64, expires_us: i64) -> Result<()> {
     const TEXT: &str = "
-        insert into login (hash, user_id, data, expires_us) values ($1, $2, $3, $4)
-        on conflict (hash) do nothing";
-    let added = on_pool!(db, write, pool => {
-        sqlx::query(TEXT)
-            .bind(login.hash.bytes())
-            .bind(login.user)
-            .bind(&login.data)
-            .bind(login.expires_us)
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected())
-    })?;
-    Ok(added == 1)
-}
-
-pub(super) async fn update_login(db: &Db, login: &LoginRow) -> Result<()> {
-    const TEXT: &str = "update login set user_id = $2, data = $3, expires_us = $4 where hash = $1";
+        insert into project_token (hash, project_id, user_id, issuer_id, role, created_us, expires_us, key_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)";
     on_pool!(db, write, pool => {
         sqlx::query(TEXT)
-            .bind(login.hash.bytes())
-            .bind(login.user)
-            .bind(&login.data)
-            .bind(login.expires_us)
-            .execute(pool)
-            .await
-            .map(drop)
-    })?;
-    Ok(())
-}
-
-/// A login's data and end, when it has not ended.
-pub(super) async fn login(db: &Db, hash: Digest, now_us: i64) -> Result<Option<(String, i64)>> {
-    Ok(on_pool!(db, read, pool => {
-        sqlx::query_as("select data, expires_us from login where hash = $1 and expires_us > $2")
             .bind(hash.bytes())
-            .bind(now_us)
-            .fetch_optional(pool)
-            .await
-    })?)
-}
-
-pub(super) async fn delete_login(db: &Db, hash: Digest) -> Result<()> {
-    on_pool!(db, write, pool => {
-        sqlx::query("delete from login where hash = $1").bind(hash.bytes()).execute(pool).await.map(drop)
-    })?;
-    Ok(())
-}
-
-pub(super) async fn insert_token(db: &Db, user: UserId, grant: &Grant, now_us: i64, expires_us: i64) -> Result<()> {
-    const TEXT: &str = "
-        insert into project_token (hash, project_id, user_id, issuer_id, role, created_us, expires_us)
-        values ($1, $2, $3, $4, $5, $6, $7)";
-    on_pool!(db, write, pool => {
-        sqlx::query(TEXT)
-            .bind(grant.hash.bytes())
-            .bind(grant.project)
-            .bind(user)
-            .bind(grant.issuer)
-            .bind(grant.role.as_str())
+            .bind(wanted.project)
+            .bind(wanted.user)
+            .bind(wanted.issuer)
+            .bind(wanted.role.as_str())
             .bind(now_us)
             .bind(expires_us)
+            .bind(wanted.key)
             .execute(pool)
             .await
             .map(drop)
     })?;
+    Ok(())
+}
+
+/// Ends the tokens that a user issued from a browser.
+pub(super) async fn delete_tokens(tx: &mut Tx, issuer: UserId) -> Result<()> {
+    const TEXT: &str = "delete from project_token where issuer_id = $1 and key_id is null";
+    on_tx!(tx, conn => sqlx::query(TEXT).bind(issuer).execute(conn).await.map(drop))?;
     Ok(())
 }
 
 /// Removes what has ended; returns how many rows went.
 pub(super) async fn sweep(db: &Db, now_us: i64) -> Result<u64> {
     let mut gone = 0;
-    for text in ["delete from login where expires_us <= $1", "delete from project_token where expires_us <= $1"] {
+    let ended = [
+        "delete from login where expires_us <= $1",
+        "delete from project_token where expires_us <= $1",
+        "delete from api_key where expires_us <= $1",
+        "delete from sign_in where expires_us <= $1",
+    ];
+    for text in ended {
         gone += on_pool!(db, write, pool => {
             sqlx::query(text).bind(now_us).execute(pool).await.map(|done| done.rows_affected())
         })?;

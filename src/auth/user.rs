@@ -1,5 +1,7 @@
 //! People and other principals, as stored and as told.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,6 +18,8 @@ pub struct User {
     pub kind: Kind,
     /// Picture address; none means initials.
     pub avatar: Option<String>,
+    /// Caret colour that an application chose, `#rrggbb`; none means by the id.
+    pub color: Option<String>,
 }
 
 /// What kind of principal somebody is.
@@ -67,10 +71,14 @@ const COLORS: [(&str, &str); 10] = [
 impl User {
     /// Caret and selection colour: the same for one user everywhere and always.
     #[must_use]
-    pub fn colors(&self) -> (&'static str, &'static str) {
+    pub fn colors(&self) -> (Cow<'static, str>, Cow<'static, str>) {
+        if let Some(color) = &self.color {
+            return (Cow::Owned(color.clone()), Cow::Owned(format!("{color}33")));
+        }
         let (_, random) = self.id.0.as_u64_pair();
         let count = COLORS.len() as u64;
-        COLORS[usize::try_from(random % count).unwrap_or_default()]
+        let (color, light) = COLORS[usize::try_from(random % count).unwrap_or_default()];
+        (Cow::Borrowed(color), Cow::Borrowed(light))
     }
 
     /// As the API tells it.
@@ -101,11 +109,11 @@ pub struct UserView {
     #[schema(required)]
     pub avatar: Option<String>,
     /// Colour of the caret, `#rrggbb`.
-    #[schema(example = "#175cd3")]
-    pub color: &'static str,
+    #[schema(example = "#175cd3", value_type = String)]
+    pub color: Cow<'static, str>,
     /// Colour of the selection, `#rrggbbaa`.
-    #[schema(example = "#175cd333")]
-    pub color_light: &'static str,
+    #[schema(example = "#175cd333", value_type = String)]
+    pub color_light: Cow<'static, str>,
 }
 
 #[cfg(test)]
@@ -119,7 +127,7 @@ mod tests {
 
     #[test]
     fn colours_follow_the_id() {
-        let user = |id| User { id, name: "Ann".to_owned(), kind: Kind::Guest, avatar: None };
+        let user = |id| User { id, name: "Ann".to_owned(), kind: Kind::Guest, avatar: None, color: None };
         let id = UserId::new();
         assert_eq!(user(id).colors(), user(id).colors());
         let seen: std::collections::HashSet<_> = (0..200).map(|_| user(UserId::new()).colors().0).collect();

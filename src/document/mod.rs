@@ -249,8 +249,8 @@ async fn insert(
     content: &str,
 ) -> Result<Document> {
     refuse_taken(tx, project, None, &path).await?;
-    if sql::count(tx, project).await? >= limits::DOCUMENTS_PER_PROJECT {
-        let most = limits::DOCUMENTS_PER_PROJECT;
+    let most = sql::most(tx, project).await?.unwrap_or(limits::DOCUMENTS_PER_PROJECT);
+    if sql::count(tx, project).await? >= most {
         return Err(Error::TooLarge(format!("a project has at most {most} documents; delete some first")));
     }
     let (id, created_us) = (DocumentId::new(), now_us());

@@ -98,6 +98,14 @@ pub(super) async fn living(tx: &mut Tx, project: ProjectId) -> Result<Vec<Docume
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// How many documents an operator allows a project, if one said so.
+pub(super) async fn most(tx: &mut Tx, project: ProjectId) -> Result<Option<i64>> {
+    let row: Option<(Option<i64>,)> = on_tx!(tx, conn => {
+        sqlx::query_as("select documents_max from project where id = $1").bind(project).fetch_optional(conn).await
+    })?;
+    Ok(row.and_then(|(most,)| most))
+}
+
 pub(super) async fn count(tx: &mut Tx, project: ProjectId) -> Result<i64> {
     const TEXT: &str = "select count(*) from document where project_id = $1 and deleted_us is null";
     let (count,): (i64,) = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(project).fetch_one(conn).await)?;

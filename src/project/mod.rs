@@ -6,18 +6,22 @@ mod sql;
 mod tests;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 pub use self::routes::routes;
 
 use crate::access::{self, Role};
+use crate::audit::{self, Entry};
 use crate::auth::{Caller, Credential};
-use crate::db::{Db, now_us};
+use crate::db::{Db, Tx, micros, now_us};
 use crate::document;
 use crate::error::{Error, Result};
 use crate::feed::{self, Event, Feed};
 use crate::ids::{DocumentId, ProjectId, UserId};
+use crate::limits;
 use crate::page::{Page, PageQuery};
+use crate::rights::{self, Change, Rights};
 use crate::room::{Rooms, Subject};
 use crate::text;
 use crate::timestamp::Timestamp;
@@ -69,6 +73,16 @@ pub struct ProjectView {
     /// What the caller may do in it.
     role: Role,
     created_at: Timestamp,
+}
+
+/// A project that was deleted, as its owners are told of it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DeletedView {
+    id: ProjectId,
+    name: String,
+    deleted_at: Timestamp,
+    /// When it can be restored no more.
+    gone_at: Timestamp,
 }
 
 /// What a new project shall be.
@@ -127,6 +141,13 @@ async fn list(db: &Db, caller: &Caller, page: &PageQuery) -> Result<Page<Project
     let limit = page.limit()?;
     let projects = match &caller.credential {
         Credential::Login { .. } => sql::of_member(db, caller.user.id, page.after()?, limit + 1).await?,
+        Credential::Key(grant) => match grant.scopes.role() {
+            Some(most) => {
+                let projects = sql::of_member(db, caller.user.id, page.after()?, limit + 1).await?;
+                projects.into_iter().map(|(project, role)| (project, role.lesser(most))).collect()
+            }
+            None => Vec::new(),
+        },
         Credential::Token(grant) => match access::role(db, caller, grant.project).await? {
             Some(role) => vec![(find(db, grant.project).await?, role)],
             None => Vec::new(),
@@ -146,7 +167,13 @@ async fn seen_by(db: &Db, caller: &Caller, project: ProjectId) -> Result<Project
     Ok(find(db, project).await?.view(role))
 }
 
-async fn change(feed: &Feed, project: ProjectId, actor: UserId, change: &ProjectChange) -> Result<Project> {
+async fn change(
+    feed: &Feed,
+    rights: &Rights,
+    project: ProjectId,
+    actor: UserId,
+    change: &ProjectChange,
+) -> Result<Project> {
     let name = change.name.as_deref().map(text::name).transpose()?;
     let description = change.description.as_deref().map(text::description).transpose()?;
     let visibility = change.visibility.map(Visibility::as_str);
@@ -159,20 +186,79 @@ async fn change(feed: &Feed, project: ProjectId, actor: UserId, change: &Project
         visibility: changed.visibility.as_str().to_owned(),
     };
     feed::append(&mut tx, project, Some(actor), &[event]).await?;
+    if let Some(visibility) = change.visibility {
+        if visibility == Visibility::Private {
+            access::end_links(&mut tx, project, actor, None).await?;
+        }
+        note(&mut tx, project, actor, "project.visibility", json!({ "visibility": visibility })).await?;
+        rights::record(&mut tx, Change::project(project)).await?;
+    }
     feed.commit(tx, project).await?;
+    rights.look();
     Ok(changed)
 }
 
-/// Deletes a project for everybody in it; its rows stay until somebody clears them away by hand.
-async fn delete(db: &Db, rooms: &Rooms, project: ProjectId) -> Result<()> {
+/// Deletes a project for everybody in it. An owner can restore it for [`limits::PROJECT_GRACE`], then [`sweep`] takes it.
+///
+/// # Errors
+/// [`Error::NotFound`] when it was deleted meanwhile, or when the database fails.
+pub async fn delete(db: &Db, rooms: &Rooms, rights: &Rights, actor: UserId, project: ProjectId) -> Result<()> {
     let mut tx = db.begin().await?;
     access::lock_project(&mut tx, project).await?;
     let documents: Vec<DocumentId> = document::end_all(&mut tx, project).await?;
     sql::mark_deleted(&mut tx, project, now_us()).await?;
+    note(&mut tx, project, actor, "project.deleted", json!({})).await?;
+    rights::record(&mut tx, Change::project(project)).await?;
     tx.commit().await?;
+    rights.look();
     for document in documents {
         rooms.deleted(document);
     }
     rooms.deleted(Subject::Project(project));
     Ok(())
+}
+
+/// Takes a project back that was deleted a while ago: as one of its owners, or, for an operator, whoever owned it. Its
+/// documents begin a new epoch.
+///
+/// # Errors
+/// [`Error::NotFound`] for any other project, or when the database fails.
+pub async fn restore(db: &Db, rights: &Rights, actor: UserId, as_owner: bool, project: ProjectId) -> Result<()> {
+    let since_us = now_us().saturating_sub(micros(limits::PROJECT_GRACE));
+    let mut tx = db.begin().await?;
+    if !sql::restore(&mut tx, project, as_owner.then_some(actor), since_us).await? {
+        return Err(Error::NotFound);
+    }
+    note(&mut tx, project, actor, "project.restored", json!({})).await?;
+    rights::record(&mut tx, Change::project(project)).await?;
+    tx.commit().await?;
+    rights.look();
+    Ok(())
+}
+
+/// The deleted projects that a caller can take back, the newest first.
+async fn deleted(db: &Db, caller: &Caller, page: &PageQuery) -> Result<Page<DeletedView>> {
+    let limit = page.limit()?;
+    let since_us = now_us().saturating_sub(micros(limits::PROJECT_GRACE));
+    let projects = sql::deleted(db, caller.user.id, page.after()?, since_us, limit + 1).await?;
+    Ok(Page::cut(projects, limit, |project| project.id))
+}
+
+/// Removes projects for good that nobody restored in time: document by document, so that others can write in between.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sweep(db: &Db) -> Result<u64> {
+    let before_us = now_us().saturating_sub(micros(limits::PROJECT_GRACE));
+    let mut gone = 0;
+    for project in sql::expired(db, before_us).await? {
+        while sql::remove_documents(db, project).await? > 0 {}
+        gone += sql::remove(db, project, before_us).await?;
+    }
+    Ok(gone)
+}
+
+async fn note(tx: &mut Tx, project: ProjectId, actor: UserId, action: &'static str, detail: Value) -> Result<()> {
+    let about = project.to_string();
+    audit::record(tx, &Entry { actor: Some(actor), project: Some(project), action, about, detail }).await
 }

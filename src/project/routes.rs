@@ -5,14 +5,16 @@ use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{NewProject, ProjectChange, ProjectView};
+use super::{DeletedView, NewProject, ProjectChange, ProjectView};
 use crate::access::{self, Owner, Viewer};
-use crate::auth::{CurrentUser, SignedIn};
+use crate::auth::{ByLogin, CurrentUser, SignedIn};
 use crate::db::Db;
 use crate::error::Result;
 use crate::extract::{Json, PathId, Query};
 use crate::feed::Feed;
+use crate::ids::ProjectId;
 use crate::page::{Page, PageQuery};
+use crate::rights::Rights;
 use crate::room::Rooms;
 use crate::state::AppState;
 
@@ -21,6 +23,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(show, change, remove))
+        .routes(routes!(deleted))
+        .routes(routes!(restore))
         .routes(routes!(accept_invite))
 }
 
@@ -69,9 +73,10 @@ async fn show(access: Viewer, State(db): State<Db>) -> Result<Json<ProjectView>>
 async fn change(
     access: Owner,
     State(feed): State<Feed>,
+    State(rights): State<Rights>,
     Json(change): Json<ProjectChange>,
 ) -> Result<Json<ProjectView>> {
-    let project = super::change(&feed, access.project, access.caller.user.id, &change).await?;
+    let project = super::change(&feed, &rights, access.project, access.caller.user.id, &change).await?;
     Ok(Json(project.view(access.role)))
 }
 
@@ -80,9 +85,43 @@ async fn change(
     delete, path = "/api/projects/{p}", operation_id = "delete_project", tag = "projects",
     responses((status = 204, description = "It is gone."))
 )]
-async fn remove(access: Owner, State(db): State<Db>, State(rooms): State<Rooms>) -> Result<StatusCode> {
-    super::delete(&db, &rooms, access.project).await?;
+async fn remove(
+    access: Owner,
+    State(db): State<Db>,
+    State(rooms): State<Rooms>,
+    State(rights): State<Rights>,
+) -> Result<StatusCode> {
+    access.caller.refuse_token()?;
+    super::delete(&db, &rooms, &rights, access.caller.user.id, access.project).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The deleted projects that one can take back, the newest first.
+#[utoipa::path(
+    get, path = "/api/projects/deleted", operation_id = "list_deleted_projects", tag = "projects", params(PageQuery),
+    responses((status = 200, body = Page<DeletedView>))
+)]
+async fn deleted(
+    SignedIn(caller): SignedIn,
+    State(db): State<Db>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<DeletedView>>> {
+    Ok(Json(super::deleted(&db, &caller, &page).await?))
+}
+
+/// Takes a project back that was deleted at most 30 days ago. For its owners.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/restore", operation_id = "restore_project", tag = "projects",
+    security(("login" = [])), responses((status = 200, body = ProjectView))
+)]
+async fn restore(
+    ByLogin(caller, _): ByLogin,
+    State(db): State<Db>,
+    State(rights): State<Rights>,
+    PathId(project): PathId<ProjectId>,
+) -> Result<Json<ProjectView>> {
+    super::restore(&db, &rights, caller.user.id, true, project).await?;
+    Ok(Json(super::seen_by(&db, &caller, project).await?))
 }
 
 /// Becomes a member by an invite's secret. Whoever may do as much already stays what they are and uses nothing up.

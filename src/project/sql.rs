@@ -2,12 +2,13 @@
 
 use anyhow::Context;
 
-use super::{Project, Visibility};
+use super::{DeletedView, Project, Visibility};
 use crate::access::Role;
-use crate::db::{Db, Tx};
+use crate::db::{Db, Tx, micros};
 use crate::error::Result;
 use crate::ids::{ProjectId, UserId};
-use crate::{on_pool, on_tx};
+use crate::timestamp::Timestamp;
+use crate::{limits, on_pool, on_tx};
 
 #[derive(sqlx::FromRow)]
 struct ProjectRow {
@@ -127,4 +128,78 @@ pub(super) async fn mark_deleted(tx: &mut Tx, project: ProjectId, now_us: i64) -
             .map(drop)
     })?;
     Ok(())
+}
+
+/// Takes a deletion back that is not older than `since_us`; with `owner`, only if they own the project.
+pub(super) async fn restore(tx: &mut Tx, project: ProjectId, owner: Option<UserId>, since_us: i64) -> Result<bool> {
+    const TEXT: &str = "
+        update project set deleted_us = null
+        where id = $1 and deleted_us > $3 and ($2 is null or exists (
+            select 1 from member m where m.project_id = project.id and m.user_id = $2 and m.role = 'owner'))";
+    let restored = on_tx!(tx, conn => {
+        sqlx::query(TEXT)
+            .bind(project)
+            .bind(owner)
+            .bind(since_us)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
+    })?;
+    Ok(restored == 1)
+}
+
+/// The projects of an owner that were deleted after `since_us`, the newest first.
+pub(super) async fn deleted(
+    db: &Db,
+    owner: UserId,
+    before: Option<ProjectId>,
+    since_us: i64,
+    limit: i64,
+) -> Result<Vec<DeletedView>> {
+    const TEXT: &str = "
+        select p.id, p.name, p.deleted_us
+        from member m join project p on p.id = m.project_id
+        where m.user_id = $1 and m.role = 'owner' and p.deleted_us > $2 and ($3 is null or p.id < $3)
+        order by p.id desc limit $4";
+    let rows: Vec<(ProjectId, String, i64)> = on_pool!(db, read, pool => {
+        sqlx::query_as(TEXT).bind(owner).bind(since_us).bind(before).bind(limit).fetch_all(pool).await
+    })?;
+    let view = |(id, name, deleted_us): (ProjectId, String, i64)| DeletedView {
+        id,
+        name,
+        deleted_at: Timestamp(deleted_us),
+        gone_at: Timestamp(deleted_us.saturating_add(micros(limits::PROJECT_GRACE))),
+    };
+    Ok(rows.into_iter().map(view).collect())
+}
+
+/// Some projects that were deleted before `before_us`.
+pub(super) async fn expired(db: &Db, before_us: i64) -> Result<Vec<ProjectId>> {
+    const TEXT: &str = "select id from project where deleted_us <= $1 order by deleted_us limit $2";
+    let rows: Vec<(ProjectId,)> = on_pool!(db, read, pool => {
+        sqlx::query_as(TEXT).bind(before_us).bind(limits::PROJECTS_SWEPT).fetch_all(pool).await
+    })?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Removes a few documents with all that is stored of them; answers how many.
+pub(super) async fn remove_documents(db: &Db, project: ProjectId) -> Result<u64> {
+    const TEXT: &str = "
+        delete from document where id in (select id from document where project_id = $1 limit $2)";
+    Ok(on_pool!(db, write, pool => {
+        sqlx::query(TEXT)
+            .bind(project)
+            .bind(limits::DOCUMENTS_SWEPT)
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected())
+    })?)
+}
+
+/// Removes a project unless it was restored meanwhile.
+pub(super) async fn remove(db: &Db, project: ProjectId, before_us: i64) -> Result<u64> {
+    const TEXT: &str = "delete from project where id = $1 and deleted_us <= $2";
+    Ok(on_pool!(db, write, pool => {
+        sqlx::query(TEXT).bind(project).bind(before_us).execute(pool).await.map(|done| done.rows_affected())
+    })?)
 }

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{NewProject, create};
 use crate::access::{self, Role};
-use crate::auth::{self, Caller, Credential, User, digest};
+use crate::auth::{self, Caller, Credential, NewGrant, User, digest};
 use crate::db::Db;
 use crate::document::{self, Resolved};
 use crate::error::Error;
@@ -36,7 +36,8 @@ async fn project_of(db: &Db, owner: &User) -> ProjectId {
 }
 
 async fn role_of(db: &Db, user: &User, project: ProjectId) -> Option<Role> {
-    let caller = Caller { user: user.clone(), credential: Credential::Login { hash: digest("") } };
+    let caller =
+        Caller { user: user.clone(), credential: Credential::Login { hash: digest(""), expires_us: i64::MAX } };
     access::role(db, &caller, project).await.unwrap()
 }
 
@@ -56,7 +57,8 @@ async fn a_guest_who_becomes_somebody_keeps_projects_tokens_and_authorship() {
     access::add_member(&mut tx, theirs, ann.id, Role::Viewer).await.unwrap();
     tx.commit().await.unwrap();
     let lifetime = std::time::Duration::from_secs(60);
-    let (token, _) = auth::issue_token(&db, ann.id, ann.id, project, Role::Editor, lifetime).await.unwrap();
+    let grant = NewGrant { user: ann.id, issuer: ann.id, project, role: Role::Editor, key: None };
+    let (token, _) = auth::issue_token(&db, &grant, lifetime).await.unwrap();
 
     auth::merge_guest(&db, ann.id, somebody.id).await.unwrap();
     auth::merge_guest(&db, ann.id, somebody.id).await.unwrap();

@@ -1,5 +1,6 @@
 //! Who is in a room, as the login says.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -18,9 +19,9 @@ pub struct Participant {
     /// guest, person, external or assistant.
     pub kind: &'static str,
     /// Colour of the caret, `#rrggbb`.
-    pub color: &'static str,
+    pub color: Cow<'static, str>,
     /// Colour of the selection, `#rrggbbaa`.
-    pub color_light: &'static str,
+    pub color_light: Cow<'static, str>,
     /// Picture address.
     pub avatar: Option<String>,
 }

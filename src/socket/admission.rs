@@ -34,9 +34,7 @@ pub(super) async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result
     let project: ProjectId = project.parse().map_err(|_| Close::NotFound)?;
     let db = &state.db;
     // The caller as of now: on a socket with many documents, the login may have ended since it was opened.
-    let Some((caller, role)) = access::recheck(db, caller, project).await.map_err(away)? else {
-        return Err(Close::NotFound);
-    };
+    let (caller, role) = access::recheck(db, caller, project).await.map_err(away)?;
     let participant = auth::participant(db, &caller.user).await.map_err(away)?;
     let Some(name) = name else {
         return Ok(Admission { subject: Subject::Project(project), participant, may_write: false });
@@ -58,6 +56,7 @@ pub(super) async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result
 /// What an error means to somebody at the door.
 pub(super) fn away(error: Error) -> Close {
     match error {
+        Error::Unauthorized => Close::Unauthorized,
         Error::NotFound | Error::Invalid { .. } | Error::Conflict { .. } => Close::NotFound,
         Error::TooLarge(_) => Close::Full,
         Error::Unavailable { .. } => Close::TryAgain,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -13,12 +13,12 @@ use super::admission;
 use super::calm::Calm;
 use super::dialect::{Dialect, Part};
 use super::inflow::LargePlace;
+use super::look::Looks;
 use super::slot::{Queue, Slot, Standing, Turn, input};
 use super::unsent::Unsent;
 use super::wire::{Out, Received, Unwritten, Wire};
 use crate::auth::{self, Caller};
 use crate::door::{self, Visit};
-use crate::ids::ProjectId;
 use crate::limits;
 use crate::protocol::ClientMessage;
 use crate::protocol::close::Close;
@@ -28,18 +28,18 @@ use crate::state::AppState;
 
 /// One socket.
 pub(super) struct Connection {
-    state: AppState,
+    pub(super) state: AppState,
     wire: Wire,
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
     /// Who opened the socket, by its cookie or query; a frame may bring a better credential for its document.
     caller: Option<Caller>,
-    slots: HashMap<Arc<str>, Slot>,
+    pub(super) slots: HashMap<Arc<str>, Slot>,
     joins: JoinSet<Joined>,
     turns: Turn,
     /// Rung by every room of this socket.
     bell: Arc<Notify>,
-    /// Rung when what somebody may do in a project has changed.
-    rights: broadcast::Receiver<ProjectId>,
+    /// Whether the holders of what is open may still be there.
+    pub(super) looks: Looks,
     /// Inputs that their rooms had no place for. While there are any, the socket is not read.
     unsent: Unsent,
     /// The turn of a stranger, until a document is open.
@@ -64,7 +64,7 @@ impl Connection {
     pub(super) fn new(state: AppState, wire: Wire, dialect: Dialect, caller: Option<Caller>) -> Self {
         let now = Instant::now();
         Self {
-            rights: state.rights.follow(),
+            looks: Looks::new(state.rights.follow()),
             state,
             wire,
             dialect,
@@ -120,7 +120,11 @@ impl Connection {
             tokio::select! {
                 () = shutdown.cancelled() => return Some(Close::Restart),
                 () = self.bell.notified() => {}
-                changed = self.rights.recv() => self.look_again(changed.ok()),
+                heard = self.looks.heard() => {
+                    if let Err(close) = self.look(heard).await {
+                        return Some(close);
+                    }
+                }
                 Some(joined) = self.joins.join_next(), if !self.joins.is_empty() => {
                     let Ok(joined) = joined else { return Some(Close::Failed) };
                     if let Err(close) = self.joined(joined).await {
@@ -289,25 +293,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Looks again at what is open in a project, or at all of it: whether its holder may still be there, and as what.
-    fn look_again(&mut self, project: Option<ProjectId>) {
-        let of_project = |address: &str| {
-            project.is_none_or(|project| address.split(['/', '\0']).next() == Some(project.to_string().as_str()))
-        };
-        let open: Vec<_> = self
-            .slots
-            .iter()
-            .filter(|(address, _)| of_project(address))
-            .filter_map(|(address, slot)| match slot {
-                Slot::Open(_, _, turn, caller, _) => Some((address.clone(), *turn, Caller::clone(caller))),
-                Slot::Waiting(..) | Slot::Refused => None,
-            })
-            .collect();
-        for (address, turn, caller) in open {
-            self.admit(address, turn, async { Ok(Some(caller)) }, true);
-        }
-    }
-
     /// Finds out what a caller may join at an address and, unless they are in already, joins it.
     fn admit(
         &mut self,
@@ -370,6 +355,7 @@ impl Connection {
                         let input = input(attachment.connection(), message);
                         self.unsent.push(attachment.room().clone(), input);
                     }
+                    self.looks.expect(caller.expires_us());
                     self.slots
                         .insert(address, Slot::Open(attachment, standing, turn, Box::new(caller), Calm::default()));
                     self.stranger = None;
@@ -378,13 +364,7 @@ impl Connection {
                 self.unsent.send();
                 Ok(())
             }
-            Err(close) if matches!(self.dialect, Dialect::Yjs(_)) || close.is_transient() => Err(close),
-            Err(close) => {
-                let message = hocuspocus::permission_denied(close.reason());
-                let frame = hocuspocus::addressed(&address, &message).into();
-                self.slots.insert(address, Slot::Refused);
-                self.write(vec![frame]).await.map_err(|_| Close::TryAgain)
-            }
+            Err(close) => self.put_out(address, close).await,
         }
     }
 
@@ -408,6 +388,17 @@ impl Connection {
             }
         }
         self.unsent.send();
+    }
+
+    /// Ends a document on this socket, or the socket where that is all there is to end.
+    pub(super) async fn put_out(&mut self, address: Arc<str>, close: Close) -> Result<(), Close> {
+        if matches!(self.dialect, Dialect::Yjs(_)) || close.is_transient() {
+            return Err(close);
+        }
+        let message = hocuspocus::permission_denied(close.reason());
+        let frame = hocuspocus::addressed(&address, &message).into();
+        self.slots.insert(address, Slot::Refused);
+        self.write(vec![frame]).await.map_err(|_| Close::TryAgain)
     }
 
     fn is_admitted(&self) -> bool {

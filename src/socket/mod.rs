@@ -8,6 +8,7 @@ mod calm;
 mod connection;
 mod dialect;
 mod inflow;
+mod look;
 mod slot;
 mod unsent;
 mod upgrade;

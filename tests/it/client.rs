@@ -32,13 +32,21 @@ impl TestClient {
         client
     }
 
+    /// Whoever a cookie is of.
+    pub async fn with_cookie(place: &Place, cookie: &str) -> Self {
+        let mut client = Self::nobody(place);
+        client.jar.add_cookie_str(&format!("{cookie}; Path=/"), &client.origin().parse().unwrap());
+        let (status, user) = client.get("/api/me").await;
+        assert_eq!(status, StatusCode::OK, "{user}");
+        client.id = serde_json::from_value(user["id"].clone()).unwrap();
+        user["name"].as_str().unwrap().clone_into(&mut client.name);
+        client
+    }
+
     /// Somebody who is not signed in.
     pub fn nobody(place: &Place) -> Self {
         let jar = Arc::new(Jar::default());
-        // A connection is not used again that the server may be closing.
-        let idle = std::time::Duration::from_secs(5);
-        let http = reqwest::Client::builder().cookie_provider(jar.clone()).no_proxy().pool_idle_timeout(idle);
-        let http = http.build().unwrap();
+        let http = http().cookie_provider(jar.clone()).build().unwrap();
         Self { id: UserId::new(), name: String::new(), http, jar, place: place.clone() }
     }
 
@@ -70,7 +78,7 @@ impl TestClient {
 
     /// The same browser without its cookies and without an origin: a program.
     pub fn program(&self, method: Method, path: &str) -> RequestBuilder {
-        reqwest::Client::builder().no_proxy().build().unwrap().request(method, self.url(path))
+        http().build().unwrap().request(method, self.url(path))
     }
 
     /// GET with a JSON answer.
@@ -91,6 +99,16 @@ impl TestClient {
     /// DELETE.
     pub async fn delete(&self, path: &str) -> (StatusCode, Value) {
         answer(self.request(Method::DELETE, path)).await
+    }
+
+    /// A request by a program that shows a key or token, with JSON if there is any.
+    pub async fn by(&self, method: Method, secret: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        let request = self.program(method, path).bearer_auth(secret);
+        answer(match body {
+            Some(body) => request.json(&body),
+            None => request,
+        })
+        .await
     }
 
     /// A new project of this guest's.
@@ -122,6 +140,13 @@ impl TestClient {
         let (status, token) = self.post(&format!("/api/projects/{project}/tokens"), json!({ "role": role })).await;
         assert_eq!(status, StatusCode::OK, "{token}");
         token["token"].as_str().unwrap().to_owned()
+    }
+
+    /// A new API key: its id and its secret.
+    pub async fn key(&self, scopes: &[&str]) -> (String, String) {
+        let (status, key) = self.post("/api/keys", json!({ "name": "a bot", "scopes": scopes })).await;
+        assert_eq!(status, StatusCode::CREATED, "{key}");
+        (key["id"].as_str().unwrap().to_owned(), key["key"].as_str().unwrap().to_owned())
     }
 
     /// A document's whole content as an update, and the head it is of.
@@ -185,6 +210,14 @@ impl TestClient {
     pub async fn merge_into(&self, db: &coterie::db::Db, other: &Self) {
         auth::merge_guest(db, self.id, other.id).await.unwrap();
     }
+}
+
+/// A client that is to be built. The library wants to be told who encrypts, also where nothing is encrypted.
+pub fn http() -> reqwest::ClientBuilder {
+    // One that is there already is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // The server ends connections that ask nothing for ten seconds; one must not be used just then.
+    reqwest::Client::builder().no_proxy().pool_idle_timeout(std::time::Duration::from_secs(4))
 }
 
 /// Sends a request and reads its JSON; null for an empty body.

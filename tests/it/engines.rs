@@ -141,6 +141,26 @@ impl Database {
         db.close().await;
     }
 
+    /// Every row of a table as text.
+    pub async fn dump(&self, table: &str) -> Vec<String> {
+        let db = self.connect().await;
+        let rows: Vec<(String,)> = match &db {
+            Db::Sqlite { read, .. } => {
+                let columns =
+                    format!("select group_concat(name, ') || '' '' || quote(') from pragma_table_info('{table}')");
+                let (columns,): (String,) = sqlx::query_as(AssertSqlSafe(columns)).fetch_one(read).await.unwrap();
+                let rows = format!("select quote({columns}) from {table}");
+                sqlx::query_as(AssertSqlSafe(rows)).fetch_all(read).await.unwrap()
+            }
+            Db::Postgres(pool) => {
+                let rows = format!("select cast({table} as text) from {table}");
+                sqlx::query_as(AssertSqlSafe(rows)).fetch_all(pool).await.unwrap()
+            }
+        };
+        db.close().await;
+        rows.into_iter().map(|(row,)| row).collect()
+    }
+
     /// An id as the engine writes it in a statement.
     pub fn literal(&self, id: Uuid) -> String {
         match self.engine() {

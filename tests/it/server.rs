@@ -55,10 +55,15 @@ impl TestServer {
 
     /// A server on this database.
     pub async fn on(database: Database) -> Self {
+        Self::with(Self::config(&database), database).await
+    }
+
+    /// The settings of a server on this database.
+    pub fn config(database: &Database) -> Config {
         let mut config = Config::local(database.folder.path().to_owned(), database.url.clone());
         // Workers are the server's own binary, which this one is not.
         config.program = env!("CARGO_BIN_EXE_coterie").into();
-        Self::with(config, database).await
+        config
     }
 
     /// A server with these settings; `database` is kept as long as it runs.

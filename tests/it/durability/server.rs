@@ -147,7 +147,7 @@ impl Project {
 }
 
 fn browser() -> Client {
-    Client::builder().cookie_store(true).timeout(START).build().expect("a client")
+    crate::client::http().cookie_store(true).timeout(START).build().expect("a client")
 }
 
 async fn post(browser: &Client, server: SocketAddr, path: &str, body: Value) -> Value {

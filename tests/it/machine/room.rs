@@ -30,8 +30,8 @@ pub(crate) fn person(user: UserId) -> Participant {
         merged: Arc::new([]),
         name: format!("person {}", user.0.as_u128()),
         kind: "person",
-        color: "#123456",
-        color_light: "#12345633",
+        color: "#123456".into(),
+        color_light: "#12345633".into(),
         avatar: None,
     }
 }

@@ -1,0 +1,122 @@
+//! What operators do: look after users, projects and documents of the whole server. What is in the projects is none of
+//! their business, and not told here.
+
+mod routes;
+mod sql;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use self::routes::routes;
+
+use crate::audit::{self, Entry};
+use crate::auth;
+use crate::db::{Db, Tx};
+use crate::error::{Error, Result};
+use crate::ids::{DocumentId, ProjectId, UserId};
+use crate::page::{Page, PageQuery};
+use crate::rights::Rights;
+use crate::timestamp::Timestamp;
+
+/// A user as operators see them.
+#[derive(Debug, Clone, Serialize)]
+struct AdminUser {
+    id: UserId,
+    name: String,
+    /// guest, person, external or assistant.
+    kind: String,
+    github_id: Option<i64>,
+    github_login: Option<String>,
+    created_at: Timestamp,
+    suspended_at: Option<Timestamp>,
+}
+
+/// What shall change in a user.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct UserChange {
+    /// Shut out, or let in again.
+    suspended: bool,
+}
+
+/// A project as operators see it.
+#[derive(Debug, Clone, Serialize)]
+struct AdminProject {
+    id: ProjectId,
+    name: String,
+    visibility: String,
+    members: i64,
+    documents: i64,
+    /// What it may have instead of the server's limit; null: that.
+    documents_max: Option<i64>,
+    /// What its files that are no documents may take together, in bytes, instead of the server's limit; null: that.
+    blob_bytes_max: Option<i64>,
+    created_at: Timestamp,
+    deleted_at: Option<Timestamp>,
+}
+
+/// A project's quotas, all of them; null for the server's limit.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Quotas {
+    documents_max: Option<i64>,
+    blob_bytes_max: Option<i64>,
+}
+
+/// A document whose text cannot be had, or that cost a worker.
+#[derive(Debug, Clone, Serialize)]
+struct Quarantined {
+    document_id: DocumentId,
+    crashes: i64,
+    reason: String,
+    set_aside: bool,
+}
+
+async fn users(db: &Db, page: &PageQuery) -> Result<Page<AdminUser>> {
+    let limit = page.limit()?;
+    let users = sql::users(db, page.after()?, limit + 1).await?;
+    Ok(Page::cut(users, limit, |user| user.id))
+}
+
+/// Shuts a user out, or lets them in again; nobody does that to themselves.
+async fn change_user(db: &Db, rights: &Rights, actor: UserId, user: UserId, change: UserChange) -> Result<AdminUser> {
+    if actor == user && change.suspended {
+        return Err(Error::conflict("yourself", "you cannot shut yourself out; another operator can"));
+    }
+    let mut tx = db.begin().await?;
+    let action = if change.suspended { "user.suspended" } else { "user.restored" };
+    note(&mut tx, actor, None, action, user.to_string(), json!({})).await?;
+    auth::suspend(&mut tx, user, change.suspended).await?;
+    tx.commit().await?;
+    rights.look();
+    sql::user(db, user).await?.ok_or(Error::NotFound)
+}
+
+async fn projects(db: &Db, page: &PageQuery) -> Result<Page<AdminProject>> {
+    let limit = page.limit()?;
+    let projects = sql::projects(db, page.after()?, limit + 1).await?;
+    Ok(Page::cut(projects, limit, |project| project.id))
+}
+
+async fn set_quotas(db: &Db, actor: UserId, project: ProjectId, quotas: Quotas) -> Result<AdminProject> {
+    if [quotas.documents_max, quotas.blob_bytes_max].iter().flatten().any(|most| *most < 0) {
+        return Err(Error::invalid("bad_quota", "a quota is a number from 0 on, or null for the server's limit"));
+    }
+    let mut tx = db.begin().await?;
+    if !sql::set_quotas(&mut tx, project, quotas).await? {
+        return Err(Error::NotFound);
+    }
+    let detail = json!({ "documents_max": quotas.documents_max, "blob_bytes_max": quotas.blob_bytes_max });
+    note(&mut tx, actor, Some(project), "project.quotas", project.to_string(), detail).await?;
+    tx.commit().await?;
+    sql::project(db, project).await?.ok_or(Error::NotFound)
+}
+
+async fn note(
+    tx: &mut Tx,
+    actor: UserId,
+    project: Option<ProjectId>,
+    action: &'static str,
+    about: String,
+    detail: Value,
+) -> Result<()> {
+    audit::record(tx, &Entry { actor: Some(actor), project, action, about, detail }).await
+}

@@ -1,0 +1,121 @@
+//! The statements by which operators look over users and projects.
+
+use super::{AdminProject, AdminUser, Quotas};
+use crate::db::{Db, Tx};
+use crate::error::Result;
+use crate::ids::{ProjectId, UserId};
+use crate::timestamp::Timestamp;
+use crate::{on_pool, on_tx};
+
+#[derive(sqlx::FromRow)]
+struct UserRow {
+    id: UserId,
+    name: String,
+    kind: String,
+    github_id: Option<i64>,
+    github_login: Option<String>,
+    created_us: i64,
+    suspended_us: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct ProjectRow {
+    id: ProjectId,
+    name: String,
+    visibility: String,
+    members: i64,
+    documents: i64,
+    documents_max: Option<i64>,
+    blob_bytes_max: Option<i64>,
+    created_us: i64,
+    deleted_us: Option<i64>,
+}
+
+impl UserRow {
+    fn user(self) -> AdminUser {
+        AdminUser {
+            id: self.id,
+            name: self.name,
+            kind: self.kind,
+            github_id: self.github_id,
+            github_login: self.github_login,
+            created_at: Timestamp(self.created_us),
+            suspended_at: self.suspended_us.map(Timestamp),
+        }
+    }
+}
+
+impl ProjectRow {
+    fn project(self) -> AdminProject {
+        AdminProject {
+            id: self.id,
+            name: self.name,
+            visibility: self.visibility,
+            members: self.members,
+            documents: self.documents,
+            documents_max: self.documents_max,
+            blob_bytes_max: self.blob_bytes_max,
+            created_at: Timestamp(self.created_us),
+            deleted_at: self.deleted_us.map(Timestamp),
+        }
+    }
+}
+
+/// Everybody who did not become somebody else, the newest first.
+pub(super) async fn users(db: &Db, before: Option<UserId>, limit: i64) -> Result<Vec<AdminUser>> {
+    const TEXT: &str = "
+        select id, name, kind, github_id, github_login, created_us, suspended_us from users
+        where merged_into is null and ($1 is null or id < $1)
+        order by id desc limit $2";
+    let rows: Vec<UserRow> = on_pool!(db, read, pool => {
+        sqlx::query_as(TEXT).bind(before).bind(limit).fetch_all(pool).await
+    })?;
+    Ok(rows.into_iter().map(UserRow::user).collect())
+}
+
+pub(super) async fn user(db: &Db, user: UserId) -> Result<Option<AdminUser>> {
+    const TEXT: &str = "
+        select id, name, kind, github_id, github_login, created_us, suspended_us from users where id = $1";
+    let row: Option<UserRow> = on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(user).fetch_optional(pool).await)?;
+    Ok(row.map(UserRow::user))
+}
+
+/// All projects, deleted ones too, the newest first.
+pub(super) async fn projects(db: &Db, before: Option<ProjectId>, limit: i64) -> Result<Vec<AdminProject>> {
+    const TEXT: &str = "
+        select p.id, p.name, p.visibility, p.documents_max, p.blob_bytes_max, p.created_us, p.deleted_us,
+            (select count(*) from member m where m.project_id = p.id) as members,
+            (select count(*) from document d where d.project_id = p.id and d.deleted_us is null) as documents
+        from project p
+        where $1 is null or p.id < $1
+        order by p.id desc limit $2";
+    let rows: Vec<ProjectRow> = on_pool!(db, read, pool => {
+        sqlx::query_as(TEXT).bind(before).bind(limit).fetch_all(pool).await
+    })?;
+    Ok(rows.into_iter().map(ProjectRow::project).collect())
+}
+
+pub(super) async fn project(db: &Db, project: ProjectId) -> Result<Option<AdminProject>> {
+    const TEXT: &str = "
+        select p.id, p.name, p.visibility, p.documents_max, p.blob_bytes_max, p.created_us, p.deleted_us,
+            (select count(*) from member m where m.project_id = p.id) as members,
+            (select count(*) from document d where d.project_id = p.id and d.deleted_us is null) as documents
+        from project p where p.id = $1";
+    let row: Option<ProjectRow> =
+        on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(project).fetch_optional(pool).await)?;
+    Ok(row.map(ProjectRow::project))
+}
+
+pub(super) async fn set_quotas(tx: &mut Tx, project: ProjectId, quotas: Quotas) -> Result<bool> {
+    const TEXT: &str = "update project set documents_max = $2, blob_bytes_max = $3 where id = $1";
+    let changed = on_tx!(tx, conn => {
+        sqlx::query(TEXT)
+            .bind(project)
+            .bind(quotas.documents_max)
+            .bind(quotas.blob_bytes_max)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
+    })?;
+    Ok(changed == 1)
+}

@@ -1,0 +1,177 @@
+//! Members, links, owners, deleted projects, logins, and the log of what was done to them.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::client::TestClient;
+use crate::engines::{Engine, on_both_engines};
+use crate::peer::Dialect;
+use crate::server::TestServer;
+
+on_both_engines![
+    a_project_always_has_an_owner,
+    who_came_by_a_link_goes_with_it,
+    a_deleted_project_can_be_restored_for_a_while,
+    logins_are_listed_and_ended,
+    what_was_done_to_rights_is_kept_for_owners,
+];
+
+fn actions(page: &Value) -> Vec<&str> {
+    page["items"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect()
+}
+
+async fn a_project_always_has_an_owner(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    let project = ann.project().await;
+    let at = format!("/api/projects/{project}");
+    let member = |who: &TestClient| format!("{at}/members/{}", who.id);
+    ann.invite(project, &bob, "viewer").await;
+    for (status, refusal) in
+        [ann.patch(&member(&ann), json!({ "role": "editor" })).await, ann.delete(&member(&ann)).await]
+    {
+        assert_eq!((status, &refusal["error"]["code"]), (StatusCode::CONFLICT, &json!("last_owner")));
+    }
+    assert_eq!(bob.delete(&member(&ann)).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(bob.post(&format!("{at}/transfer"), json!({ "user_id": bob.id })).await.0, StatusCode::FORBIDDEN);
+    let nobody = json!({ "user_id": coterie::ids::UserId::new() });
+    assert_eq!(ann.post(&format!("{at}/transfer"), nobody).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ann.post(&format!("{at}/transfer"), json!({ "user_id": ann.id })).await.0, StatusCode::CONFLICT);
+    assert_eq!(ann.post(&format!("{at}/transfer"), json!({ "user_id": bob.id })).await.1["role"], json!("owner"));
+    assert_eq!(ann.get(&at).await.1["role"], json!("editor"));
+    assert_eq!(ann.delete(&member(&ann)).await.0, StatusCode::NO_CONTENT, "now she may leave");
+    assert_eq!(ann.get(&at).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(bob.delete(&member(&bob)).await.0, StatusCode::CONFLICT);
+}
+
+async fn who_came_by_a_link_goes_with_it(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let at = format!("/api/projects/{project}");
+    let link = async |role: &str| {
+        let (_, invite) = ann.post(&format!("{at}/invites"), json!({ "role": role })).await;
+        let token = invite["token"].as_str().unwrap().to_owned();
+        (format!("{at}/invites/{}", invite["id"].as_str().unwrap()), format!("/api/invites/{token}/accept"))
+    };
+    let come = async |name: &str, accept: &str| {
+        let guest = TestClient::guest(server.place(), name).await;
+        assert_eq!(guest.post(accept, json!({})).await.0, StatusCode::OK);
+        guest
+    };
+    let may = async |guest: &TestClient| guest.get(&at).await.0.is_success();
+    // Private: an invite makes a member, who stays when it is taken back.
+    let (invite, accept) = link("editor").await;
+    let bob = come("Bob", &accept).await;
+    assert_eq!(ann.delete(&invite).await.0, StatusCode::NO_CONTENT);
+    assert!(may(&bob).await);
+    let late = TestClient::guest(server.place(), "Late").await;
+    assert_eq!(late.post(&accept, json!({})).await.0, StatusCode::NOT_FOUND);
+    // Link: who has it, for as long as it lives; but for those whom an owner gave a role by hand.
+    ann.patch(&at, json!({ "visibility": "link" })).await;
+    let ((one, by_one), (_, by_two)) = (link("viewer").await, link("editor").await);
+    let (cid, dan, eve) = (come("Cid", &by_one).await, come("Dan", &by_one).await, come("Eve", &by_two).await);
+    ann.patch(&format!("{at}/members/{}", dan.id), json!({ "role": "commenter" })).await;
+    assert_eq!(ann.delete(&one).await.0, StatusCode::NO_CONTENT);
+    assert_eq!((may(&cid).await, may(&dan).await, may(&eve).await, may(&bob).await), (false, true, true, true));
+    ann.patch(&at, json!({ "visibility": "private" })).await;
+    assert_eq!((may(&dan).await, may(&eve).await, may(&bob).await), (true, false, true));
+}
+
+async fn a_deleted_project_can_be_restored_for_a_while(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a", "text").await;
+    ann.invite(project, &bob, "editor").await;
+    let (at, restore) = (format!("/api/projects/{project}"), format!("/api/projects/{project}/restore"));
+    assert_eq!(ann.delete(&at).await.0, StatusCode::NO_CONTENT);
+    assert_eq!((ann.get(&at).await.0, bob.get(&at).await.0), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND));
+    let (_, deleted) = ann.get("/api/projects/deleted").await;
+    assert_eq!(deleted["items"][0]["id"], json!(project));
+    assert_eq!(bob.get("/api/projects/deleted").await.1["items"], json!([]));
+    assert_eq!(bob.post(&restore, json!({})).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ann.post(&restore, json!({})).await.0, StatusCode::OK);
+    assert_eq!(ann.post(&restore, json!({})).await.0, StatusCode::NOT_FOUND, "it lives");
+    assert_eq!(ann.text(project, document).await, "text");
+    let mut editor = bob.socket(Dialect::Hocuspocus, project, "a").join().await;
+    editor.insert(4, " goes on").await;
+    editor.until_saved().await;
+    assert_eq!(server.db_findings().await, Vec::<String>::new());
+
+    // After its time nobody can, and nothing is left.
+    assert_eq!(ann.delete(&at).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(coterie::project::sweep(server.db()).await.unwrap(), 0);
+    server.database.execute("update project set deleted_us = 1 where deleted_us is not null".to_owned()).await;
+    assert_eq!(ann.post(&restore, json!({})).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ann.get("/api/projects/deleted").await.1["items"], json!([]));
+    assert_eq!(coterie::project::sweep(server.db()).await.unwrap(), 1);
+    for table in ["project", "document", "document_update", "document_head", "member", "invite"] {
+        assert!(server.database.dump(table).await.is_empty(), "{table}");
+    }
+}
+
+async fn logins_are_listed_and_ended(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    // Her second browser, as a sign-in in it would make it.
+    let other = TestClient::guest(server.place(), "Ann too").await;
+    other.merge_into(server.db(), &ann).await;
+    let (_, logins) = ann.get("/api/logins").await;
+    let items = logins["items"].as_array().unwrap();
+    let current: Vec<bool> = items.iter().map(|login| login["current"] == json!(true)).collect();
+    assert_eq!(current, [true, false], "{logins}");
+    assert_eq!(other.get("/api/me").await.1["id"], json!(ann.id));
+    let second = format!("/api/logins/{}", items[1]["id"].as_str().unwrap());
+    assert_eq!(bob.delete(&second).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ann.delete(&second).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(other.get("/api/me").await.0, StatusCode::UNAUTHORIZED);
+
+    let project = ann.project().await;
+    let token = ann.token(project, "editor").await;
+    let third = TestClient::guest(server.place(), "Ann three").await;
+    third.merge_into(server.db(), &ann).await;
+    assert_eq!(ann.delete("/api/logins?others=true").await.0, StatusCode::NO_CONTENT);
+    assert_eq!((ann.get("/api/me").await.0, third.get("/api/me").await.0), (StatusCode::OK, StatusCode::UNAUTHORIZED));
+    let by_token = ann.by(reqwest::Method::GET, &token, "/api/me", None).await.0;
+    assert_eq!(by_token, StatusCode::UNAUTHORIZED, "what was issued from them ends with them");
+    assert_eq!(ann.delete("/api/logins").await.0, StatusCode::NO_CONTENT);
+    assert_eq!(ann.get("/api/me").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(bob.get("/api/me").await.0, StatusCode::OK);
+}
+
+async fn what_was_done_to_rights_is_kept_for_owners(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    let project = ann.project().await;
+    let (at, audit) = (format!("/api/projects/{project}"), format!("/api/projects/{project}/audit"));
+    ann.invite(project, &bob, "editor").await;
+    ann.patch(&format!("{at}/members/{}", bob.id), json!({ "role": "viewer" })).await;
+    ann.patch(&at, json!({ "visibility": "public" })).await;
+    bob.delete(&format!("{at}/members/{}", bob.id)).await;
+    ann.delete(&at).await;
+    ann.post(&format!("{at}/restore"), json!({})).await;
+    let (_, page) = ann.get(&audit).await;
+    let expected = [
+        "project.restored",
+        "project.deleted",
+        "member.removed",
+        "project.visibility",
+        "member.role",
+        "invite.accepted",
+        "invite.created",
+    ];
+    assert_eq!(actions(&page), expected);
+    let changed = &page["items"][4];
+    assert_eq!((&changed["actor"]["name"], &changed["about"]), (&json!("Ann"), &json!(bob.id)));
+    assert_eq!(changed["detail"], json!({ "role": "viewer", "was": "editor" }));
+    let (_, first) = ann.get(&format!("{audit}?limit=2")).await;
+    let (_, second) = ann.get(&format!("{audit}?limit=2&after={}", first["next"].as_str().unwrap())).await;
+    assert_eq!(actions(&second), expected[2..4]);
+    assert_eq!(bob.get(&audit).await.0, StatusCode::FORBIDDEN, "a reader of what is public");
+    assert_eq!(bob.get("/api/admin/audit").await.0, StatusCode::NOT_FOUND);
+}

@@ -14,6 +14,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use crate::address::Proxies;
 use crate::ids::DocumentId;
 use crate::limits;
+use crate::rate::{Allowed, Rate};
 
 /// What a folder's name may hold, but an address takes for something else.
 const NOT_IN_ADDRESS: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
@@ -94,6 +95,18 @@ pub struct Settings {
     /// Connections that one address may have open [default: 1000].
     #[arg(long, env = "COTERIE_CONNECTIONS_PER_ADDRESS", value_name = "NUMBER", global = true)]
     pub connections_per_address: Option<String>,
+    /// Requests of one user, a second for long and at once [default: 20/200].
+    #[arg(long, env = "COTERIE_USER_RATE", value_name = "SECOND/ONCE", global = true)]
+    pub user_rate: Option<String>,
+    /// Requests of one address, a second for long and at once [default: 100/1000].
+    #[arg(long, env = "COTERIE_ADDRESS_RATE", value_name = "SECOND/ONCE", global = true)]
+    pub address_rate: Option<String>,
+    /// Requests to one project, a second for long and at once [default: 200/2000].
+    #[arg(long, env = "COTERIE_PROJECT_RATE", value_name = "SECOND/ONCE", global = true)]
+    pub project_rate: Option<String>,
+    /// How log lines look: text or json [default: text].
+    #[arg(long, env = "COTERIE_LOG_FORMAT", value_name = "text|json", global = true)]
+    pub log_format: Option<String>,
     /// What is logged, such as `info` or `info,coterie=debug`.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -116,6 +129,8 @@ pub struct Config {
     pub trusted_proxies: Proxies,
     /// Connections that one address may have open, but for the machine itself.
     pub connections_per_address: usize,
+    /// How often one may ask.
+    pub rates: Allowed,
     /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
     pub program: PathBuf,
 }
@@ -151,6 +166,11 @@ impl Config {
             guests: Guests::Auto,
             trusted_proxies: Proxies::default(),
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
+            rates: Allowed {
+                user: Rate::new(limits::USER_RATE),
+                address: Rate::new(limits::ADDRESS_RATE),
+                project: Rate::new(limits::PROJECT_RATE),
+            },
             program: PathBuf::from("coterie"),
         }
     }
@@ -183,8 +203,20 @@ impl TryFrom<Settings> for Config {
                     format!("COTERIE_CONNECTIONS_PER_ADDRESS is {text:?}, but must be a whole number above 0")
                 })?,
             },
+            rates: Allowed {
+                user: rate("COTERIE_USER_RATE", given(settings.user_rate), limits::USER_RATE)?,
+                address: rate("COTERIE_ADDRESS_RATE", given(settings.address_rate), limits::ADDRESS_RATE)?,
+                project: rate("COTERIE_PROJECT_RATE", given(settings.project_rate), limits::PROJECT_RATE)?,
+            },
             program: std::env::current_exe().context("cannot find the program that runs")?,
         })
+    }
+}
+
+fn rate(name: &str, given: Option<String>, default: (u32, u32)) -> anyhow::Result<Rate> {
+    match given {
+        Some(text) => text.parse().with_context(|| format!("{name} is not a rate")),
+        None => Ok(Rate::new(default)),
     }
 }
 
@@ -289,7 +321,11 @@ mod tests {
             database_url: empty.clone(),
             guests: empty.clone(),
             trusted_proxies: empty.clone(),
-            connections_per_address: empty,
+            connections_per_address: empty.clone(),
+            user_rate: empty.clone(),
+            address_rate: empty.clone(),
+            project_rate: empty,
+            log_format: None,
             log: None,
         };
         assert!(Config::try_from(settings).is_ok());

@@ -10,6 +10,7 @@ pub mod error;
 pub mod head;
 pub mod ids;
 pub mod limits;
+pub mod rate;
 pub mod role;
 pub mod telemetry;
 pub mod text;
@@ -21,10 +22,12 @@ pub mod db;
 pub mod door;
 pub mod extract;
 pub mod gate;
+pub mod meters;
 pub mod openapi;
 pub mod page;
 pub mod protocol;
 pub mod studio;
+pub mod turnstile;
 
 // floor 2
 pub mod replica;
@@ -53,6 +56,7 @@ pub mod document;
 pub mod project;
 
 // floor 10
+pub mod operation;
 pub mod socket;
 
 // floor 11

@@ -2,6 +2,7 @@
 //! same object on a free port, two at a time if they like.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -14,6 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::config::Config;
 use crate::db::Db;
 use crate::ids::DocumentId;
+use crate::meters::Meters;
 use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
@@ -36,7 +38,7 @@ pub struct Running {
     /// Ends the accepting, and after it the connections that wait for a request.
     stop: CancellationToken,
     accepting: JoinHandle<()>,
-    background: [JoinHandle<()>; 3],
+    background: [JoinHandle<()>; 4],
     _on_drop: [DropGuard; 2],
 }
 
@@ -48,9 +50,10 @@ impl Server {
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let db = Db::connect(&config.database_url).await?;
         let (full_tails, to_fold) = mpsc::channel(limits::FOLD_QUEUE);
-        let rooms = Rooms::new(db.clone(), full_tails);
+        let meters = Arc::new(Meters::new());
+        let rooms = Rooms::new(db.clone(), full_tails, &meters);
         let replicas = Replicas::new(db.clone(), config.program.clone());
-        Ok(Self { state: AppState::new(config, db, rooms, replicas), to_fold })
+        Ok(Self { state: AppState::new(config, db, rooms, replicas, meters), to_fold })
     }
 
     /// A listener on an address, as a server wants it.
@@ -93,7 +96,12 @@ impl Server {
         let accepting = tokio::spawn(accept::run(listener, app, state.clone(), stop.clone()));
         let folding = compaction::run(state.db.clone(), state.replicas.clone(), self.to_fold, state.shutdown.clone());
         let polling = feed::run(state.feed.clone());
-        let background = [tokio::spawn(sweep(state.clone())), tokio::spawn(folding), tokio::spawn(polling)];
+        let background = [
+            tokio::spawn(sweep(state.clone())),
+            tokio::spawn(folding),
+            tokio::spawn(polling),
+            tokio::spawn(tidy(state.clone())),
+        ];
         let _on_drop = [stop.clone().drop_guard(), state.shutdown.clone().drop_guard()];
         Ok(Running { state, address, stop, accepting, background, _on_drop })
     }
@@ -153,5 +161,20 @@ async fn sweep(state: AppState) {
             () = sleep(limits::SWEEP_INTERVAL) => {}
             () = state.shutdown.cancelled() => return,
         }
+    }
+}
+
+/// Keeps small what measuring and counting gather, until the server stops.
+async fn tidy(state: AppState) {
+    let forget = async {
+        loop {
+            sleep(limits::RATES_SWEEP).await;
+            state.rates.forget();
+        }
+    };
+    tokio::select! {
+        () = state.meters.upkeep() => {}
+        () = forget => {}
+        () = state.shutdown.cancelled() => {}
     }
 }

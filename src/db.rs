@@ -190,7 +190,18 @@ impl Db {
                 let pool = pool.clone();
                 unhurried(async move { pool.begin().await }).await.map(Tx::Postgres)
             }
-            Self::Sqlite { write, .. } => write.begin_with("begin immediate").await.map(Tx::Sqlite),
+            Self::Sqlite { write, .. } => {
+                let begun = match write.begin_with("begin immediate").await {
+                    // SQLite rolls back by itself when its disk is full, and the connection takes itself to be inside a
+                    // transaction from then on. Nothing would ever be written again.
+                    Err(sqlx::Error::InvalidSavePointStatement) => {
+                        write.acquire().await?.close().await?;
+                        write.begin_with("begin immediate").await
+                    }
+                    begun => begun,
+                };
+                begun.map(Tx::Sqlite)
+            }
         }
     }
 

@@ -128,6 +128,28 @@ async fn a_database_that_takes_no_writes_keeps_them_waiting() {
     in_time(Box::pin(a_database_that_takes_no_writes_loses_nothing())).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_ends_no_writing_for_good() {
+    in_time(Box::pin(async {
+        let mut server = TestServer::start(Engine::Sqlite).await;
+        let ann = TestClient::guest(server.place(), "Ann").await;
+        let project = ann.project().await;
+        let document = ann.create(project, "a", "").await;
+        let mut author = ann.socket(Dialect::Hocuspocus, project, "a").join().await;
+        let Db::Sqlite { write, .. } = server.db().clone() else { panic!("it is SQLite") };
+        // Full for this connection: SQLite then rolls back by itself, behind the back of who began the transaction.
+        sqlx::raw_sql("pragma max_page_count = 1").execute(&write).await.unwrap();
+        let text = "x".repeat(100_000);
+        author.insert(0, &text).await;
+        author.until_saved().await;
+        let (status, _) = ann.post(&format!("/api/projects/{project}/documents"), json!({ "path": "b" })).await;
+        assert_eq!(status, StatusCode::CREATED);
+        server.restart().await;
+        assert_eq!(ann.text(project, document).await, text);
+    }))
+    .await;
+}
+
 async fn at_commit(what: AtCommit) {
     const ROWS: &str = "select count(*) from document_update where document_id = $1";
     let (mut server, proxy) = by_wire().await;

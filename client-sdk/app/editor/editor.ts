@@ -15,6 +15,8 @@ import { caretOf, collab } from 'coterie/codemirror'
 import { languageOf } from './languages.ts'
 import { look } from './look.ts'
 
+/** How far from the edge of the window the caret of somebody followed is kept. */
+const FOLLOW_MARGIN_PX = 90
 /** How long somebody's caret is waited for. */
 const LOOK_FOR_MS = 5_000
 
@@ -32,6 +34,8 @@ export interface Editor {
   focus(): void
   /** Scrolls to where somebody is typing, now or as soon as that is known. */
   showPerson(userId: string): void
+  /** Keeps somebody's caret in sight until `stop`, or until this person moves by themselves, which is told. */
+  follow(userId: string, onOwnMove: () => void): () => void
   /** Puts the caret into a line (from 1), in the middle of the window. */
   showLine(line: number, column: number): void
   /** After the view was out of sight: sizes may have changed. */
@@ -101,6 +105,22 @@ export function createEditor(options: EditorOptions): Editor {
       stopLooking = () => {
         clearTimeout(timer)
         file.awareness.off('change', look)
+      }
+    },
+    follow(userId, onOwnMove) {
+      const keepInSight = () => {
+        const at = caretOf(file.text, file.awareness, userId)
+        if (at === null || at > view.state.doc.length) return
+        view.dispatch({ effects: EditorView.scrollIntoView(at, { y: 'nearest', yMargin: FOLLOW_MARGIN_PX }) })
+      }
+      // Not 'scroll', which following itself causes.
+      const own = ['wheel', 'touchmove', 'mousedown', 'keydown'] as const
+      for (const name of own) view.dom.addEventListener(name, onOwnMove, { passive: true })
+      file.awareness.on('change', keepInSight)
+      keepInSight()
+      return () => {
+        for (const name of own) view.dom.removeEventListener(name, onOwnMove)
+        file.awareness.off('change', keepInSight)
       }
     },
     showLine(line, column) {

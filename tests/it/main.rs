@@ -20,6 +20,7 @@ mod stored;
 mod bad_input;
 mod cancelled;
 mod changes;
+mod conformance;
 mod creation;
 mod description;
 mod durability;

@@ -10,7 +10,7 @@ STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path cli
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
 
-.PHONY: help run dev check test $(SUITES) mutants release bench studio chromium python
+.PHONY: help run dev check test conformance $(SUITES) mutants release bench studio chromium python
 
 help: ## Says what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -45,8 +45,11 @@ test: ## Everything: Rust on SQLite and Postgres, the SDK, real npm clients, a r
 	done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; else echo "all suites passed: $(SUITES)"; fi
 
-test-rust: tests/oracle/node_modules/.installed studio ## The Rust tests, on SQLite and on a private Postgres.
+test-rust: tests/oracle/node_modules/.installed tests/python/venv/.installed studio ## The Rust tests, on SQLite and on a private Postgres.
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} tests/with-postgres cargo test
+
+conformance: tests/python/venv/.installed studio ## The cases of Autobahn against our WebSocket; part of the Rust tests.
+	cargo test --test it conformance -- --nocapture
 
 test-sdk: client-sdk/node_modules/.installed $(COTERIE_BIN) ## The TypeScript package, alone and against the server.
 	cd client-sdk && COTERIE_BIN=$(COTERIE_BIN) npm test

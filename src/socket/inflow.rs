@@ -23,7 +23,8 @@ pub(super) type Large = Arc<Semaphore>;
 pub(super) type LargePlace = OwnedSemaphorePermit;
 
 /// A stream that is counted.
-pub(super) struct Inflow {
+#[derive(Debug)]
+pub struct Inflow {
     stream: TokioIo<Upgraded>,
     /// Bytes since the last frame was complete.
     come: usize,

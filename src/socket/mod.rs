@@ -29,7 +29,9 @@ use crate::limits;
 use crate::state::AppState;
 use connection::Connection;
 use dialect::Dialect;
-use upgrade::Upgrade;
+
+pub use inflow::Inflow;
+pub use upgrade::Upgrade;
 
 /// The addresses of the dialects.
 pub fn routes() -> Router<AppState> {

@@ -8,18 +8,19 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::Response;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio::sync::Semaphore;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::inflow::Inflow;
+use super::inflow::{Inflow, Large};
 use super::wire::Wire;
 use crate::error::{Error, Result};
 use crate::limits;
 
 /// A request to become a WebSocket.
 #[derive(Debug)]
-pub(super) struct Upgrade {
+pub struct Upgrade {
     key: HeaderValue,
     protocol: Option<HeaderValue>,
     on_upgrade: OnUpgrade,
@@ -49,11 +50,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
 
 impl Upgrade {
     /// Agrees, and serves the socket once it is one.
-    pub(super) fn accept<F>(
-        self,
-        large: super::inflow::Large,
-        serve: impl FnOnce(Wire) -> F + Send + 'static,
-    ) -> Response
+    pub(super) fn accept<F>(self, large: Large, serve: impl FnOnce(Wire) -> F + Send + 'static) -> Response
+    where
+        F: Future<Output = ()> + Send,
+    {
+        self.upgrade(large, move |socket| serve(Wire::new(socket)))
+    }
+
+    /// Agrees, and hands over the bare socket: with the settings of every other, and nothing of what is said on them.
+    pub fn accept_bare<F>(self, serve: impl FnOnce(WebSocketStream<Inflow>) -> F + Send + 'static) -> Response
+    where
+        F: Future<Output = ()> + Send,
+    {
+        self.upgrade(Large::new(Semaphore::new(1)), move |mut socket| {
+            socket.get_mut().admit();
+            serve(socket)
+        })
+    }
+
+    fn upgrade<F>(self, large: Large, serve: impl FnOnce(WebSocketStream<Inflow>) -> F + Send + 'static) -> Response
     where
         F: Future<Output = ()> + Send,
     {
@@ -62,7 +77,7 @@ impl Upgrade {
             // Who has gone meanwhile needs no word.
             let Ok(upgraded) = on_upgrade.await else { return };
             let stream = Inflow::new(TokioIo::new(upgraded), large);
-            serve(Wire::new(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config())).await)).await;
+            serve(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config())).await).await;
         });
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -21,6 +21,7 @@ mod admin;
 mod bad_input;
 mod cancelled;
 mod changes;
+mod conformance;
 mod creation;
 mod description;
 mod durability;

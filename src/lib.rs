@@ -21,13 +21,13 @@ pub mod db;
 pub mod door;
 pub mod extract;
 pub mod gate;
-pub mod github;
 pub mod openapi;
 pub mod page;
 pub mod protocol;
 pub mod studio;
 
 // floor 2
+pub mod github;
 pub mod replica;
 
 // floor 3

@@ -190,12 +190,14 @@ async fn whatever_ends_a_right_ends_sockets_of_y_websocket_too(engine: Engine) {
             tokio::time::sleep_until(began + SOON).await;
             scene.peer.send_update(&typed(scene.peer.client(), "late")).await;
             let code = scene.peer.until_closed().await;
-            let expected = match end {
-                End::Demotion => 1013,
-                End::Logout | End::Everywhere | End::Key | End::KeyOfToken | End::Expiry => 4401,
-                End::Removal | End::Link | End::Visibility | End::Deletion => 4404,
+            let expected: &[u16] = match end {
+                End::Demotion => &[1013],
+                End::Logout | End::Everywhere | End::Key | End::KeyOfToken | End::Expiry => &[4401],
+                End::Removal | End::Link | End::Visibility => &[4404],
+                // Another server may notice by the document's epoch first.
+                End::Deletion => &[4404, 4410],
             };
-            assert_eq!(code, expected, "{end:?}");
+            assert!(expected.contains(&code), "{end:?}: {code}");
             if end != End::Deletion {
                 let text = if end == End::Visibility { "" } else { "before" };
                 let mut reader = scene.ann.socket(Dialect::Hocuspocus, scene.project, "a").join().await;

@@ -15,6 +15,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use crate::address::Proxies;
 use crate::ids::DocumentId;
 use crate::limits;
+use crate::rate::{Allowed, Rate};
 
 /// What a folder's name may hold, but an address takes for something else.
 const NOT_IN_ADDRESS: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
@@ -111,6 +112,18 @@ pub struct Settings {
     /// Operators of the server: GitHub logins or numeric ids, separated by commas [default: who signs in first].
     #[arg(long, env = "COTERIE_ADMINS", value_name = "LOGIN,…", global = true)]
     pub admins: Option<String>,
+    /// Requests of one user, a second for long and at once [default: 20/200].
+    #[arg(long, env = "COTERIE_USER_RATE", value_name = "SECOND/ONCE", global = true)]
+    pub user_rate: Option<String>,
+    /// Requests of one address, a second for long and at once [default: 100/1000].
+    #[arg(long, env = "COTERIE_ADDRESS_RATE", value_name = "SECOND/ONCE", global = true)]
+    pub address_rate: Option<String>,
+    /// Requests to one project, a second for long and at once [default: 200/2000].
+    #[arg(long, env = "COTERIE_PROJECT_RATE", value_name = "SECOND/ONCE", global = true)]
+    pub project_rate: Option<String>,
+    /// How log lines look: text or json [default: text].
+    #[arg(long, env = "COTERIE_LOG_FORMAT", value_name = "text|json", global = true)]
+    pub log_format: Option<String>,
     /// What is logged, such as `info` or `info,coterie=debug`.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -137,6 +150,8 @@ pub struct Config {
     pub github: Option<GithubApp>,
     /// Operators, as GitHub logins or numeric ids; empty for whoever signs in first.
     pub admins: Vec<String>,
+    /// How often one may ask.
+    pub rates: Allowed,
     /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
     pub program: PathBuf,
 }
@@ -193,6 +208,11 @@ impl Config {
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
             github: None,
             admins: Vec::new(),
+            rates: Allowed {
+                user: Rate::new(limits::USER_RATE),
+                address: Rate::new(limits::ADDRESS_RATE),
+                project: Rate::new(limits::PROJECT_RATE),
+            },
             program: PathBuf::from("coterie"),
         }
     }
@@ -232,8 +252,20 @@ impl TryFrom<Settings> for Config {
                 given(settings.github_api_url),
             )?,
             admins: given(settings.admins).map(|names| admins(&names)).unwrap_or_default(),
+            rates: Allowed {
+                user: rate("COTERIE_USER_RATE", given(settings.user_rate), limits::USER_RATE)?,
+                address: rate("COTERIE_ADDRESS_RATE", given(settings.address_rate), limits::ADDRESS_RATE)?,
+                project: rate("COTERIE_PROJECT_RATE", given(settings.project_rate), limits::PROJECT_RATE)?,
+            },
             program: std::env::current_exe().context("cannot find the program that runs")?,
         })
+    }
+}
+
+fn rate(name: &str, given: Option<String>, default: (u32, u32)) -> anyhow::Result<Rate> {
+    match given {
+        Some(text) => text.parse().with_context(|| format!("{name} is not a rate")),
+        None => Ok(Rate::new(default)),
     }
 }
 
@@ -379,7 +411,11 @@ mod tests {
             github_client_secret: empty.clone(),
             github_url: empty.clone(),
             github_api_url: empty.clone(),
-            admins: empty,
+            admins: empty.clone(),
+            user_rate: empty.clone(),
+            address_rate: empty.clone(),
+            project_rate: empty,
+            log_format: None,
             log: None,
         };
         assert!(Config::try_from(settings).is_ok());

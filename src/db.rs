@@ -218,6 +218,16 @@ impl Db {
         on_pool!(self, write, pool => sqlx::query("select 1").execute(pool).await.map(|_| ()))
     }
 
+    /// How many connections are idle, and how many there are.
+    #[must_use]
+    pub fn connections(&self) -> (usize, usize) {
+        let of = |size: u32, idle: usize| (idle, usize::try_from(size).unwrap_or(usize::MAX));
+        match self {
+            Self::Postgres(pool) => of(pool.size(), pool.num_idle()),
+            Self::Sqlite { read, write } => of(read.size() + write.size(), read.num_idle() + write.num_idle()),
+        }
+    }
+
     /// Closes every connection, so that an SQLite file is left without its write-ahead log.
     pub async fn close(&self) {
         match self {

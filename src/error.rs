@@ -244,6 +244,9 @@ fn of_status(status: StatusCode) -> Told {
         StatusCode::METHOD_NOT_ALLOWED => {
             ("method_not_allowed", "this address does not take this method; see the Allow header")
         }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "another content type is needed"),
+        StatusCode::UPGRADE_REQUIRED => ("upgrade_required", "this address takes WebSocket connections only"),
+        StatusCode::REQUEST_TIMEOUT => ("timeout", "the request took too long to arrive"),
         StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the body is larger than this address takes"),
         StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "this took too long; try again soon"),
         status if status.is_client_error() => ("bad_request", "the request cannot be read"),

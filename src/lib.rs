@@ -10,6 +10,7 @@ pub mod error;
 pub mod head;
 pub mod ids;
 pub mod limits;
+pub mod rate;
 pub mod role;
 pub mod telemetry;
 pub mod text;
@@ -22,10 +23,12 @@ pub mod door;
 pub mod extract;
 pub mod gate;
 pub mod github;
+pub mod meters;
 pub mod openapi;
 pub mod page;
 pub mod protocol;
 pub mod studio;
+pub mod turnstile;
 
 // floor 2
 pub mod replica;
@@ -57,6 +60,7 @@ pub mod project;
 
 // floor 10
 pub mod admin;
+pub mod operation;
 pub mod socket;
 
 // floor 11

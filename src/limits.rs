@@ -53,6 +53,24 @@ pub const AGENT_CHARS: usize = 200;
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 /// How long `/readyz` waits for the database; less than the second or more that a load balancer waits.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Age of the oldest edit that waits for its commit from which `/readyz` sends nobody here; people see "not saved" by then.
+pub const READY_LAG: Duration = Duration::from_secs(10);
+/// How often what histograms gathered is taken into their buckets; a busy server gathers some thousands a second.
+pub const METERS_UPKEEP: Duration = Duration::from_secs(5);
+/// Requests of one user, a second and at once, when the operator does not say; a program that syncs a tree needs the burst.
+pub const USER_RATE: (u32, u32) = (20, 200);
+/// Requests of one address; a company behind one router.
+pub const ADDRESS_RATE: (u32, u32) = (100, 1_000);
+/// Requests to one project, whoever asks; all that a large team does.
+pub const PROJECT_RATE: (u32, u32) = (200, 2_000);
+/// Sign-ins of one address that may fail before it has to wait.
+pub const SIGN_IN_FAILURES: u32 = 5;
+/// How long failed sign-ins are counted together, and waited for.
+pub const SIGN_IN_TIME: Duration = Duration::from_secs(15 * 60);
+/// Addresses whose failed sign-ins are remembered; some tens of bytes each.
+pub const SIGN_IN_ADDRESSES: usize = 65_536;
+/// How often buckets that are full again are forgotten.
+pub const RATES_SWEEP: Duration = Duration::from_secs(10);
 /// How long a project token lives when the caller does not say.
 pub const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 /// How long a project token may live at most.

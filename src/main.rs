@@ -47,7 +47,8 @@ fn refuse(said: &str) -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
-    telemetry::start(cli.settings.log.as_deref().filter(|filter| !filter.is_empty()))?;
+    let given = |value: &Option<String>| value.clone().filter(|text| !text.is_empty());
+    telemetry::start(given(&cli.settings.log).as_deref(), given(&cli.settings.log_format).as_deref())?;
     let config = Config::try_from(cli.settings)?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await,

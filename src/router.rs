@@ -3,12 +3,11 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use bytes::Bytes;
-use serde::Serialize;
 use serde_json::Value;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -16,19 +15,29 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::error::{Error, ErrorView, Result, with_request_id};
-use crate::extract::Json;
+use crate::address::{self, ClientAddress};
+use crate::error::{Error, with_request_id};
+use crate::meters::seconds;
 use crate::state::AppState;
-use crate::{access, activity, admin, auth, document, limits, openapi, project, socket, studio};
+use crate::turnstile::{Standing, Whose};
+use crate::{access, activity, admin, auth, document, limits, openapi, operation, project, socket, studio};
 
 /// What a page of ours may load: itself only. Styles may be set inline by the editor, scripts never.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+/// What a page of ours may ask the browser for: nothing that it does not need.
+const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+
+/// For how long browsers that came over HTTPS come no other way: a year.
+const HSTS: &str = "max-age=31536000";
+
+/// Where one signs in, by which method.
+const SIGN_IN: [(&str, Method); 3] =
+    [("/auth/guest", Method::POST), ("/api/auth/guest", Method::POST), ("/auth/github/callback", Method::GET)];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -43,15 +52,10 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(activity::routes())
 }
 
-/// The routes for whoever looks after the server.
-fn operation() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))
-}
-
 /// What `/api/openapi.json` says.
 #[must_use]
 pub fn description() -> Value {
-    openapi::complete(&features().merge(operation()).into_openapi())
+    openapi::complete(&features().merge(operation::routes()).into_openapi())
 }
 
 /// The whole application of one server.
@@ -69,13 +73,15 @@ pub fn app(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(auth::layer(&state))
         .layer(from_fn_with_state(state.clone(), auth::origin::check))
+        .layer(from_fn_with_state(state.clone(), count))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits::REQUEST_TIMEOUT));
     let set = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    let hsts = state.is_https().then(|| set(header::STRICT_TRANSPORT_SECURITY, HSTS));
     Router::new()
         .merge(api)
         .merge(socket::routes())
-        .merge(Router::from(operation()))
+        .merge(Router::from(operation::routes()))
         .fallback(studio::serve)
         .layer(
             ServiceBuilder::new()
@@ -83,44 +89,15 @@ pub fn app(state: AppState) -> Router {
                 .layer(set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
                 .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
                 .layer(set(header::REFERRER_POLICY, "no-referrer"))
-                .layer(from_fn(identify))
+                .layer(set(HeaderName::from_static("permissions-policy"), PERMISSIONS))
+                .layer(set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+                .layer(set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+                .option_layer(hsts)
+                .layer(from_fn_with_state(state.clone(), identify))
+                .layer(from_fn(options))
                 .layer(CatchPanicLayer::custom(panicked)),
         )
         .with_state(state)
-}
-
-/// The process runs and answers.
-#[utoipa::path(
-    get, path = "/healthz", tag = "server", security(()),
-    responses((status = 200, description = "Alive.", content_type = "text/plain", body = String))
-)]
-async fn healthz() -> &'static str {
-    "ok\n"
-}
-
-#[derive(Serialize, ToSchema)]
-struct Ready {
-    #[schema(example = "ok")]
-    database: &'static str,
-}
-
-/// Requests can be served: the database answers and no shutdown has begun.
-#[utoipa::path(
-    get, path = "/readyz", tag = "server", security(()),
-    responses((status = 200, body = Ready), (status = 503, description = "Send nobody here now.", body = ErrorView))
-)]
-async fn readyz(State(state): State<AppState>) -> Result<Json<Ready>> {
-    if state.shutdown.is_cancelled() {
-        return Err(Error::unavailable("the server is shutting down"));
-    }
-    match tokio::time::timeout(limits::READY_TIMEOUT, state.db.ping()).await {
-        Ok(Ok(())) => Ok(Json(Ready { database: "ok" })),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the database is away");
-            Err(Error::unavailable("the database cannot be reached"))
-        }
-        Err(_) => Err(Error::unavailable("the database does not answer")),
-    }
 }
 
 async fn no_such_address() -> Error {
@@ -130,19 +107,75 @@ async fn no_such_address() -> Error {
 /// Gives a request its id: in the log, in the response's header and in what an error says.
 ///
 /// An id the client sent is not taken over, so that ids are unique and logs hold no foreign text.
-async fn identify(request: Request, next: Next) -> Response<Body> {
+async fn identify(State(state): State<AppState>, request: Request, next: Next) -> Response<Body> {
     let id = Uuid::now_v7().to_string();
     let (method, route) = (request.method().clone(), route_of(&request));
+    let pattern = request.extensions().get::<MatchedPath>().cloned();
     let span = tracing::info_span!("request", id, %method, route);
     let began = tokio::time::Instant::now();
     let response = next.run(request).instrument(span.clone()).await;
-    let status = response.status().as_u16();
-    span.in_scope(|| tracing::info!(status, took = ?began.elapsed(), "answered"));
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    span.in_scope(|| tracing::info!(status, ?took, "answered"));
+    // Only patterns and known methods: what clients make up would fill the registry.
+    let pattern = pattern.as_ref().map(MatchedPath::as_str).filter(|path| !path.contains("{*")).unwrap_or("other");
+    let method = if is_known(&method) { method.as_str() } else { "other" };
+    let code = status.to_string();
+    let labels = [("method", method), ("route", pattern), ("status", code.as_str())];
+    state.meters.counter("coterie_http_requests_total", &labels).increment(1);
+    state.meters.histogram("coterie_http_request_seconds", &[("route", pattern)]).record(seconds(took));
     let mut response = with_request_id(response, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+fn is_known(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS]
+        .contains(method)
+}
+
+/// Answers what an address takes, where that is asked. No other origin is allowed anything, so there is no more to say;
+/// the framework adds the methods.
+async fn options(request: Request, next: Next) -> Response<Body> {
+    let asked = request.method() == Method::OPTIONS;
+    let response = next.run(request).await;
+    if asked && response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    response
+}
+
+/// Counts a request among those of its address, and tells in the answer what is left of the tightest limit it met.
+async fn count(State(state): State<AppState>, mut request: Request, next: Next) -> Response<Body> {
+    let standing = Standing::default();
+    let from = request.extensions().get::<ClientAddress>().copied();
+    // A proxy on this machine that is not trusted stands for everyone: nobody may lock all others out.
+    let from = from.filter(|from| !(from.is_local() && address::is_forwarded(request.headers())));
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let signs_in = SIGN_IN.iter().any(|(address, method)| Some(*address) == path && method == request.method());
+    let admitted = from.map_or(Ok(()), |from| {
+        state.rates.count(Whose::Address(from), &standing)?;
+        if signs_in { state.rates.may_sign_in(from) } else { Ok(()) }
+    });
+    request.extensions_mut().insert(standing.clone());
+    let mut response = match admitted {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    if let (Some(from), true) = (from, signs_in && is_refusal(response.status())) {
+        state.rates.sign_in_failed(from);
+    }
+    if let Some(whose) = standing.refused() {
+        state.meters.counter("coterie_requests_limited_total", &[("whose", whose)]).increment(1);
+    }
+    standing.tell(response.headers_mut());
+    response
+}
+
+/// Whether somebody was not let in, as opposed to having made a slip or come too often.
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 /// What the log calls a request: the route's pattern, never the path itself, whose parts may be secrets (invites), and

@@ -2,6 +2,7 @@
 //! same object on a free port, two at a time if they like.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -15,6 +16,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::github::Github;
 use crate::ids::DocumentId;
+use crate::meters::Meters;
 use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
@@ -39,7 +41,7 @@ pub struct Running {
     /// Ends the accepting, and after it the connections that wait for a request.
     stop: CancellationToken,
     accepting: JoinHandle<()>,
-    background: [JoinHandle<()>; 4],
+    background: [JoinHandle<()>; 5],
     _on_drop: [DropGuard; 2],
 }
 
@@ -51,11 +53,12 @@ impl Server {
     pub async fn new(config: Config) -> anyhow::Result<Self> {
         let db = Db::connect(&config.database_url).await?;
         let (full_tails, to_fold) = mpsc::channel(limits::FOLD_QUEUE);
-        let rooms = Rooms::new(db.clone(), full_tails);
+        let meters = Arc::new(Meters::new());
+        let rooms = Rooms::new(db.clone(), full_tails, &meters);
         let replicas = Replicas::new(db.clone(), config.program.clone());
         let github = config.github.clone().map(Github::new).transpose().context("cannot prepare for GitHub")?;
         let rights_seen = rights::head(&db).await.context("cannot read the database")?;
-        Ok(Self { state: AppState::new(config, db, rooms, replicas, github), to_fold, rights_seen })
+        Ok(Self { state: AppState::new(config, db, rooms, replicas, github, meters), to_fold, rights_seen })
     }
 
     /// A listener on an address, as a server wants it.
@@ -99,8 +102,13 @@ impl Server {
         let folding = compaction::run(state.db.clone(), state.replicas.clone(), self.to_fold, state.shutdown.clone());
         let polling = feed::run(state.feed.clone());
         let looking = rights::run(state.db.clone(), state.rights.clone(), self.rights_seen, state.shutdown.clone());
-        let sweeping = sweep(state.clone());
-        let background = [tokio::spawn(sweeping), tokio::spawn(folding), tokio::spawn(polling), tokio::spawn(looking)];
+        let background = [
+            tokio::spawn(sweep(state.clone())),
+            tokio::spawn(folding),
+            tokio::spawn(polling),
+            tokio::spawn(looking),
+            tokio::spawn(tidy(state.clone())),
+        ];
         let _on_drop = [stop.clone().drop_guard(), state.shutdown.clone().drop_guard()];
         Ok(Running { state, address, stop, accepting, background, _on_drop })
     }
@@ -166,5 +174,20 @@ async fn sweep(state: AppState) {
             () = sleep(limits::SWEEP_INTERVAL) => {}
             () = state.shutdown.cancelled() => return,
         }
+    }
+}
+
+/// Keeps small what measuring and counting gather, until the server stops.
+async fn tidy(state: AppState) {
+    let forget = async {
+        loop {
+            sleep(limits::RATES_SWEEP).await;
+            state.rates.forget();
+        }
+    };
+    tokio::select! {
+        () = state.meters.upkeep() => {}
+        () = forget => {}
+        () = state.shutdown.cancelled() => {}
     }
 }

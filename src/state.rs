@@ -6,6 +6,7 @@ use std::sync::{Arc, Once, OnceLock};
 
 use axum::extract::FromRef;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,9 +16,11 @@ use crate::door::Door;
 use crate::feed::Feed;
 use crate::github::Github;
 use crate::limits;
+use crate::meters::Meters;
 use crate::replica::Replicas;
 use crate::rights::Rights;
 use crate::room::Rooms;
+use crate::turnstile::Rates;
 
 /// A handle on [`Shared`]; cheap to clone.
 #[derive(Debug, Clone)]
@@ -38,6 +41,12 @@ pub struct Shared {
     pub replicas: Replicas,
     /// Cancelled when the server stops; every socket then says so to its client and closes.
     pub shutdown: CancellationToken,
+    /// What it measures.
+    pub meters: Arc<Meters>,
+    /// Who asks how often.
+    pub rates: Rates,
+    /// When it was made.
+    pub began: Instant,
     /// Every open socket's task, so that a shutdown can wait for them: axum forgets upgraded connections.
     pub sockets: TaskTracker,
     /// Tells open sockets that what people may do has changed.
@@ -56,11 +65,21 @@ pub struct Shared {
 impl AppState {
     /// The state of a server that does not listen yet.
     #[must_use]
-    pub fn new(config: Config, db: Db, rooms: Rooms, replicas: Replicas, github: Option<Github>) -> Self {
+    pub fn new(
+        config: Config,
+        db: Db,
+        rooms: Rooms,
+        replicas: Replicas,
+        github: Option<Github>,
+        meters: Arc<Meters>,
+    ) -> Self {
         let shutdown = CancellationToken::new();
         Self(Arc::new(Shared {
             door: Door::new(config.connections_per_address),
             large_frames: Arc::new(Semaphore::new(limits::LARGE_FRAMES)),
+            meters,
+            rates: Rates::new(config.rates),
+            began: Instant::now(),
             config,
             feed: Feed::new(db.clone(), shutdown.clone()),
             db,

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::extract::path_param;
 use crate::ids::ProjectId;
 use crate::state::AppState;
+use crate::turnstile::{Standing, Whose};
 
 /// Somebody in a project that exists for them.
 #[derive(Debug, Clone)]
@@ -30,6 +31,9 @@ impl Access {
         let CurrentUser(caller) = CurrentUser::from_request_parts(parts, state).await?;
         let project = path_param(parts, "p").await?;
         let role = role(&state.db, &caller, project).await?.ok_or(Error::NotFound)?;
+        // Only what is let in counts: nobody can use up the limit of a project that is not theirs to see.
+        let standing = parts.extensions.get::<Standing>().cloned().unwrap_or_default();
+        state.rates.count(Whose::Project(project), &standing)?;
         Ok(Self { project, caller, role })
     }
 }

@@ -7,7 +7,9 @@ use tower_sessions::Session;
 use super::{Caller, Credential, Digest, Scope, bearer, by_token, login, sql};
 use crate::db::now_us;
 use crate::error::{Error, Result};
+use crate::ids::UserId;
 use crate::state::AppState;
+use crate::turnstile::{Standing, Whose};
 
 /// Whoever is asking, by login, key or token; 401 for nobody.
 #[derive(Debug, Clone)]
@@ -18,16 +20,25 @@ impl FromRequestParts<AppState> for CurrentUser {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
         if let Some(token) = bearer(&parts.headers) {
-            return by_token(&state.db, token).await?.map(Self).ok_or(Error::Unauthorized);
+            let caller = by_token(&state.db, token).await?.ok_or(Error::Unauthorized)?;
+            count(parts, state, caller.user.id)?;
+            return Ok(Self(caller));
         }
         let hash = login::cookie_digest(state, &parts.headers).ok_or(Error::Unauthorized)?;
         let found = sql::caller_by_login(&state.db, hash, now_us()).await?;
         let caller = found.ok_or(Error::Unauthorized)?;
+        count(parts, state, caller.user.id)?;
         if let (Some(session), Some(expires_us)) = (parts.extensions.get::<Session>(), caller.expires_us()) {
             login::touch(session, expires_us);
         }
         Ok(Self(caller))
     }
+}
+
+/// Counts the request among the user's.
+fn count(parts: &Parts, state: &AppState, user: UserId) -> Result<()> {
+    let standing = parts.extensions.get::<Standing>().cloned().unwrap_or_default();
+    state.rates.count(Whose::User(user), &standing)
 }
 
 /// A person or guest in their own browser, or by a key that may write. A token, which acts in one project only, is

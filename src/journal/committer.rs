@@ -5,9 +5,14 @@
 //! halved until the append at fault stands alone. An outcome that is unknown (the connection broke during commit) is
 //! settled by looking the append up by its batch id, under the lock of the head.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use metrics::{Counter, Histogram};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
@@ -16,6 +21,7 @@ use crate::db::Db;
 use crate::gate::Owner;
 use crate::ids::{BatchId, DocumentId, UserId};
 use crate::limits;
+use crate::meters::{Meters, float, seconds};
 use crate::update::ClientId;
 
 /// Rows to append to one document, decided against one head.
@@ -65,6 +71,40 @@ pub enum Outcome {
 struct Waiting {
     append: Append,
     answer: oneshot::Sender<Outcome>,
+    _place: Place,
+}
+
+/// Since when each append waits that is not answered yet.
+#[derive(Debug, Default)]
+struct Line {
+    next: AtomicU64,
+    since: Mutex<BTreeMap<u64, Instant>>,
+}
+
+/// An append's place in the line, until it is dropped.
+#[derive(Debug)]
+struct Place(Arc<Line>, u64);
+
+impl Place {
+    fn take(line: &Arc<Line>) -> Self {
+        let number = line.next.fetch_add(1, Ordering::Relaxed);
+        line.since.lock().insert(number, Instant::now());
+        Self(line.clone(), number)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.since.lock().remove(&self.1);
+    }
+}
+
+/// What is measured of commits.
+struct Measured {
+    took: Histogram,
+    appends: Histogram,
+    rows: Histogram,
+    retries: Counter,
 }
 
 /// The way to append. Cheap to clone; the task ends with the last clone.
@@ -72,6 +112,7 @@ struct Waiting {
 pub struct Committer {
     queue: mpsc::Sender<Waiting>,
     storage: watch::Receiver<Storage>,
+    line: Arc<Line>,
 }
 
 impl std::fmt::Debug for Waiting {
@@ -83,11 +124,17 @@ impl std::fmt::Debug for Waiting {
 impl Committer {
     /// Starts the task.
     #[must_use]
-    pub fn start(db: Db) -> Self {
+    pub fn start(db: Db, meters: &Meters) -> Self {
         let (queue, waiting) = mpsc::channel(limits::COMMIT_QUEUE);
+        let measured = Measured {
+            took: meters.histogram("coterie_commit_seconds", &[]),
+            appends: meters.histogram("coterie_commit_appends", &[]),
+            rows: meters.histogram("coterie_commit_rows", &[]),
+            retries: meters.counter("coterie_commit_retries_total", &[]),
+        };
         let (told, storage) = watch::channel(Storage::Well);
-        tokio::spawn(run(db, waiting, told));
-        Self { queue, storage }
+        tokio::spawn(run(db, waiting, told, measured));
+        Self { queue, line: Arc::default(), storage }
     }
 
     /// How the database takes what is to be saved, now and whenever that changes.
@@ -96,21 +143,29 @@ impl Committer {
         self.storage.clone()
     }
 
+    /// How many appends wait for their commit, and for how long the first of them has.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, Duration) {
+        let since = self.line.since.lock();
+        (since.len(), since.first_key_value().map(|(_, since)| since.elapsed()).unwrap_or_default())
+    }
+
     /// Appends, and answers when the database did. `None` when the server is going down.
     pub async fn append(&self, append: Append) -> Option<Outcome> {
         let (answer, outcome) = oneshot::channel();
-        self.queue.send(Waiting { append, answer }).await.ok()?;
+        let place = Place::take(&self.line);
+        self.queue.send(Waiting { append, answer, _place: place }).await.ok()?;
         outcome.await.ok()
     }
 }
 
-async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>, storage: watch::Sender<Storage>) {
+async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>, storage: watch::Sender<Storage>, measured: Measured) {
     let mut arrived = Vec::new();
     while queue.recv_many(&mut arrived, limits::COMMIT_QUEUE).await > 0 {
         arrived.sort_by_key(|waiting| waiting.append.document);
         while !arrived.is_empty() {
             let group = next_group(&mut arrived);
-            commit(&db, group, &storage).await;
+            commit(&db, group, &storage, &measured).await;
         }
     }
 }
@@ -134,10 +189,15 @@ fn next_group(arrived: &mut Vec<Waiting>) -> Vec<Waiting> {
     group
 }
 
-async fn commit(db: &Db, group: Vec<Waiting>, storage: &watch::Sender<Storage>) {
+async fn commit(db: &Db, group: Vec<Waiting>, storage: &watch::Sender<Storage>, measured: &Measured) {
     let mut groups = vec![group];
     while let Some(mut group) = groups.pop() {
-        match try_until_answered(db, &group, storage).await {
+        let began = Instant::now();
+        let answered = try_until_answered(db, &group, storage, measured).await;
+        measured.took.record(seconds(began.elapsed()));
+        measured.appends.record(float(group.len()));
+        measured.rows.record(float(group.iter().map(|waiting| waiting.append.rows.len()).sum()));
+        match answered {
             Ok(outcomes) => {
                 for (waiting, outcome) in group.into_iter().zip(outcomes) {
                     // A room that is gone does not wait for its answer.
@@ -164,6 +224,7 @@ async fn try_until_answered(
     db: &Db,
     group: &[Waiting],
     storage: &watch::Sender<Storage>,
+    measured: &Measured,
 ) -> Result<Vec<Outcome>, sqlx::Error> {
     let tell = |now: Storage| {
         storage.send_if_modified(|was| std::mem::replace(was, now) != now);
@@ -195,6 +256,7 @@ async fn try_until_answered(
                     tell(Storage::of(&error));
                 }
                 tracing::warn!(%error, appends = appends.len(), "cannot commit; edits wait and are tried again");
+                measured.retries.increment(1);
                 tokio::time::sleep(pause).await;
                 pause = Duration::min(pause * 2, limits::COMMIT_RETRY_LONGEST);
             }

@@ -107,7 +107,7 @@ async fn a_name_is_an_id_first_then_a_path_then_a_path_of_before() {
 #[tokio::test]
 async fn a_deleted_document_stays_deleted_until_it_is_created_explicitly() {
     let Fixture { db, feed, ann, project, _folder } = fixture().await;
-    let rooms = crate::room::Rooms::new(db.clone(), tokio::sync::mpsc::channel(1).0);
+    let rooms = crate::room::Rooms::new(db.clone(), tokio::sync::mpsc::channel(1).0, &crate::meters::Meters::new());
     let document = document::create(&feed, project, ann.id, "a", "").await.unwrap();
     document::rename(&feed, project, ann.id, document.id, "b").await.unwrap();
     document::delete(&feed, &rooms, project, ann.id, document.id).await.unwrap();

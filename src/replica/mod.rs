@@ -102,6 +102,12 @@ impl Replicas {
         self.0.pool.processes()
     }
 
+    /// How many requests workers were asked since the start.
+    #[must_use]
+    pub fn asked(&self) -> u64 {
+        self.0.pool.asked()
+    }
+
     /// How many workers were lost since the start.
     #[must_use]
     pub fn lost(&self) -> u64 {

@@ -61,6 +61,7 @@ pub(super) struct Pool {
     queues: Vec<mpsc::Sender<Job>>,
     warm: Warm,
     spread: RandomState,
+    asked: AtomicU64,
     lost: Arc<AtomicU64>,
     processes: Processes,
     /// What all queues may hold together, in KiB.
@@ -120,12 +121,16 @@ impl Pool {
         };
         let queues = (0..limits::WORKERS).map(start).collect();
         let places = Arc::new(Semaphore::new(limits::WORKER_QUEUE_BYTES / KIB));
-        Self { queues, warm, spread: RandomState::new(), lost, processes, places }
+        Self { queues, warm, spread: RandomState::new(), asked: AtomicU64::new(0), lost, processes, places }
     }
 
     /// The epoch and row at which a worker has a document.
     pub(super) fn warm(&self, document: DocumentId) -> Option<Head> {
         self.warm.get(&document).map(|kept| kept.1)
+    }
+
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     pub(super) fn lost(&self) -> u64 {
@@ -137,6 +142,7 @@ impl Pool {
     }
 
     pub(super) async fn ask(&self, document: DocumentId, source: &Source, verb: Verb) -> Result<Told, Lost> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let Source { head, from, update } = source;
         let request = Request { document, head: *head, from: *from, update: update.to_vec(), verb };
         let frame = wire::encode(&request).map_err(|_| Lost::TooLong)?;

@@ -22,6 +22,7 @@ mod task;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -46,6 +47,7 @@ use crate::head::Head;
 use crate::ids::{ConnectionId, DocumentId, ProjectId};
 use crate::journal::{self, Committer, Damage, Loaded};
 use crate::limits;
+use crate::meters::Meters;
 use crate::protocol::close::Close;
 use crate::replica::Source;
 use crate::update::{EMPTY, StateVector};
@@ -206,8 +208,8 @@ impl Handle {
 impl Rooms {
     /// No room is open yet. Documents whose logs have become long are told to `full_tails`.
     #[must_use]
-    pub fn new(db: Db, full_tails: mpsc::Sender<DocumentId>) -> Self {
-        let committer = Committer::start(db.clone());
+    pub fn new(db: Db, full_tails: mpsc::Sender<DocumentId>, meters: &Meters) -> Self {
+        let committer = Committer::start(db.clone(), meters);
         Self(Arc::new(Shared {
             db,
             committer,
@@ -231,6 +233,12 @@ impl Rooms {
     #[must_use]
     pub fn unsettled(&self) -> usize {
         self.0.unsettled.taken()
+    }
+
+    /// How many appends wait for their commit, and for how long the first of them has.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, Duration) {
+        self.0.committer.waiting()
     }
 
     /// How many rooms are loaded.

@@ -1,6 +1,9 @@
 //! What rooms did, counted: for the metrics of a running server and for tests that must prove what they exercised.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
 
 macro_rules! tally {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -8,6 +11,7 @@ macro_rules! tally {
         #[derive(Debug, Default)]
         pub struct Tally {
             $($(#[$doc])* pub $name: Counter,)*
+            refusals: Mutex<BTreeMap<&'static str, u64>>,
         }
 
         impl Tally {
@@ -45,6 +49,20 @@ tally! {
     damaged,
     /// Clients asked to send everything again, because what they built on never came.
     resyncs,
+}
+
+impl Tally {
+    /// Counts a refusal by the word for its reason; there are few words, and few refusals.
+    pub fn refuse(&self, reason: &'static str) {
+        self.refused.add();
+        *self.refusals.lock().entry(reason).or_default() += 1;
+    }
+
+    /// Refusals by their reason.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<(&'static str, u64)> {
+        self.refusals.lock().iter().map(|(reason, count)| (*reason, *count)).collect()
+    }
 }
 
 /// A number that only grows.

@@ -83,7 +83,16 @@ async fn open(
         None => auth::authenticate_socket(&state, headers).await?,
     };
     let tracker = state.sockets.clone();
+    let kind = match dialect {
+        Dialect::Yjs(_) => "yjs",
+        Dialect::Hocuspocus => "hocuspocus",
+    };
+    let open = state.meters.open("coterie_sockets", &[("dialect", kind)]);
     Ok(upgrade.accept(state.large_frames.clone(), move |wire| {
-        tracker.track_future(Connection::new(state, wire, dialect, caller).serve(visit))
+        let served = Connection::new(state, wire, dialect, caller).serve(visit);
+        tracker.track_future(async move {
+            let _open = open;
+            served.await;
+        })
     }))
 }

@@ -30,6 +30,8 @@ export async function startServer(t, { engine = 'sqlite', env = {} } = {}) {
         PATH: process.env.PATH,
         COTERIE_LISTEN: `127.0.0.1:${port}`,
         COTERIE_DATA_DIR: join(folder, 'data'),
+        COTERIE_USER_RATE: '10000/100000',
+        COTERIE_PROJECT_RATE: '10000/100000',
         RUST_LOG: process.env.RUST_LOG ?? 'warn',
         ...(engine === 'postgres' ? { DATABASE_URL: process.env.COTERIE_TEST_POSTGRES } : {}),
         ...env,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use coterie::config::Config;
 use coterie::db::Db;
+use coterie::rate::Rate;
 use coterie::server::{Running, Server};
 use coterie::state::AppState;
 use parking_lot::Mutex;
@@ -63,6 +64,9 @@ impl TestServer {
         let mut config = Config::local(database.folder.path().to_owned(), database.url.clone());
         // Workers are the server's own binary, which this one is not.
         config.program = env!("CARGO_BIN_EXE_coterie").into();
+        // Tests ask more often than people.
+        config.rates.user = Rate::new((10_000, 100_000));
+        config.rates.project = Rate::new((10_000, 100_000));
         config
     }
 

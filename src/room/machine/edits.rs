@@ -151,12 +151,14 @@ impl Machine {
         for (happened, counter) in [
             (decision.admitted.is_some(), &tally.admitted),
             (decision.parked.is_some(), &tally.parked),
-            (decision.refused.is_some(), &tally.refused),
             (decision.is_known(), &tally.known),
         ] {
             if happened {
                 counter.add();
             }
+        }
+        if let Some(refused) = &decision.refused {
+            tally.refuse(refused.code());
         }
     }
 

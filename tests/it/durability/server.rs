@@ -85,6 +85,8 @@ pub(super) fn set_up(command: &mut Command, database: &str, folder: &Path) {
         .env("DATABASE_URL", database)
         .env("COTERIE_GUESTS", "auto")
         .env("COTERIE_PUBLIC_URL", "")
+        .env("COTERIE_USER_RATE", "10000/100000")
+        .env("COTERIE_PROJECT_RATE", "10000/100000")
         .env("RUST_LOG", "warn")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

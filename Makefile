@@ -2,7 +2,7 @@
 # those are missing.
 
 # The suites of `make test`, in order. Each runs even when one before it failed.
-SUITES := test-rust test-sdk test-interop test-e2e
+SUITES := test-rust test-sdk test-interop test-e2e test-schema
 
 STUDIO := client-sdk/app/dist/index.html
 STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path client-sdk/app/dist -prune -o -path client-sdk/dist -prune -o \
@@ -10,7 +10,7 @@ STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path cli
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
 
-.PHONY: help run dev check test $(SUITES) mutants release bench studio chromium
+.PHONY: help run dev check test $(SUITES) mutants release bench studio chromium python
 
 help: ## Says what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ test-interop: tests/interop/node_modules/.installed tests/python/venv/.installed
 test-e2e: tests/e2e/node_modules/.installed $(COTERIE_BIN) chromium ## The studio in Chromium.
 	cd tests/e2e && COTERIE_BIN=$(COTERIE_BIN) npm test
 
+test-schema: $(COTERIE_BIN) python ## The server against its own description of the HTTP interface.
+	python3 tests/schema/run.py $(COTERIE_BIN)
+
 # Always asks Cargo, which knows whether anything changed.
 .PHONY: $(COTERIE_BIN)
 $(COTERIE_BIN): studio
@@ -80,6 +83,12 @@ chromium:
 .PHONY: test-stalled
 test-stalled: ## Two thousand sockets that stop reading while 50 MiB are written; takes minutes.
 	cargo test --release --test it two_thousand -- --ignored --nocapture
+
+python:
+	@python3 -c 'import ensurepip' 2>/dev/null || { \
+		echo "installing Debian's package python3-venv"; [ "$$(id -u)" = 0 ] || sudo='sudo -n'; \
+		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+			--no-install-recommends python3-venv; }
 
 release: studio ## Builds the binary that is shipped.
 	cargo build --release

@@ -46,7 +46,7 @@ fn features() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::frame())
         .merge(auth::routes())
         .merge(project::routes())
-        .merge(OpenApiRouter::from(admin::routes()))
+        .merge(admin::routes())
         .merge(access::routes())
         .merge(document::routes())
         .merge(activity::routes())

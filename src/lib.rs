@@ -22,6 +22,7 @@ pub mod db;
 pub mod door;
 pub mod extract;
 pub mod gate;
+pub mod github;
 pub mod meters;
 pub mod openapi;
 pub mod page;

@@ -66,7 +66,7 @@ pub const PROJECT_RATE: (u32, u32) = (200, 2_000);
 /// Sign-ins of one address that may fail before it has to wait.
 pub const SIGN_IN_FAILURES: u32 = 5;
 /// How long failed sign-ins are counted together, and waited for.
-pub const SIGN_IN_FAILURES_TIME: Duration = Duration::from_secs(15 * 60);
+pub const SIGN_IN_WAIT: Duration = Duration::from_secs(15 * 60);
 /// Addresses whose failed sign-ins are remembered; some tens of bytes each.
 pub const SIGN_IN_ADDRESSES: usize = 65_536;
 /// How often buckets that are full again are forgotten.

@@ -35,8 +35,9 @@ const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(),
 /// For how long browsers that came over HTTPS come no other way: a year.
 const HSTS: &str = "max-age=31536000";
 
-/// Where one signs in; each with the word for its method.
-const SIGN_IN: [(&str, Method); 2] = [("/api/auth/guest", Method::POST), ("/api/auth/github/callback", Method::GET)];
+/// Where one signs in, by which method.
+const SIGN_IN: [(&str, Method); 3] =
+    [("/auth/guest", Method::POST), ("/api/auth/guest", Method::POST), ("/auth/github/callback", Method::GET)];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -45,7 +46,7 @@ fn features() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::frame())
         .merge(auth::routes())
         .merge(project::routes())
-        .merge(OpenApiRouter::from(admin::routes()))
+        .merge(admin::routes())
         .merge(access::routes())
         .merge(document::routes())
         .merge(activity::routes())

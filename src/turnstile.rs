@@ -145,7 +145,7 @@ impl Rates {
         if failed.len() >= limits::SIGN_IN_ADDRESSES {
             failed.retain(|_, failures| failures.until > now);
         }
-        let fresh = Failures { number: 0, until: now + limits::SIGN_IN_FAILURES_TIME };
+        let fresh = Failures { number: 0, until: now + limits::SIGN_IN_WAIT };
         // Where there is no place, an attack comes from so many addresses that counting by address stops nothing.
         if failed.len() < limits::SIGN_IN_ADDRESSES || failed.contains_key(&address) {
             let failures = failed.entry(address).or_insert(fresh);
@@ -281,7 +281,7 @@ mod tests {
         }
         assert!(matches!(rates.may_sign_in(from), Err(Error::RateLimited { retry_after: 2.. })));
         assert!(rates.may_sign_in(address("192.0.2.2")).is_ok());
-        assert!(rates.may_sign_in_at(from, Instant::now() + limits::SIGN_IN_FAILURES_TIME).is_ok());
+        assert!(rates.may_sign_in_at(from, Instant::now() + limits::SIGN_IN_WAIT).is_ok());
         assert_eq!(rates.len(), 1);
     }
 }

@@ -6,6 +6,7 @@ mod sql;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 pub use self::routes::routes;
 
@@ -19,27 +20,30 @@ use crate::rights::Rights;
 use crate::timestamp::Timestamp;
 
 /// A user as operators see them.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct AdminUser {
     id: UserId,
     name: String,
     /// guest, person, external or assistant.
     kind: String,
+    #[schema(required)]
     github_id: Option<i64>,
+    #[schema(required)]
     github_login: Option<String>,
     created_at: Timestamp,
+    #[schema(required)]
     suspended_at: Option<Timestamp>,
 }
 
 /// What shall change in a user.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 struct UserChange {
     /// Shut out, or let in again.
     suspended: bool,
 }
 
 /// A project as operators see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct AdminProject {
     id: ProjectId,
     name: String,
@@ -47,22 +51,25 @@ struct AdminProject {
     members: i64,
     documents: i64,
     /// What it may have instead of the server's limit; null: that.
+    #[schema(required)]
     documents_max: Option<i64>,
     /// What its files that are no documents may take together, in bytes, instead of the server's limit; null: that.
+    #[schema(required)]
     blob_bytes_max: Option<i64>,
     created_at: Timestamp,
+    #[schema(required)]
     deleted_at: Option<Timestamp>,
 }
 
 /// A project's quotas, all of them; null for the server's limit.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 struct Quotas {
     documents_max: Option<i64>,
     blob_bytes_max: Option<i64>,
 }
 
 /// A document whose text cannot be had, or that cost a worker.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct Quarantined {
     document_id: DocumentId,
     crashes: i64,

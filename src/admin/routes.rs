@@ -1,17 +1,18 @@
 //! `/api/admin/…`, for operators; for everybody else it does not exist.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, patch, post, put};
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{AdminProject, AdminUser, Quarantined, Quotas, UserChange, note};
 use crate::audit::{self, EntryView};
 use crate::auth::Operator;
 use crate::db::Db;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
 use crate::ids::{DocumentId, ProjectId, UserId};
 use crate::page::{Page, PageQuery};
@@ -21,32 +22,42 @@ use crate::state::AppState;
 use crate::{project, replica};
 
 /// `/api/admin/…`.
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/api/admin/users", get(users))
-        .route("/api/admin/users/{user}", patch(change_user))
-        .route("/api/admin/projects", get(projects))
-        .route("/api/admin/projects/{project}", put(set_quotas).delete(delete_project))
-        .route("/api/admin/projects/{project}/restore", post(restore_project))
-        .route("/api/admin/documents", get(quarantined))
-        .route("/api/admin/documents/{document}/quarantine", put(quarantine).delete(release))
-        .route("/api/admin/audit", get(entries))
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(users))
+        .routes(routes!(change_user))
+        .routes(routes!(projects))
+        .routes(routes!(set_quotas, delete_project))
+        .routes(routes!(restore_project))
+        .routes(routes!(quarantined))
+        .routes(routes!(quarantine, release))
+        .routes(routes!(entries))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Why {
     /// Shown to who asks for its text.
     reason: String,
 }
 
+/// Everybody the server knows.
+#[utoipa::path(
+    get, path = "/api/admin/users", operation_id = "admin_list_users", tag = "server", params(PageQuery),
+    responses((status = 200, body = Page<AdminUser>))
+)]
 async fn users(
-    Operator(_): Operator,
+    _operator: Operator,
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<AdminUser>>> {
     Ok(Json(super::users(&db, &page).await?))
 }
 
+/// Shuts somebody out, or lets them in again.
+#[utoipa::path(
+    patch, path = "/api/admin/users/{user}", operation_id = "admin_change_user", tag = "server", request_body = UserChange,
+    responses((status = 200, body = AdminUser), (status = 409, description = "Not this user.", body = ErrorView))
+)]
 async fn change_user(
     Operator(caller): Operator,
     State(db): State<Db>,
@@ -57,14 +68,24 @@ async fn change_user(
     Ok(Json(super::change_user(&db, &rights, caller.user.id, user, change).await?))
 }
 
+/// Every project, also deleted ones.
+#[utoipa::path(
+    get, path = "/api/admin/projects", operation_id = "admin_list_projects", tag = "server", params(PageQuery),
+    responses((status = 200, body = Page<AdminProject>))
+)]
 async fn projects(
-    Operator(_): Operator,
+    _operator: Operator,
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<AdminProject>>> {
     Ok(Json(super::projects(&db, &page).await?))
 }
 
+/// Gives a project limits of its own; null means the server's.
+#[utoipa::path(
+    put, path = "/api/admin/projects/{project}", operation_id = "admin_set_quotas", tag = "server", request_body = Quotas,
+    responses((status = 200, body = AdminProject))
+)]
 async fn set_quotas(
     Operator(caller): Operator,
     State(db): State<Db>,
@@ -74,6 +95,11 @@ async fn set_quotas(
     Ok(Json(super::set_quotas(&db, caller.user.id, project, quotas).await?))
 }
 
+/// Deletes a project for everybody in it.
+#[utoipa::path(
+    delete, path = "/api/admin/projects/{project}", operation_id = "admin_delete_project", tag = "server",
+    responses((status = 204, description = "Done."))
+)]
 async fn delete_project(
     Operator(caller): Operator,
     State(db): State<Db>,
@@ -85,6 +111,11 @@ async fn delete_project(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Takes a deleted project back.
+#[utoipa::path(
+    post, path = "/api/admin/projects/{project}/restore", operation_id = "admin_restore_project", tag = "server",
+    responses((status = 204, description = "Done."), (status = 409, description = "It is not deleted, or too long ago.", body = ErrorView))
+)]
 async fn restore_project(
     Operator(caller): Operator,
     State(db): State<Db>,
@@ -95,7 +126,12 @@ async fn restore_project(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn quarantined(Operator(_): Operator, State(db): State<Db>) -> Result<Json<Page<Quarantined>>> {
+/// Documents that cost a worker, and those set aside.
+#[utoipa::path(
+    get, path = "/api/admin/documents", operation_id = "admin_list_documents", tag = "server",
+    responses((status = 200, body = Page<Quarantined>))
+)]
+async fn quarantined(_operator: Operator, State(db): State<Db>) -> Result<Json<Page<Quarantined>>> {
     let faults = replica::faults(&db).await?;
     let view = |fault: replica::Fault| Quarantined {
         document_id: fault.document,
@@ -106,6 +142,11 @@ async fn quarantined(Operator(_): Operator, State(db): State<Db>) -> Result<Json
     Ok(Json(Page { items: faults.into_iter().map(view).collect(), next: None }))
 }
 
+/// Sets a document's text functions aside; it goes on syncing.
+#[utoipa::path(
+    put, path = "/api/admin/documents/{document}/quarantine", operation_id = "admin_quarantine", tag = "server", request_body = Why,
+    responses((status = 204, description = "Done."))
+)]
 async fn quarantine(
     Operator(caller): Operator,
     State(db): State<Db>,
@@ -116,6 +157,11 @@ async fn quarantine(
     told(&db, caller.user.id, "document.quarantined", document).await
 }
 
+/// Takes a document's text functions back.
+#[utoipa::path(
+    delete, path = "/api/admin/documents/{document}/quarantine", operation_id = "admin_release", tag = "server",
+    responses((status = 204, description = "Done."))
+)]
 async fn release(
     Operator(caller): Operator,
     State(db): State<Db>,
@@ -134,8 +180,13 @@ async fn told(db: &Db, actor: UserId, action: &'static str, document: DocumentId
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Who did what to rights, keys and logins, on the whole server.
+#[utoipa::path(
+    get, path = "/api/admin/audit", operation_id = "admin_list_audit", tag = "server", params(PageQuery),
+    responses((status = 200, body = Page<EntryView>))
+)]
 async fn entries(
-    Operator(_): Operator,
+    _operator: Operator,
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<EntryView>>> {

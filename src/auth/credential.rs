@@ -1,6 +1,7 @@
 //! What a caller shows, and what that allows at most.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::secret::Digest;
 use super::user::User;
@@ -61,7 +62,7 @@ pub struct KeyGrant {
 }
 
 /// What an API key may be for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// Reading.

@@ -41,10 +41,7 @@ use crate::text;
 
 /// `/auth/…`, `/api/me`, `/api/logins` and `/api/keys`.
 pub fn routes() -> OpenApiRouter<AppState> {
-    routes::routes()
-        .merge(OpenApiRouter::from(sign_in::routes()))
-        .merge(OpenApiRouter::from(login::routes()))
-        .merge(OpenApiRouter::from(key::routes()))
+    routes::routes().merge(sign_in::routes()).merge(login::routes()).merge(key::routes())
 }
 
 /// Who sent these request headers: by `Authorization: Bearer <key or token>`, else by the login's cookie.

@@ -134,7 +134,7 @@ impl Committer {
         };
         let (told, storage) = watch::channel(Storage::Well);
         tokio::spawn(run(db, waiting, told, measured));
-        Self { queue, storage, line: Arc::default() }
+        Self { queue, line: Arc::default(), storage }
     }
 
     /// How the database takes what is to be saved, now and whenever that changes.

@@ -18,13 +18,15 @@ use crate::error::ErrorView;
 pub const ADDRESS: &str = "/api/openapi.json";
 
 /// Parts of paths that handlers need not describe: all but the last two are UUIDs.
-const PATH_PARTS: [(&str, &str); 10] = [
+const PATH_PARTS: [(&str, &str); 12] = [
     ("p", "The project."),
     ("d", "The document."),
     ("user", "The member."),
     ("i", "The invite."),
-    ("k", "The API key."),
-    ("l", "The login."),
+    ("key", "The API key."),
+    ("login", "The login."),
+    ("project", "The project."),
+    ("document", "The document."),
     ("m", "The message."),
     ("s", "The session."),
     ("token", "The secret at the end of an invite's link."),

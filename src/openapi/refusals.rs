@@ -48,7 +48,7 @@ pub(super) fn add(path: &str, method: &str, operation: &mut Value) {
         operation["security"] = json!([{ "login": [] }, { "token": [] }]);
     }
     let for_everybody = operation["security"].as_array().is_some_and(|ways| ways.iter().any(|way| way == &json!({})));
-    let in_api = path.starts_with("/api/");
+    let in_api = path.starts_with("/api/") || path.starts_with("/auth/");
     let has_body = !operation["requestBody"].is_null();
     let parameters = operation["parameters"].as_array();
     let has_query = parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "query"));

@@ -5,6 +5,7 @@ mod sql;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 pub(super) use self::routes::routes;
 pub(super) use self::sql::give;
@@ -39,7 +40,7 @@ pub(super) struct Key {
 }
 
 /// What a key shall be.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 pub(super) struct NewKey {
     #[serde(default = "unnamed")]
     name: String,
@@ -50,7 +51,7 @@ pub(super) struct NewKey {
 }
 
 /// A key as its owner is told of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct KeyView {
     id: KeyId,
     name: String,
@@ -58,13 +59,15 @@ pub(super) struct KeyView {
     prefix: String,
     scopes: Vec<Scope>,
     created_at: Timestamp,
+    #[schema(required)]
     expires_at: Option<Timestamp>,
     /// To the minute.
+    #[schema(required)]
     used_at: Option<Timestamp>,
 }
 
 /// A new key as its owner is told it, once.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct NewKeyView {
     #[serde(flatten)]
     view: KeyView,

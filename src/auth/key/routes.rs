@@ -1,14 +1,14 @@
 //! A user's API keys over HTTP. Only from a browser: a key must not be able to make another that outlives it.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{delete, get};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{KeyView, NewKey, NewKeyView};
 use crate::auth::ByLogin;
 use crate::db::Db;
-use crate::error::Result;
+use crate::error::{ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
 use crate::ids::KeyId;
 use crate::page::{Page, PageQuery};
@@ -16,10 +16,15 @@ use crate::rights::Rights;
 use crate::state::AppState;
 
 /// `/api/keys`.
-pub(in crate::auth) fn routes() -> Router<AppState> {
-    Router::new().route("/api/keys", get(list).post(create)).route("/api/keys/{key}", delete(revoke))
+pub(in crate::auth) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke))
 }
 
+/// One's API keys, without their secrets.
+#[utoipa::path(
+    get, path = "/api/keys", operation_id = "list_keys", tag = "sign-in", security(("login" = [])), params(PageQuery),
+    responses((status = 200, body = Page<KeyView>), (status = 403, description = "Only a browser that is signed in can do this.", body = ErrorView))
+)]
 async fn list(
     ByLogin(caller, _): ByLogin,
     State(db): State<Db>,
@@ -28,6 +33,11 @@ async fn list(
     Ok(Json(super::list(&db, caller.user.id, &page).await?))
 }
 
+/// Makes an API key; its secret is told this once.
+#[utoipa::path(
+    post, path = "/api/keys", operation_id = "create_key", tag = "sign-in", security(("login" = [])), request_body = NewKey,
+    responses((status = 201, body = NewKeyView), (status = 409, description = "There are too many.", body = ErrorView))
+)]
 async fn create(
     ByLogin(caller, _): ByLogin,
     State(state): State<AppState>,
@@ -36,6 +46,11 @@ async fn create(
     Ok((StatusCode::CREATED, Json(super::create(&state, caller.user.id, &wanted).await?)))
 }
 
+/// Ends an API key; what it has open ends within a second.
+#[utoipa::path(
+    delete, path = "/api/keys/{key}", operation_id = "revoke_key", tag = "sign-in", security(("login" = [])),
+    responses((status = 204, description = "Done."))
+)]
 async fn revoke(
     ByLogin(caller, _): ByLogin,
     State(db): State<Db>,

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, Session, SessionManagerLayer};
+use utoipa::ToSchema;
 
 pub(super) use self::routes::routes;
 pub use self::store::Logins;
@@ -32,7 +33,7 @@ use crate::timestamp::Timestamp;
 const USER_ID: &str = "user_id";
 
 /// A login as its user is told of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct LoginView {
     id: LoginId,
     /// The browser as it named itself.

@@ -1,12 +1,13 @@
 //! `/auth/github` and where GitHub sends a browser back to.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use axum::routing::get;
 use serde::Deserialize;
 use tower_sessions::Session;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{Refusal, Return, begin, end, new_browser};
 use crate::auth::login::cookie_value;
@@ -16,22 +17,30 @@ use crate::limits;
 use crate::state::{AppState, Shared};
 
 /// `/auth/github` and `/auth/github/callback`.
-pub(in crate::auth) fn routes() -> Router<AppState> {
-    Router::new().route("/auth/github", get(go)).route("/auth/github/callback", get(come_back))
+pub(in crate::auth) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(go)).routes(routes!(come_back))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Wanted {
+    /// A path on this server to go on to.
     next: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Brought {
     state: Option<String>,
     code: Option<String>,
     error: Option<String>,
 }
 
+/// Sends a browser to GitHub to sign in.
+#[utoipa::path(
+    get, path = "/auth/github", operation_id = "sign_in_with_github", tag = "sign-in", security(()), params(Wanted),
+    responses((status = 303, description = "To GitHub."), (status = 400, description = "A page that says what to do.", content_type = "text/html", body = String), (status = 403, description = "A page that says what to do.", content_type = "text/html", body = String), (status = 404, description = "A page that says what to do.", content_type = "text/html", body = String), (status = 502, description = "A page that says what to do.", content_type = "text/html", body = String), (status = 503, description = "A page that says what to do.", content_type = "text/html", body = String))
+)]
 async fn go(
     State(state): State<AppState>,
     headers: HeaderMap,
@@ -44,6 +53,11 @@ async fn go(
     Ok((cookie, see_other(&url)).into_response())
 }
 
+/// Where GitHub sends a browser back to.
+#[utoipa::path(
+    get, path = "/auth/github/callback", operation_id = "github_callback", tag = "sign-in", security(()), params(Brought),
+    responses((status = 303, description = "Signed in; on to where one wanted to go."), (status = 400, description = "A page that says what to do.", content_type = "text/html", body = String), (status = 403, description = "A page that says what to do.", content_type = "text/html", body = String), (status = 404, description = "A page that says what to do.", content_type = "text/html", body = String), (status = 502, description = "A page that says what to do.", content_type = "text/html", body = String), (status = 503, description = "A page that says what to do.", content_type = "text/html", body = String))
+)]
 async fn come_back(
     State(state): State<AppState>,
     session: Session,

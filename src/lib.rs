@@ -22,7 +22,6 @@ pub mod db;
 pub mod door;
 pub mod extract;
 pub mod gate;
-pub mod github;
 pub mod meters;
 pub mod openapi;
 pub mod page;

@@ -17,6 +17,8 @@ impl Hold {
         let db = database.connect().await;
         let mut tx = db.begin().await.unwrap();
         if let Tx::Postgres(tx) = &mut tx {
+            // The server's own connections may not be idle inside a transaction for so long.
+            sqlx::query("set local idle_in_transaction_session_timeout = 0").execute(&mut **tx).await.unwrap();
             sqlx::query("select 1 from document_head where document_id = $1 for update")
                 .bind(document)
                 .execute(&mut **tx)

@@ -212,7 +212,7 @@ async function play(ends, address, token, seed, sessions) {
   return places.reduce((sum, place) => sum + place.edits, 0)
 }
 
-test(`${SESSIONS} random sessions say what Yjs says, seed ${SEED}`, { timeout: 600_000 }, async (t) => {
+test(`${SESSIONS} random sessions say what Yjs says, seed ${SEED}`, { timeout: 1_500_000 }, async (t) => {
   const server = await startServer(t)
   const person = await server.guest('Ann')
   const project = await person.project()

@@ -43,6 +43,7 @@ pub mod rights;
 pub mod compaction;
 pub mod doctor;
 pub mod room;
+pub mod session;
 pub mod state;
 
 // floor 5

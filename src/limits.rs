@@ -282,6 +282,19 @@ pub const FEED_FRAMES: usize = 16;
 /// How often a stream of events looks whether its reader may still read; a right taken away ends it within a second.
 pub const FEED_RIGHTS: Duration = Duration::from_millis(700);
 
+// --- sessions ---
+
+/// How long somebody who lost all connections still counts as there; a reload or a restart is no leaving.
+pub const SESSION_GRACE: Duration = Duration::from_secs(10);
+/// How long comings are gathered before they are written down together.
+pub const SESSION_GATHER: Duration = Duration::from_millis(100);
+/// How often it is looked who has left for good, and what could not be written down is tried again.
+pub const SESSION_LOOK: Duration = Duration::from_secs(1);
+/// How often a server says who is still there; the end of a session that it did not live to see is right to that.
+pub const SESSION_BEAT: Duration = Duration::from_secs(10);
+/// After so long unsaid, those who were at a server are gone.
+pub const SESSION_LOST: Duration = Duration::from_secs(30);
+
 // --- workers ---
 
 /// Worker processes; text is asked for rarely, and a second one serves while the first is busy or being replaced.

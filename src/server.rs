@@ -20,7 +20,7 @@ use crate::meters::Meters;
 use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
-use crate::{accept, auth, compaction, feed, limits, project, rights, router};
+use crate::{accept, auth, compaction, feed, limits, project, rights, router, session};
 
 /// A server that does not listen yet.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub struct Running {
     /// Ends the accepting, and after it the connections that wait for a request.
     stop: CancellationToken,
     accepting: JoinHandle<()>,
-    background: [JoinHandle<()>; 5],
+    background: [JoinHandle<()>; 6],
     _on_drop: [DropGuard; 2],
 }
 
@@ -108,6 +108,7 @@ impl Server {
             tokio::spawn(polling),
             tokio::spawn(looking),
             tokio::spawn(tidy(state.clone())),
+            tokio::spawn(session::run(state.sessions.clone())),
         ];
         let _on_drop = [stop.clone().drop_guard(), state.shutdown.clone().drop_guard()];
         Ok(Running { state, address, stop, accepting, background, _on_drop })

@@ -20,6 +20,7 @@ use crate::meters::Meters;
 use crate::replica::Replicas;
 use crate::rights::Rights;
 use crate::room::Rooms;
+use crate::session::Sessions;
 use crate::turnstile::Rates;
 
 /// A handle on [`Shared`]; cheap to clone.
@@ -35,6 +36,8 @@ pub struct Shared {
     pub db: Db,
     /// What happens in each project.
     pub feed: Feed,
+    /// Who is in which project.
+    pub sessions: Sessions,
     /// The live documents.
     pub rooms: Rooms,
     /// The workers that know what documents say.
@@ -74,6 +77,7 @@ impl AppState {
         meters: Arc<Meters>,
     ) -> Self {
         let shutdown = CancellationToken::new();
+        let feed = Feed::new(db.clone(), shutdown.clone());
         Self(Arc::new(Shared {
             door: Door::new(config.connections_per_address),
             large_frames: Arc::new(Semaphore::new(limits::LARGE_FRAMES)),
@@ -81,7 +85,8 @@ impl AppState {
             rates: Rates::new(config.rates),
             began: Instant::now(),
             config,
-            feed: Feed::new(db.clone(), shutdown.clone()),
+            sessions: Sessions::new(feed.clone(), shutdown.clone()),
+            feed,
             db,
             rooms,
             replicas,

@@ -3,6 +3,7 @@
 
 import type { FileHandle } from './file.ts'
 import { ApiError, type Http } from './http.ts'
+import type { FeedEvent } from './room.ts'
 import { createStore, derived, type Store } from './store.ts'
 import { buildTree, comparePaths, isWithin, type TreeNode } from './tree.ts'
 import type { DocumentInfo, Page, SearchResult } from './types.ts'
@@ -32,6 +33,8 @@ export interface Files {
   /** By id or by path. Whoever opens a file closes it. */
   open(name: string): Promise<FileHandle>
   refresh(): Promise<void>
+  /** Whether the list already shows what an event of the feed tells. */
+  shows(event: FeedEvent): boolean
 }
 
 /** Looked at before it is done: what would go, and whether it could come back. */
@@ -49,8 +52,6 @@ export interface FilesParts {
   /** `/api/projects/{id}` */
   base: string
   open(info: DocumentInfo): FileHandle
-  /** Something here changed the tree, so that others can be told. */
-  changed(): void
 }
 
 type Operation =
@@ -71,7 +72,6 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
     version += 1
     const away = new Set([...changed, ...removed].map((file) => file.id))
     list.set(sorted([...list.get().filter((file) => !away.has(file.id)), ...changed]))
-    parts.changed()
   }
 
   async function change(operations: Operation[]): Promise<DocumentInfo[]> {
@@ -137,6 +137,13 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
         list.set(sorted([...list.get().filter((f) => f.id !== file?.id), file]))
       }
       return parts.open(file)
+    },
+    shows(event) {
+      const id = event['document_id']
+      const file = list.get().find((one) => one.id === id)
+      if (event.type === 'file.deleted') return file === undefined
+      if (event.type === 'file.renamed') return file?.path === event['path']
+      return event.type !== 'file.created' || file !== undefined
     },
     async refresh() {
       const asked = version

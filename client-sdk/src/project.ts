@@ -4,7 +4,7 @@ import { copyPath, type Copies, type CopyShelf } from './copies.ts'
 import type { FileHandle } from './file.ts'
 import { loadFiles, type Files } from './files.ts'
 import { ApiError, type Http } from './http.ts'
-import type { Presence, ProjectRoom, RoomOptions } from './room.ts'
+import type { FeedEvent, Presence, ProjectRoom, RoomOptions } from './room.ts'
 import type { SaveState } from './save.ts'
 import { createStore, derived, type Store, type Writable } from './store.ts'
 import { canEdit, type DocumentInfo, type Invite, type ProjectInfo, type Role } from './types.ts'
@@ -23,6 +23,8 @@ export interface Project {
   /** Asks the server again for the project and its files. */
   refresh(): Promise<void>
   invite(role: Role): Promise<Invite>
+  /** Hears what happens in the project from now on; answers how to stop. */
+  onEvent(listener: (event: FeedEvent) => void): () => void
   /** Leaves the project's room. Files are closed by who opened them. */
   leave(): void
 }
@@ -33,7 +35,7 @@ export interface ProjectParts {
   open(info: DocumentInfo, mayEdit: boolean): FileHandle
   save(projectId: string): Store<SaveState>
   shelf(): CopyShelf
-  join(options: Pick<RoomOptions, 'projectId' | 'onTreeChanged'>): ProjectRoom
+  join(options: Pick<RoomOptions, 'projectId' | 'after' | 'onEvent' | 'onGap'>): ProjectRoom
 }
 
 /** A hundred people told of one change do not ask all at once; several changes are asked about once. */
@@ -43,25 +45,29 @@ const ASK_SPREAD_MS = 220
 export async function loadProject(parts: ProjectParts, id: string): Promise<Project> {
   const { http } = parts
   const base = `/api/projects/${encodeURIComponent(id)}`
-  let room: ProjectRoom | null = null
+  const listeners = new Set<(event: FeedEvent) => void>()
   let asking: ReturnType<typeof setTimeout> | undefined
 
-  const [firstInfo, files]: [ProjectInfo, Files] = await Promise.all([
-    http.get<ProjectInfo>(base),
-    loadFiles({
-      http, base,
-      open: (file) => parts.open(file, canEdit(info.get().role)),
-      changed: () => room?.tellTreeChanged(),
-    }),
-  ])
+  async function loadAll(): Promise<[number, Files]> {
+    // Before the files, so that whatever happens after it is told or asked for.
+    const { head } = await http.get<{ head: number }>(`${base}/feed?before=1`)
+    return [head, await loadFiles({ http, base, open: (file) => parts.open(file, canEdit(info.get().role)) })]
+  }
+  const [firstInfo, [head, files]] = await Promise.all([http.get<ProjectInfo>(base), loadAll()])
   const info: Writable<ProjectInfo> = createStore<ProjectInfo>(firstInfo, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const shelf = parts.shelf()
-  room = parts.join({
+  function refreshSoon() {
+    clearTimeout(asking)
+    // A failure is left to the next time: the list here is old, not wrong.
+    asking = setTimeout(() => void files.refresh().catch(() => undefined), ASK_AFTER_MS + Math.random() * ASK_SPREAD_MS)
+  }
+  const room = parts.join({
     projectId: id,
-    onTreeChanged() {
-      clearTimeout(asking)
-      // A failure is left to the next time: the list here is old, not wrong.
-      asking = setTimeout(() => void files.refresh().catch(() => undefined), ASK_AFTER_MS + Math.random() * ASK_SPREAD_MS)
+    after: head,
+    onGap: refreshSoon,
+    onEvent(event) {
+      if (!files.shows(event)) refreshSoon()
+      for (const listener of [...listeners]) listener(event)
     },
   })
 
@@ -90,8 +96,13 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
       info.set(newInfo)
     },
     invite: (role) => http.post<Invite>(`${base}/invites`, { role }),
+    onEvent(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     leave() {
       clearTimeout(asking)
+      listeners.clear()
       room.leave()
     },
   }

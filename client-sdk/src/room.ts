@@ -1,5 +1,5 @@
-// A project's room: who is in the project and in which file. It has no content; what is true of people
-// comes as awareness, and so does the hint that somebody changed the tree.
+// A project's room: who is in the project and in which file, and the feed of what happens there. It has no content;
+// what is true of people comes as awareness, what happened as numbered events.
 
 import { HocuspocusProvider } from '@hocuspocus/provider'
 import { Awareness } from 'y-protocols/awareness'
@@ -32,9 +32,18 @@ export interface Presence {
   update(here: { file?: string | null; activity?: Activity }): void
 }
 
+/** Something that happened in the project, or with no number something told only to those who are there. */
+export interface FeedEvent {
+  /** Such as `file.renamed`; PROTOCOL.md says what each holds. */
+  type: string
+  /** 1, 2, 3, … without a gap. */
+  seq?: number
+  at?: string
+  actor?: { id: string; name: string; kind: string } | null
+  [field: string]: unknown
+}
+
 export interface ProjectRoom extends Presence {
-  /** Tells the others to look at the tree again. */
-  tellTreeChanged(): void
   leave(): void
 }
 
@@ -43,8 +52,11 @@ export interface RoomOptions {
   token(): Promise<string>
   user: User
   projectId: string
-  /** Somebody changed the tree, or may have while we were away. */
-  onTreeChanged(): void
+  /** The number of the last event that what was loaded contains. */
+  after: number
+  onEvent(event: FeedEvent): void
+  /** Events after this number happened while we were away, and are not told here. */
+  onGap(after: number): void
 }
 
 /** A room that was refused or closed is asked again after this time; membership may have come back. */
@@ -56,7 +68,7 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
   const { socket, user } = options
   const document = new Y.Doc()
   const awareness = new Awareness(document)
-  let here: { file: string | null; activity: Activity; tree: number } = { file: null, activity: 'active', tree: 0 }
+  let here: { file: string | null; activity: Activity } = { file: null, activity: 'active' }
   let left = false
   let retry: ReturnType<typeof setTimeout> | undefined
 
@@ -73,7 +85,6 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
       user: { name: user.name, color: user.color, colorLight: user.color_light },
       file: here.file,
       state: here.activity,
-      tree: here.tree,
     })
   }
 
@@ -85,24 +96,22 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
     }, RETRY_MS)
   }
 
-  // --- the tree ---------------------------------------------------------------------------------
-  // Each connection counts its own changes; what is compared are the counts seen last.
-  const counts = new Map<number, unknown>()
-  awareness.on('change', ({ added, updated, removed }: { added: number[]; updated: number[]; removed: number[] }) => {
-    let news = false
-    for (const id of [...added, ...updated]) {
-      const count = awareness.getStates().get(id)?.['tree']
-      if (id !== awareness.clientID && typeof count === 'number' && count !== (counts.get(id) ?? 0)) news = true
-      counts.set(id, count)
+  // --- the feed ---------------------------------------------------------------------------------
+  let seen = options.after
+  provider.on('stateless', ({ payload }: { payload: string }) => {
+    const event = readEvent(payload)
+    if (!event) return
+    if (event.type === 'feed.following') {
+      // After every join: what lies between was told to nobody here. Less than we saw: a backup was restored.
+      const after = Number(event['after'])
+      const missed = after !== seen
+      const since = Math.min(seen, after)
+      seen = after
+      if (missed) options.onGap(since)
+      return
     }
-    for (const id of removed) counts.delete(id)
-    if (news) options.onTreeChanged()
-  })
-  // After every reconnect: what happened meanwhile was told to nobody here.
-  let first = true
-  provider.on('synced', () => {
-    if (!first) options.onTreeChanged()
-    first = false
+    if (event.seq !== undefined) seen = event.seq
+    options.onEvent(event)
   })
   provider.on('authenticationFailed', tryAgainLater)
   provider.on('message', ({ message }: { message: { readVarString(): string; readVarUint(): number } }) => {
@@ -127,11 +136,6 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
       here = next
       appear()
     },
-    tellTreeChanged() {
-      if (left) return
-      here = { ...here, tree: here.tree + 1 }
-      appear()
-    },
     leave() {
       if (left) return
       left = true
@@ -142,6 +146,17 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
       provider.destroy()
       document.destroy()
     },
+  }
+}
+
+/** What a frame of the feed says; null for what is none, such as a refused edit. */
+export function readEvent(payload: string): FeedEvent | null {
+  try {
+    const event: unknown = JSON.parse(payload)
+    if (typeof event !== 'object' || event === null) return null
+    return typeof (event as Record<string, unknown>)['type'] === 'string' ? (event as FeedEvent) : null
+  } catch {
+    return null
   }
 }
 

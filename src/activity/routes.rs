@@ -1,4 +1,4 @@
-//! The feed over HTTP.
+//! The feed and the sessions over HTTP.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -12,16 +12,19 @@ use uuid::Uuid;
 
 use super::stream;
 use crate::access::Viewer;
+use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::extract::{Json, Query};
 use crate::feed::{self, Entry, Wanted};
 use crate::ids::UserId;
 use crate::limits;
+use crate::page::{Page, PageQuery};
+use crate::session::{self, SessionView};
 use crate::state::AppState;
 
-/// `/api/projects/{p}/feed`.
+/// `/api/projects/{p}/feed` and `…/sessions`.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(read))
+    OpenApiRouter::new().routes(routes!(read)).routes(routes!(sessions))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -92,6 +95,19 @@ async fn read(
     let next = entries.last().filter(|_| more).map(|entry| entry.seq.to_string());
     let items = entries.iter().map(raw).collect::<Result<_>>()?;
     Ok(Json(FeedPage { items, next, head }).into_response())
+}
+
+/// The sessions of a project, the latest first: who met, from when to when.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/sessions", operation_id = "list_sessions", tag = "feed", params(PageQuery),
+    responses((status = 200, body = Page<SessionView>))
+)]
+async fn sessions(
+    access: Viewer,
+    State(db): State<Db>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<SessionView>>> {
+    session::list(&db, access.project, &page).await.map(Json)
 }
 
 fn raw(entry: &Entry) -> Result<Box<RawValue>> {

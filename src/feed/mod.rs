@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 pub use self::event::{Event, Person, Signal};
 pub use self::follower::Follower;
@@ -24,7 +25,7 @@ use crate::ids::{ProjectId, UserId};
 use crate::timestamp::Timestamp;
 
 /// Who did something, as they are called now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Actor {
     /// The principal; who was a guest then is who they became.
     pub id: UserId,

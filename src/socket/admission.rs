@@ -13,6 +13,7 @@ use crate::state::Shared;
 /// What somebody was let in to.
 #[derive(Debug, Clone)]
 pub(super) struct Admission {
+    pub(super) project: ProjectId,
     pub(super) subject: Subject,
     pub(super) participant: Participant,
     pub(super) may_write: bool,
@@ -20,7 +21,8 @@ pub(super) struct Admission {
 
 impl Admission {
     pub(super) fn standing(&self) -> Standing {
-        Standing { subject: self.subject, user: self.participant.user, may_write: self.may_write }
+        let Self { project, subject, may_write, .. } = *self;
+        Standing { project, subject, user: self.participant.user, may_write }
     }
 }
 
@@ -37,7 +39,7 @@ pub(super) async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result
     let (caller, role) = access::recheck(db, caller, project).await.map_err(away)?;
     let participant = auth::participant(db, &caller.user).await.map_err(away)?;
     let Some(name) = name else {
-        return Ok(Admission { subject: Subject::Project(project), participant, may_write: false });
+        return Ok(Admission { project, subject: Subject::Project(project), participant, may_write: false });
     };
     let resolved = if role.can_write() {
         document::resolve_or_create(&state.feed, project, name, caller.user.id).await
@@ -46,7 +48,7 @@ pub(super) async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result
     };
     match resolved.map_err(away)? {
         Resolved::Live(document) => {
-            Ok(Admission { subject: document.id.into(), participant, may_write: role.can_write() })
+            Ok(Admission { project, subject: document.id.into(), participant, may_write: role.can_write() })
         }
         Resolved::Deleted => Err(Close::Deleted),
         Resolved::Unknown => Err(Close::NotFound),

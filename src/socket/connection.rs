@@ -14,6 +14,7 @@ use super::calm::Calm;
 use super::dialect::{Dialect, Part};
 use super::inflow::LargePlace;
 use super::look::Looks;
+use super::news::News;
 use super::slot::{Queue, Slot, Standing, Turn, input};
 use super::unsent::Unsent;
 use super::wire::{Out, Received, Unwritten, Wire};
@@ -40,6 +41,8 @@ pub(super) struct Connection {
     bell: Arc<Notify>,
     /// Whether the holders of what is open may still be there.
     pub(super) looks: Looks,
+    /// What the feeds of this socket's projects tell.
+    news: News,
     /// Inputs that their rooms had no place for. While there are any, the socket is not read.
     unsent: Unsent,
     /// The turn of a stranger, until a document is open.
@@ -73,6 +76,7 @@ impl Connection {
             joins: JoinSet::new(),
             turns: 0,
             bell: Arc::new(Notify::new()),
+            news: News::default(),
             unsent: Unsent::default(),
             stranger: None,
             answers_pings: false,
@@ -123,6 +127,13 @@ impl Connection {
                 heard = self.looks.heard() => {
                     if let Err(close) = self.look(heard).await {
                         return Some(close);
+                    }
+                }
+                first = self.news.told() => {
+                    let is_open = |address: &str| matches!(self.slots.get(address), Some(Slot::Open(..)));
+                    let frames = self.news.frames(first, is_open);
+                    if let Err(ending) = self.write(frames).await {
+                        return ending;
                     }
                 }
                 Some(joined) = self.joins.join_next(), if !self.joins.is_empty() => {
@@ -273,8 +284,8 @@ impl Connection {
         let turn = self.turns;
         let slot = match self.slots.remove(&address) {
             Some(Slot::Waiting(queue, _)) => Slot::Waiting(queue, turn),
-            Some(Slot::Open(attachment, standing, _, caller, calm)) => {
-                Slot::Open(attachment, standing, turn, caller, calm)
+            Some(Slot::Open(attachment, standing, _, caller, stay, calm)) => {
+                Slot::Open(attachment, standing, turn, caller, stay, calm)
             }
             Some(Slot::Refused) => Slot::Waiting(Queue::default(), turn),
             None if self.slots.len() >= limits::DOCUMENTS_PER_SOCKET => return Err(Close::TooLarge),
@@ -356,8 +367,9 @@ impl Connection {
                         self.unsent.push(attachment.room().clone(), input);
                     }
                     self.looks.expect(caller.expires_us());
-                    self.slots
-                        .insert(address, Slot::Open(attachment, standing, turn, Box::new(caller), Calm::default()));
+                    let stay = self.news.stay(&self.state, &address, standing, &caller.user);
+                    let open = Slot::Open(attachment, standing, turn, Box::new(caller), stay, Calm::default());
+                    self.slots.insert(address, open);
                     self.stranger = None;
                     self.wire.admit();
                 }

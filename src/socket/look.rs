@@ -100,7 +100,7 @@ impl Connection {
     fn look_again(&mut self, change: Option<Change>) {
         let mut holders: HashMap<(ProjectId, &Credential), (&Caller, Open)> = HashMap::new();
         for (address, slot) in &self.slots {
-            let Slot::Open(_, _, turn, caller, _) = slot else { continue };
+            let Slot::Open(_, _, turn, caller, ..) = slot else { continue };
             let Some(project) = project_of(address) else { continue };
             if !change.is_none_or(|change| caller.is_concerned(change, project)) {
                 continue;
@@ -140,7 +140,7 @@ impl Connection {
             if !self.is_as_it_was(&address, turn) {
                 continue;
             }
-            let Some(Slot::Open(_, standing, _, known, _)) = self.slots.get_mut(&address) else { continue };
+            let Some(Slot::Open(_, standing, _, known, ..)) = self.slots.get_mut(&address) else { continue };
             let of_project = !address.contains('/');
             if standing.user != caller.user.id || (!of_project && standing.may_write != role.can_write()) {
                 // Providers take in what another standing brings with a new socket only.

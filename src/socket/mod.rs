@@ -9,6 +9,7 @@ mod connection;
 mod dialect;
 mod inflow;
 mod look;
+mod news;
 mod slot;
 mod unsent;
 mod upgrade;

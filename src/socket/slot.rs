@@ -1,8 +1,9 @@
 //! One document on a socket: being joined, with what the client said meanwhile, or joined.
 
 use super::calm::Calm;
+use super::news::Stay;
 use crate::auth::Caller;
-use crate::ids::{ConnectionId, UserId};
+use crate::ids::{ConnectionId, ProjectId, UserId};
 use crate::limits;
 use crate::protocol::ClientMessage;
 use crate::protocol::close::Close;
@@ -15,7 +16,7 @@ pub(super) enum Slot {
     /// The client spoke about it before it was let in. Providers do not wait for the answer to their token.
     Waiting(Queue, Turn),
     /// In the room, as this, on this credential.
-    Open(Attachment, Standing, Turn, Box<Caller>, Calm),
+    Open(Attachment, Standing, Turn, Box<Caller>, Stay, Calm),
     /// Not let in, or at its end: what the client says is ignored until it shows a credential anew.
     Refused,
 }
@@ -26,6 +27,7 @@ pub(super) type Turn = u64;
 /// As what somebody is in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Standing {
+    pub(super) project: ProjectId,
     pub(super) subject: Subject,
     pub(super) user: UserId,
     pub(super) may_write: bool,

@@ -206,6 +206,11 @@ impl TestClient {
         Opening::new(self.place.clone(), dialect, format!("{project}/{document}")).cookie(&self.cookie())
     }
 
+    /// A socket to the project's room of people.
+    pub fn room(&self, project: ProjectId) -> Opening {
+        Opening::new(self.place.clone(), Dialect::Hocuspocus, project.to_string()).cookie(&self.cookie())
+    }
+
     /// Makes this guest's all somebody else's, as a sign-in would.
     pub async fn merge_into(&self, db: &coterie::db::Db, other: &Self) {
         auth::merge_guest(db, self.id, other.id).await.unwrap();

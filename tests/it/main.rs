@@ -34,6 +34,7 @@ mod hostile;
 mod keys;
 mod logs;
 mod machine;
+mod meetings;
 mod names;
 mod operation;
 mod outage;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Imports that the floors forbid, each with its reason.
-const EXCEPTIONS: [(&str, &str, &str); 3] = [
+const EXCEPTIONS: [(&str, &str, &str); 4] = [
+    ("state", "session", "and who is in which project"),
     ("state", "room", "the state of a server holds its rooms"),
     ("text", "error", "a text that is refused is refused with the one error"),
     ("text", "limits", "limits are for everybody, and have no floor of their own"),

@@ -7,7 +7,7 @@ import { cacheName, noteUnsaved, openCache, unsavedNotes, type Cache } from './c
 import { ApiError } from './http.ts'
 import { followPeople, readPeople, type Person } from './people.ts'
 import { CheckedProvider } from './provider.ts'
-import { createSaveTracker, type Refusal, type SaveState } from './save.ts'
+import { createSaveTracker, type Refusal, type SaveFacts, type SaveState } from './save.ts'
 import type { Socket } from './socket.ts'
 import { createStore, type Store } from './store.ts'
 import type { DocumentInfo, User } from './types.ts'
@@ -198,7 +198,8 @@ export function openFile(options: FileOptions): OwnedFile {
 
   // --- what the connection says -----------------------------------------------------------------
   const unfollowSocket = socket.status.subscribe((status) => {
-    tracker.update(status === 'open' ? { socket: status } : { socket: status, scope: null })
+    // What is wrong is said anew to everyone who comes.
+    tracker.update(status === 'open' ? { socket: status } : { socket: status, scope: null, trouble: null, damage: null })
   })
   provider.on('authenticated', (answer: { scope: 'read-write' | 'readonly' }) => {
     const wasRefused = tracker.facts.refusal !== null
@@ -224,6 +225,7 @@ export function openFile(options: FileOptions): OwnedFile {
   provider.on('stateless', ({ payload }: { payload: string }) => {
     const refusal = readRefusal(payload)
     if (refusal) refuse(refusal.code, refusal.message)
+    tracker.update(readTrouble(payload))
   })
   provider.on('message', ({ message }: { message: Frame }) => {
     message.readVarString() // the document's name
@@ -349,16 +351,29 @@ export function readWhy(reason: string): GoneWhy {
 }
 
 export function readRefusal(payload: string): { code: string; message: string } | null {
+  const { event, code, message } = readEvent(payload)
+  if (event !== 'refused') return null
+  return {
+    code: typeof code === 'string' ? code : 'refused',
+    message: typeof message === 'string' && message !== '' ? message : 'the server refused the last change',
+  }
+}
+
+/** What an event changes in what is known of the server's troubles. */
+export function readTrouble(payload: string): Partial<Pick<SaveFacts, 'trouble' | 'damage'>> {
+  const { event, state, message } = readEvent(payload)
+  const words = typeof message === 'string' ? message : ''
+  if (event === 'saving') return { trouble: state === 'ok' ? null : words || 'the server cannot save at present' }
+  if (event === 'damaged') return { damage: words || 'what the server has stored of this file is damaged' }
+  return {}
+}
+
+/** An event of the server's; nothing of it where it is none. */
+function readEvent(payload: string): Record<string, unknown> {
   try {
     const frame: unknown = JSON.parse(payload)
-    if (typeof frame !== 'object' || frame === null) return null
-    const { event, code, message } = frame as Record<string, unknown>
-    if (event !== 'refused') return null
-    return {
-      code: typeof code === 'string' ? code : 'refused',
-      message: typeof message === 'string' && message !== '' ? message : 'the server refused the last change',
-    }
+    return typeof frame === 'object' && frame !== null ? (frame as Record<string, unknown>) : {}
   } catch {
-    return null
+    return {}
   }
 }

@@ -15,6 +15,10 @@ export interface SaveFacts {
   pending: number
   /** Why the server will not take the edits. */
   refusal: Refusal | null
+  /** What the server says is wrong with its database; edits wait there, and nothing need be done here. */
+  trouble: string | null
+  /** What the server says is wrong with what it stored of this file, so that nobody can edit it. */
+  damage: string | null
 }
 
 export interface Refusal {
@@ -24,18 +28,20 @@ export interface Refusal {
 
 export type SaveState =
   | { kind: 'saved' }
-  | { kind: 'saving'; pending: number }
+  /** `why` is there when it takes longer than usual. */
+  | { kind: 'saving'; pending: number; why?: string }
   | { kind: 'offline'; pending: number }
-  | { kind: 'read-only' }
+  /** `why` is there when it is not the role that allows no edits. */
+  | { kind: 'read-only'; why?: string }
   | { kind: 'refused'; code: string; message: string }
 
 export function deriveSaveState(facts: SaveFacts): SaveState {
   // A refusal stays true while offline: coming back would not help.
   if (facts.refusal) return { kind: 'refused', ...facts.refusal }
   if (facts.socket === 'lost') return { kind: 'offline', pending: facts.pending }
-  if (facts.scope === 'readonly') return { kind: 'read-only' }
+  if (facts.scope === 'readonly') return facts.damage === null ? { kind: 'read-only' } : { kind: 'read-only', why: facts.damage }
   if (facts.socket === 'connecting' || facts.scope === null || facts.unsynced > 0 || facts.pending > 0) {
-    return { kind: 'saving', pending: facts.pending }
+    return facts.trouble === null ? { kind: 'saving', pending: facts.pending } : { kind: 'saving', pending: facts.pending, why: facts.trouble }
   }
   return { kind: 'saved' }
 }
@@ -46,7 +52,12 @@ export function combineSaves(states: readonly SaveState[]): SaveState {
   if (refused) return refused
   const pending = states.reduce((sum, state) => sum + ('pending' in state ? state.pending : 0), 0)
   if (states.some((state) => state.kind === 'offline')) return { kind: 'offline', pending }
-  if (states.some((state) => state.kind === 'saving')) return { kind: 'saving', pending }
+  const saving = states.filter((state) => state.kind === 'saving')
+  const troubled = saving.find((state) => state.why !== undefined)
+  if (troubled) return { ...troubled, pending }
+  if (saving.length > 0) return { kind: 'saving', pending }
+  const damaged = states.find((state) => state.kind === 'read-only' && state.why !== undefined)
+  if (damaged) return damaged
   return states.length > 0 && states.every((state) => state.kind === 'read-only') ? { kind: 'read-only' } : { kind: 'saved' }
 }
 
@@ -56,11 +67,11 @@ export function describeSave(state: SaveState): string {
     case 'saved':
       return 'Saved'
     case 'saving':
-      return 'Saving…'
+      return state.why === undefined ? 'Saving…' : `Not saved yet: ${state.why}`
     case 'offline':
       return `Offline – ${state.pending} ${state.pending === 1 ? 'change' : 'changes'} kept here`
     case 'read-only':
-      return 'Read-only'
+      return state.why === undefined ? 'Read-only' : `Damaged, read-only: ${state.why}`
     case 'refused':
       return `Cannot save: ${state.message}`
   }
@@ -73,7 +84,7 @@ export interface SaveTracker {
 }
 
 export function createSaveTracker(initial: Partial<SaveFacts> = {}): SaveTracker {
-  const facts: SaveFacts = { socket: 'connecting', scope: null, unsynced: 0, pending: 0, refusal: null, ...initial }
+  const facts: SaveFacts = { socket: 'connecting', scope: null, unsynced: 0, pending: 0, refusal: null, trouble: null, damage: null, ...initial }
   const state = createStore(deriveSaveState(facts), sameState)
   return {
     facts,

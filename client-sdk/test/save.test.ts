@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { readTrouble } from '../src/file.ts'
 import { combineSaves, createSaveTracker, deriveSaveState, describeSave, type SaveFacts, type SaveState } from '../src/save.ts'
 
-const settled: SaveFacts = { socket: 'open', scope: 'read-write', unsynced: 0, pending: 0, refusal: null }
+const settled: SaveFacts = { socket: 'open', scope: 'read-write', unsynced: 0, pending: 0, refusal: null, trouble: null, damage: null }
 const refusal = { code: 'too_large', message: 'this file is full' }
 
 describe('the word for the truth', () => {
@@ -19,6 +20,10 @@ describe('the word for the truth', () => {
     ['reader', { scope: 'readonly' }, 'Read-only'],
     ['reader during the handshake', { scope: 'readonly', unsynced: 1 }, 'Read-only'],
     ['reader, lost', { socket: 'lost', scope: 'readonly' }, 'Offline – 0 changes kept here'],
+    ['an edit that the database does not take', { unsynced: 1, pending: 1, trouble: 'the database is away' }, 'Not saved yet: the database is away'],
+    ['nothing to save while the database is away', { trouble: 'the database is away' }, 'Saved'],
+    ['lost while the database is away', { socket: 'lost', scope: null, pending: 1, trouble: 'the database is away' }, 'Offline – 1 change kept here'],
+    ['damaged', { scope: 'readonly', damage: 'row 3 is missing' }, 'Damaged, read-only: row 3 is missing'],
     ['refused', { refusal }, 'Cannot save: this file is full'],
     ['refused and counting', { refusal, unsynced: 4, pending: 4 }, 'Cannot save: this file is full'],
     ['refused, then lost', { refusal, socket: 'lost', scope: null, pending: 4 }, 'Cannot save: this file is full'],
@@ -34,7 +39,7 @@ describe('the word for the truth', () => {
         for (const unsynced of [0, 1])
           for (const pending of [0, 1])
             for (const why of [null, refusal])
-              if (deriveSaveState({ socket, scope, unsynced, pending, refusal: why }).kind === 'saved') saved += 1
+              if (deriveSaveState({ ...settled, socket, scope, unsynced, pending, refusal: why }).kind === 'saved') saved += 1
     expect(saved).toBe(1)
   })
 })
@@ -51,10 +56,26 @@ describe('one word for several files', () => {
     ['one under way', [saved, saving, reading], 'Saving…'],
     ['some offline: all that is unsaved counts', [offline, saving, saved], 'Offline – 5 changes kept here'],
     ['one refused', [offline, saving, refused], 'Cannot save: this file is full'],
+    ['one that the database does not take', [saving, { ...saving, why: 'it is full' }], 'Not saved yet: it is full'],
+    ['one damaged', [saved, { kind: 'read-only', why: 'a row is missing' }], 'Damaged, read-only: a row is missing'],
     ['a reader', [reading, reading], 'Read-only'],
     ['a reader of some', [reading, saved], 'Saved'],
   ])('%s', (_name, states, words) => {
     expect(describeSave(combineSaves(states))).toBe(words)
+  })
+})
+
+describe('what the server says of itself', () => {
+  it.each<[string, Partial<SaveFacts>]>([
+    ['{"event":"saving","state":"database_away","message":"the database is away"}', { trouble: 'the database is away' }],
+    ['{"event":"saving","state":"database_full"}', { trouble: 'the server cannot save at present' }],
+    ['{"event":"saving","state":"ok","message":"changes are saved again"}', { trouble: null }],
+    ['{"event":"damaged","message":"row 3 is missing"}', { damage: 'row 3 is missing' }],
+    ['{"event":"refused","code":"read_only","message":"no"}', {}],
+    ['[]', {}],
+    ['{', {}],
+  ])('%s', (payload, change) => {
+    expect(readTrouble(payload)).toEqual(change)
   })
 })
 

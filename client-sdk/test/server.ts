@@ -14,6 +14,8 @@ const READY = /open (http:\/\/\S+)/
 
 export interface Server {
   url: string
+  /** The file of its database. */
+  database: string
   stop(): Promise<void>
 }
 
@@ -39,6 +41,7 @@ export async function startServer(): Promise<Server> {
   })
   return {
     url,
+    database: join(folder, 'data', 'coterie.db'),
     async stop() {
       const gone = new Promise((done) => child.once('exit', done))
       child.kill('SIGKILL')

@@ -83,9 +83,27 @@ chromium:
 		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 			--no-install-recommends chromium fonts-dejavu-core; }
 
-.PHONY: test-stalled
-test-stalled: ## Two thousand sockets that stop reading while 50 MiB are written; takes minutes.
-	cargo test --release --test it two_thousand -- --ignored --nocapture
+# How long each target of `make fuzz`, or all of `make soak`, goes on.
+fuzz: SECONDS ?= 60
+soak: SECONDS ?= 3600
+# What long tests run: `make soak PROFILE=dev` builds quicker.
+PROFILE ?= release
+
+.PHONY: fuzz soak test-stalled test-outages test-readers
+fuzz: $(COTERIE_BIN) ## Made-up input for every reader of outside bytes, guided by coverage; SECONDS (60) each.
+	COTERIE_BIN=$(COTERIE_BIN) CARGO_TARGET_DIR=$(abspath $(or $(CARGO_TARGET_DIR),target)) fuzz/run $(SECONDS)
+
+soak: studio ## 500 clients come and go over 200 documents while the database fails now and then; SECONDS (3600).
+	COTERIE_SOAK_SECONDS=$(SECONDS) tests/with-postgres cargo test --profile $(PROFILE) --test it soak -- --ignored --nocapture
+
+test-stalled: studio ## Two thousand sockets that stop reading while 50 MiB are written; takes minutes.
+	cargo test --profile $(PROFILE) --test it two_thousand -- --ignored --nocapture
+
+test-outages: studio ## Thirty outages of the database of up to 30 s, the server killed inside every other; a quarter of an hour.
+	tests/with-postgres cargo test --profile $(PROFILE) --test it thirty_outages -- --ignored --nocapture
+
+test-readers: studio ## A million frames from people who may not write.
+	cargo test --profile $(PROFILE) --test it a_million_frames -- --ignored --nocapture
 
 python:
 	@python3 -c 'import ensurepip' 2>/dev/null || { \

@@ -6,8 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::body::HttpBody;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::address::ClientAddress;
 use crate::error::{Error, Result};
+use crate::intake::{Intake, Taken};
 
 impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = Error;
@@ -31,7 +33,10 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T>
+where
+    Intake: FromRef<S>,
+{
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
@@ -55,7 +60,10 @@ impl<T: Serialize> IntoResponse for Json<T> {
 #[derive(Debug, Clone)]
 pub struct Octets(pub Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for Octets {
+impl<S: Send + Sync> FromRequest<S> for Octets
+where
+    Intake: FromRef<S>,
+{
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
@@ -70,7 +78,10 @@ impl<S: Send + Sync> FromRequest<S> for Octets {
 #[derive(Debug, Clone)]
 pub struct PlainText(pub String);
 
-impl<S: Send + Sync> FromRequest<S> for PlainText {
+impl<S: Send + Sync> FromRequest<S> for PlainText
+where
+    Intake: FromRef<S>,
+{
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
@@ -122,13 +133,23 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathId<T> {
     }
 }
 
-async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+/// Reads a body in full, once there is room for it; it then counts until the request is answered.
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes>
+where
+    Intake: FromRef<S>,
+{
+    let place = Intake::from_ref(state).take(request.body().size_hint().exact()).await?;
+    let taken = request.extensions().get::<Taken>().cloned();
+    let body = Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(cause) if cause.status() == 413 => {
             Error::TooLarge("the body is larger than this address takes".to_owned())
         }
         _ => Error::invalid("bad_body", "the body ended before it was complete"),
-    })
+    })?;
+    if let Some(taken) = taken {
+        taken.keep(place);
+    }
+    Ok(body)
 }
 
 fn has_type(headers: &HeaderMap, wanted: &str) -> bool {

@@ -20,8 +20,8 @@ pub mod timestamp;
 pub mod config;
 pub mod db;
 pub mod door;
-pub mod extract;
 pub mod gate;
+pub mod intake;
 pub mod meters;
 pub mod openapi;
 pub mod page;
@@ -30,6 +30,7 @@ pub mod studio;
 pub mod turnstile;
 
 // floor 2
+pub mod extract;
 pub mod github;
 pub mod replica;
 

@@ -41,6 +41,19 @@ pub const CONTENT_BODY_BYTES: usize = 20 * 1024 * 1024;
 pub const PAGE_ITEMS: i64 = 50;
 /// Items of a page at most.
 pub const PAGE_ITEMS_MAX: i64 = 200;
+/// All that comes in and is not dealt with yet, in bytes: frames, bodies and edits of everybody together.
+pub const INBOUND_BYTES: usize = 512 * 1024 * 1024;
+/// Bodies of at most [`BODY_BYTES`] that come in at once, in bytes: those of all connections that one address may have.
+pub const SMALL_BODIES_BYTES: usize = CONNECTIONS_PER_ADDRESS * (BODY_BYTES + BODY_OVERHEAD);
+/// Larger bodies that come in at once, in bytes: five of the largest.
+pub const LARGE_BODIES_BYTES: usize = 5 * (CONTENT_BODY_BYTES + BODY_OVERHEAD);
+/// What a request takes beside its body, in bytes; so that a flood of empty ones is bounded too.
+pub const BODY_OVERHEAD: usize = 1024;
+/// How long a body waits for its place before the request is answered with 503.
+pub const BODY_WAIT: Duration = Duration::from_secs(10);
+/// Bytes that the system keeps for one connection and its peer has not taken, asked for at half of what it then sets
+/// aside. By itself it would keep megabytes for each of those who have stopped reading.
+pub const SEND_BUFFER: usize = 128 * 1024;
 /// How long an HTTP request may take before it is answered with 503.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a login lasts without being used.
@@ -218,8 +231,9 @@ pub const LARGE_FRAMES: usize = 8;
 pub const FRAME_TIME: Duration = Duration::from_secs(70);
 /// Edits that were read from sockets and are not settled, in bytes, of one document: the largest alone.
 pub const UNSETTLED_BYTES: usize = FRAME_BYTES;
-/// The same of all documents. With the large frames that come in, 512 MiB.
-pub const UNSETTLED_BYTES_OF_ALL: usize = 512 * 1024 * 1024 - LARGE_FRAMES * DOCUMENT_BYTES;
+/// The same of all documents. With the large frames and the bodies that come in, [`INBOUND_BYTES`].
+pub const UNSETTLED_BYTES_OF_ALL: usize =
+    INBOUND_BYTES - LARGE_FRAMES * DOCUMENT_BYTES - SMALL_BODIES_BYTES - LARGE_BODIES_BYTES;
 /// Joins under way at once: what sixteen connections to the database serve, and some that wait for their room.
 pub const JOINS_AT_ONCE: usize = 64;
 /// How long a join may take, the wait for its turn included, before the client is told to come back.

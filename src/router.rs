@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::address::{self, ClientAddress};
 use crate::error::{Error, with_request_id};
+use crate::intake::Taken;
 use crate::meters::seconds;
 use crate::state::AppState;
 use crate::turnstile::{Standing, Whose};
@@ -159,6 +160,9 @@ async fn count(State(state): State<AppState>, mut request: Request, next: Next) 
         if signs_in { state.rates.may_sign_in(from) } else { Ok(()) }
     });
     request.extensions_mut().insert(standing.clone());
+    // Held here until the answer is there.
+    let taken = Taken::default();
+    request.extensions_mut().insert(taken.clone());
     let mut response = match admitted {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -170,6 +174,7 @@ async fn count(State(state): State<AppState>, mut request: Request, next: Next) 
         state.meters.counter("coterie_requests_limited_total", &[("whose", whose)]).increment(1);
     }
     standing.tell(response.headers_mut());
+    drop(taken);
     response
 }
 

@@ -70,6 +70,8 @@ impl Server {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
             // A restart must not wait for the connections of the process before; not needed for a free port.
             socket.set_reuse_address(true)?;
+            // What is accepted has it from here.
+            socket.set_send_buffer_size(limits::SEND_BUFFER)?;
             socket.bind(&address.into())?;
             socket.listen(limits::LISTEN_BACKLOG)?;
             socket.set_nonblocking(true)?;

@@ -15,6 +15,7 @@ use crate::db::Db;
 use crate::door::Door;
 use crate::feed::Feed;
 use crate::github::Github;
+use crate::intake::Intake;
 use crate::limits;
 use crate::meters::Meters;
 use crate::replica::Replicas;
@@ -58,6 +59,8 @@ pub struct Shared {
     pub door: Door,
     /// Places for large frames that come in.
     pub large_frames: Arc<Semaphore>,
+    /// Places for bodies that come in.
+    pub intake: Intake,
     /// Where people sign in with GitHub, if they can.
     pub github: Option<Github>,
     /// The address of the listener, once there is one.
@@ -81,6 +84,7 @@ impl AppState {
         Self(Arc::new(Shared {
             door: Door::new(config.connections_per_address),
             large_frames: Arc::new(Semaphore::new(limits::LARGE_FRAMES)),
+            intake: Intake::default(),
             meters,
             rates: Rates::new(config.rates),
             began: Instant::now(),
@@ -173,6 +177,12 @@ impl FromRef<AppState> for Db {
 impl FromRef<AppState> for Feed {
     fn from_ref(state: &AppState) -> Self {
         state.feed.clone()
+    }
+}
+
+impl FromRef<AppState> for Intake {
+    fn from_ref(state: &AppState) -> Self {
+        state.intake.clone()
     }
 }
 

@@ -30,6 +30,7 @@ mod failed_load;
 mod feed;
 mod folding;
 mod gate;
+mod herd;
 mod hostile;
 mod keys;
 mod logs;

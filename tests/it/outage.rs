@@ -20,6 +20,7 @@ on_postgres![
     a_commit_whose_answer_was_lost_is_found_by_its_batch,
     a_commit_that_was_lost_is_tried_again,
     the_server_says_that_its_database_is_away,
+    a_wire_that_swallows_everything_loses_nothing_and_all_is_saved_soon_after,
 ];
 
 /// How a database goes away.
@@ -193,4 +194,46 @@ async fn the_server_says_that_its_database_is_away() {
     assert_eq!(alive.status(), StatusCode::OK, "the process itself is well");
     proxy.mend();
     until("it is ready again", async || ready().await == StatusCode::OK).await;
+}
+
+async fn a_wire_that_swallows_everything_loses_nothing_and_all_is_saved_soon_after() {
+    let (mut server, proxy) = by_wire().await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a", "").await;
+    let mut author = ann.socket(Dialect::Hocuspocus, project, "a").join().await;
+    let mut peer = ann.socket(Dialect::Yjs, project, "a").join().await;
+    author.insert(0, ".").await;
+    author.until_saved().await;
+    peer.until_text(".").await;
+
+    // Nobody says that anything is wrong: every wait has to end by itself.
+    proxy.swallow();
+    for _ in 0..20 {
+        author.insert(0, "x").await;
+    }
+    let told = |peer: &Peer| peer.events.last().is_some_and(|event| event["state"] != "ok");
+    author.until("it is told that nothing is saved", told).await;
+    peer.round_trip().await;
+    assert!(!author.is_saved());
+    assert_eq!(peer.text(), ".", "shown although it cannot be saved");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+
+    proxy.mend();
+    let returned = Instant::now();
+    author.until_saved().await;
+    let saved = returned.elapsed();
+    // Also for those who come only now: no connection of the pool is a dead one for ever.
+    until("another document can be made", async || {
+        let body = json!({ "path": "b" });
+        ann.post(&format!("/api/projects/{project}/documents"), body).await.0 == StatusCode::CREATED
+    })
+    .await;
+    let others = returned.elapsed();
+    println!("saved {saved:?} after the wire passed again, others served after {others:?}");
+    assert!(saved < Duration::from_secs(10) && others < Duration::from_secs(10), "{saved:?} {others:?}");
+    let all = format!("{}.", "x".repeat(20));
+    peer.until_text(&all).await;
+    server.restart().await;
+    assert_eq!(ann.text(project, document).await, all);
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Duration, Instant, timeout_at};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -243,6 +243,20 @@ impl Peer {
             let in_time = timeout_at(deadline, self.receive()).await;
             assert!(in_time.is_ok(), "in vain: {what}; {self:?}");
         }
+    }
+
+    /// Reads until the document is there or the socket was closed; answers whether it is there.
+    pub async fn is_synced_or_closed(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while !self.synced && self.is_open() {
+            timeout_at(deadline, self.receive()).await.expect("an answer");
+        }
+        self.synced
+    }
+
+    /// Whether this is the name of its document.
+    pub fn is_at(&self, name: &str) -> bool {
+        self.opening.name == name
     }
 
     /// Reads until the document has this text.

@@ -1,4 +1,4 @@
-//! A wire to Postgres that can be cut: altogether, or at the moment of a commit.
+//! A wire to Postgres that can be cut, altogether or at the moment of a commit, or that passes nothing on any more.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,11 +23,20 @@ pub enum AtCommit {
     LoseCommit,
 }
 
+/// How the wire is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Whole,
+    Cut,
+    /// Connections stand, and nothing goes over them any more, not even their end.
+    Swallowing,
+}
+
 /// The wire. It ends with this value.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    cut: watch::Sender<bool>,
+    state: watch::Sender<State>,
     at_commit: Arc<Mutex<Option<AtCommit>>>,
     accepting: JoinHandle<()>,
 }
@@ -39,24 +48,21 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let at_commit = Arc::new(Mutex::new(None));
-        let cut = watch::Sender::new(false);
-        let (plan, is_cut) = (at_commit.clone(), cut.subscribe());
+        let state = watch::Sender::new(State::Whole);
+        let (plan, is) = (at_commit.clone(), state.subscribe());
         let accepting = tokio::spawn(async move {
             loop {
                 let (near, _) = listener.accept().await.unwrap();
-                if *is_cut.borrow() {
-                    continue;
+                let now = *is.borrow();
+                let (to, plan, is) = (to.clone(), plan.clone(), is.clone());
+                match now {
+                    State::Whole => drop(tokio::spawn(connection(near, to, plan, is))),
+                    State::Cut => {}
+                    State::Swallowing => drop(tokio::spawn(swallow(near, None, is))),
                 }
-                let (to, plan, mut is_cut) = (to.clone(), plan.clone(), is_cut.clone());
-                tokio::spawn(async move {
-                    tokio::select! {
-                        _ = is_cut.wait_for(|cut| *cut) => {}
-                        _ = pass(near, &to, &plan) => {}
-                    }
-                });
             }
         });
-        Self { address, cut, at_commit, accepting }
+        Self { address, state, at_commit, accepting }
     }
 
     /// The database's address by this wire.
@@ -66,12 +72,17 @@ impl Proxy {
 
     /// Cuts every connection, and every new one.
     pub fn cut(&self) {
-        self.cut.send_replace(true);
+        self.state.send_replace(State::Cut);
     }
 
-    /// Lets new connections pass.
+    /// Passes nothing on any more over any connection, also a new one, and tells neither side.
+    pub fn swallow(&self) {
+        self.state.send_replace(State::Swallowing);
+    }
+
+    /// Lets new connections pass. What was swallowed does not come back, nor do the connections.
     pub fn mend(&self) {
-        self.cut.send_replace(false);
+        self.state.send_replace(State::Whole);
     }
 
     /// Cuts one connection at its next commit.
@@ -98,8 +109,28 @@ fn host_of(url: &str) -> &str {
     rest.split('/').next().expect("something stands before the slash")
 }
 
-async fn pass(mut near: TcpStream, to: &str, plan: &Mutex<Option<AtCommit>>) -> std::io::Result<()> {
-    let mut far = TcpStream::connect(to).await?;
+/// One connection, until it ends, is cut or is swallowed.
+async fn connection(mut near: TcpStream, to: String, plan: Arc<Mutex<Option<AtCommit>>>, is: watch::Receiver<State>) {
+    let Ok(mut far) = TcpStream::connect(to).await else { return };
+    let mut changes = is.clone();
+    tokio::select! {
+        Ok(now) = changes.wait_for(|now| *now != State::Whole) => {
+            if *now == State::Cut {
+                return;
+            }
+        }
+        _ = pass(&mut near, &mut far, &plan) => return,
+    }
+    swallow(near, Some(far), is).await;
+}
+
+/// Keeps both ends open, until the wire is cut.
+async fn swallow(near: TcpStream, far: Option<TcpStream>, mut is: watch::Receiver<State>) {
+    let _ = is.wait_for(|now| *now == State::Cut).await;
+    drop((near, far));
+}
+
+async fn pass(near: &mut TcpStream, far: &mut TcpStream, plan: &Mutex<Option<AtCommit>>) -> std::io::Result<()> {
     let (mut asked, mut answered) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     loop {
         tokio::select! {

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use coterie::limits;
+use reqwest::{Method, StatusCode};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::client::TestClient;
-use crate::engines::{Engine, on_both_engines};
+use crate::engines::{Engine, in_time, on_both_engines};
 use crate::hold::Hold;
 use crate::peer::Dialect;
 use crate::server::{TestServer, until};
@@ -49,4 +52,46 @@ async fn a_document_takes_in_so_much_before_it_is_saved_and_no_more_is_read(engi
     author.until_saved().await;
     until("all is settled", async || server.state().rooms.unsettled() == 0).await;
     assert_eq!(ann.text(project, document).await.len(), LARGE * LARGE_BYTES + SMALL);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_count_together_and_large_ones_wait_for_each_other() {
+    in_time(Box::pin(bodies())).await;
+}
+
+async fn bodies() {
+    let server = TestServer::start(Engine::Sqlite).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a", "").await;
+    let path = format!("/api/projects/{project}/documents/{document}/text");
+    let token = ann.token(project, "editor").await;
+    // They say that much comes, and send a little of it.
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let mut socket = TcpStream::connect(server.place().address()).await.unwrap();
+        let head = format!(
+            "PUT {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\ncontent-type: text/plain\r\n\
+             content-length: {}\r\n\r\nbegin",
+            limits::DOCUMENT_BYTES - 1
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        slow.push(socket);
+    }
+    let intake = server.state().intake.clone();
+    let most = limits::LARGE_BODIES_BYTES;
+    until("there is no room for one more", async || intake.taken() > most - limits::DOCUMENT_BYTES).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(intake.taken() <= most, "{} taken", intake.taken());
+    // What is small goes on.
+    ann.create(project, "b", "small").await;
+    let large =
+        || ann.request(Method::PUT, &path).header("content-type", "text/plain").body("x".repeat(8 * LARGE_BYTES));
+    let refused = large().send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key("retry-after"));
+    drop(slow);
+    until("their places are free", async || intake.taken() < most / 2).await;
+    assert_eq!(large().send().await.unwrap().status(), StatusCode::OK);
+    until("it is given back", async || intake.taken() == 0).await;
 }

@@ -12,6 +12,7 @@ mod people;
 mod postgres_killed;
 mod server;
 mod server_killed;
+mod soak;
 mod synced;
 mod trace;
 mod verdict;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::edits::{self, Clocks, Twice};
 use super::ledger::Ledger;
@@ -18,6 +19,12 @@ use super::wire::{Dialect, Line, Said};
 
 /// Edits that a writer leaves open.
 const WINDOW: u32 = 48;
+
+/// The longest pause of a writer in a hurry.
+pub(super) const PACE: Duration = Duration::from_millis(3);
+
+/// How often a writer who may not type looks whether that has changed.
+const RECHECK: Duration = Duration::from_millis(5);
 
 /// What a Yjs document remembers of its own edits.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +52,8 @@ pub(super) struct Seat {
 pub(super) struct Place {
     pub(super) project: Arc<Project>,
     pub(super) ledger: Arc<Ledger>,
+    /// The longest pause between two letters of a writer.
+    pub(super) pace: Duration,
 }
 
 /// Everybody at work on one server.
@@ -90,8 +99,8 @@ impl Work {
     }
 }
 
-/// Types until the socket breaks.
-async fn write(
+/// Types until the socket breaks. Broken off, it leaves `seat` as a page would find its document again.
+pub(super) async fn write(
     place: &Place,
     server: SocketAddr,
     seat: &mut Seat,
@@ -108,10 +117,19 @@ async fn write(
     let mut owed = VecDeque::new();
     let mut view = Clocks::new();
     let mut has_answered = false;
+    let mut pause_until = None;
     loop {
         let open = ledger.account(document, memory.client).in_flight();
         let types = (has_answered || is_hasty) && open < WINDOW && !pause.load(Ordering::Relaxed);
-        let next = Duration::from_micros(if types { rng.random_range(0..3000) } else { 5000 });
+        if !types {
+            pause_until = None;
+        }
+        // Kept while others are heard, who would else never let this one type.
+        let next = if types {
+            *pause_until.get_or_insert_with(|| Instant::now() + place.pace.mul_f64(rng.random()))
+        } else {
+            Instant::now() + RECHECK
+        };
         tokio::select! {
             said = line.hear() => match said? {
                 Said::Question(vector) => {
@@ -138,7 +156,8 @@ async fn write(
                 Said::Refused => panic!("an edit of client {} was refused", memory.client),
                 Said::Other => {}
             },
-            () = tokio::time::sleep(next) => if types {
+            () = tokio::time::sleep_until(next) => if types {
+                pause_until = None;
                 memory.typed += 1;
                 ledger.send(document, memory.client, memory.typed, dialect == Dialect::Hocuspocus);
                 if dialect == Dialect::Hocuspocus {
@@ -151,7 +170,7 @@ async fn write(
 }
 
 /// Reads until the socket breaks.
-async fn read(place: &Place, server: SocketAddr, seat: Seat) -> io::Result<std::convert::Infallible> {
+pub(super) async fn read(place: &Place, server: SocketAddr, seat: Seat) -> io::Result<std::convert::Infallible> {
     let (name, token) = (place.project.name(seat.document), &place.project.tokens[seat.person]);
     let mut line = Line::open(server, seat.dialect, &name, token, &edits::state_vector(&[])).await?;
     let mut view = Clocks::new();

@@ -1,5 +1,6 @@
 //! Postgres killed under a running server, and commits whose outcome the server never learns.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -9,7 +10,7 @@ use tokio::time::sleep;
 
 use super::cluster::Cluster;
 use super::ledger::Ledger;
-use super::people::{Memory, Place, Seat, Work};
+use super::people::{Memory, PACE, Place, Seat, Work};
 use super::server::{Project, Server, log_of};
 use super::verdict::{self, Log};
 use super::wire::Dialect;
@@ -88,8 +89,19 @@ async fn commits_cut_off_under_load_are_saved_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn outages_of_the_database_with_the_server_killed_inside_them_lose_nothing() {
-    const OUTAGES: usize = 5;
+async fn outages_of_the_database_with_the_server_killed_inside_half_of_them_lose_nothing() {
+    outages(6, 1_000..3_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a quarter of an hour; `make test-outages` runs it"]
+async fn thirty_outages_of_up_to_half_a_minute_lose_nothing() {
+    outages(30, 1_000..30_000).await;
+}
+
+/// Outages of so many milliseconds: the wire is cut or passes nothing on, in turns, and the server is killed inside every
+/// second of each.
+async fn outages(count: usize, lasting: Range<u64>) {
     let began = Instant::now();
     let seed = seed();
     let mut rng = StdRng::seed_from_u64(seed);
@@ -99,29 +111,43 @@ async fn outages_of_the_database_with_the_server_killed_inside_them_lose_nothing
     let mut scene = Scene::begin(&url, &database.folder, &mut rng).await;
     let mut log = Log::default();
     let mut slowest = Duration::ZERO;
-    for _ in 0..OUTAGES {
+    for outage in 0..count {
         scene.until_acks(100).await;
-        proxy.cut();
-        sleep(Duration::from_millis(rng.random_range(20..100))).await;
+        if outage % 2 == 0 {
+            proxy.cut()
+        } else {
+            proxy.swallow()
+        }
+        // What was committed before may still be on its way to those who typed it.
+        sleep(Duration::from_millis(rng.random_range(200..400))).await;
         let away = scene.place.ledger.acks();
-        sleep(Duration::from_millis(rng.random_range(1_000..3_000))).await;
+        sleep(Duration::from_millis(rng.random_range(lasting.clone()))).await;
         assert_eq!(scene.place.ledger.acks(), away, "an edit was acknowledged without a database");
-        scene.server.kill();
-        let nobody = Work::begin(&scene.place, scene.server.address, &[], &mut rng);
-        std::mem::replace(&mut scene.work, nobody).end(&mut scene.seats).await;
-        proxy.mend();
-        scene.server = Server::start(&url, database.folder.path()).await;
-        verdict::assert_kept(&scene.place, scene.server.address, &database.url, &mut log).await;
-        scene.work = Work::begin(&scene.place, scene.server.address, &scene.seats, &mut rng);
-        let back = Instant::now();
+        let back = if outage % 4 < 2 {
+            scene.server.kill();
+            let nobody = Work::begin(&scene.place, scene.server.address, &[], &mut rng);
+            std::mem::replace(&mut scene.work, nobody).end(&mut scene.seats).await;
+            proxy.mend();
+            scene.server = Server::start(&url, database.folder.path()).await;
+            verdict::assert_kept(&scene.place, scene.server.address, &database.url, &mut log).await;
+            scene.work = Work::begin(&scene.place, scene.server.address, &scene.seats, &mut rng);
+            Instant::now()
+        } else {
+            proxy.mend();
+            Instant::now()
+        };
         scene.until_acks(1).await;
         slowest = slowest.max(back.elapsed());
     }
     assert!(slowest < Duration::from_secs(10), "{slowest:?}");
     let total = scene.end(&database.url).await;
     say(&format!(
-        "durability, {OUTAGES} outages of the database, the server killed inside each, in {:.0} s (seed {seed}): all \
-         {total} letters saved, first acknowledgement at most {} ms after the database was back; 0 lost, 0 twice",
+        "durability, {count} outages of the database of {} to {} ms, the server killed inside {}, in {:.0} s (seed \
+         {seed}): all {total} letters saved, first acknowledgement at most {} ms after the database was back; 0 lost, 0 \
+         twice",
+        lasting.start,
+        lasting.end,
+        count.div_ceil(4) + count.saturating_sub(1).div_ceil(4),
         began.elapsed().as_secs_f64(),
         slowest.as_millis(),
     ));
@@ -139,7 +165,7 @@ impl Scene {
     async fn begin(database: &str, folder: &TempDir, rng: &mut StdRng) -> Self {
         let server = Server::start(database, folder.path()).await;
         let project = Project::create(server.address, DOCUMENTS).await;
-        let place = Place { project: project.into(), ledger: Ledger::new(DOCUMENTS).into() };
+        let place = Place { project: project.into(), ledger: Ledger::new(DOCUMENTS).into(), pace: PACE };
         let mut seats = Vec::new();
         for document in 0..DOCUMENTS {
             for (dialect, person, writes) in [

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::ledger::Ledger;
-use super::people::{Memory, Place, Seat, Work};
+use super::people::{Memory, PACE, Place, Seat, Work};
 use super::server::{Project, Server, command, log_of};
 use super::verdict::{self, Log};
 use super::wire::Dialect;
@@ -53,7 +53,7 @@ async fn rounds(engine: Engine) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut server = Server::start(database, folder.path()).await;
     let project = Project::create(server.address, DOCUMENTS).await;
-    let place = Place { project: project.into(), ledger: Ledger::new(DOCUMENTS).into() };
+    let place = Place { project: project.into(), ledger: Ledger::new(DOCUMENTS).into(), pace: PACE };
     let mut log = Log::default();
     let mut covered = Coverage { fewest_acks: u64::MAX, ..Coverage::default() };
     let mut seats = seats(&mut rng);

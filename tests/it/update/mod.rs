@@ -13,4 +13,5 @@ pub(crate) mod oracle;
 mod splits;
 mod written;
 
-pub(crate) use bytes::{hex, number};
+pub(crate) use bytes::{Random, hex, number};
+pub(crate) use mutation::mutated;

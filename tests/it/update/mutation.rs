@@ -15,7 +15,8 @@ const CASES: u64 = 220_000;
 /// One in so many cases is also shown to Yjs.
 const SHOWN: u64 = 8;
 
-fn mutated(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+/// Bytes with one to three small things done to them.
+pub(crate) fn mutated(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..1 + random.below(3) {
         let at = random.below(bytes.len() as u64 + 1) as usize;

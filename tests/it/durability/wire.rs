@@ -138,6 +138,10 @@ impl Socket {
             socket.read().await?;
         };
         let head = String::from_utf8_lossy(&socket.received[..end]).into_owned();
+        if head.starts_with("HTTP/1.1 503") {
+            // The database is away: as a page does, one comes back later.
+            return Err(io::Error::other(head));
+        }
         assert!(head.starts_with("HTTP/1.1 101"), "no upgrade at {path}: {head}");
         socket.received.drain(..end);
         Ok(socket)

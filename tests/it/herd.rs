@@ -16,6 +16,8 @@ use crate::peer::{DIALECTS, Dialect};
 use crate::server::TestServer;
 
 const CLIENTS: usize = 1_000;
+/// More than are served at once.
+const _: () = assert!(CLIENTS > limits::JOINS_AT_ONCE);
 const DOCUMENTS: usize = 20;
 /// All of it, on a busy machine and unoptimised.
 const TIME: Duration = Duration::from_secs(120);
@@ -82,5 +84,4 @@ async fn herd() {
         let before = peer.updates;
         peer.until("it sees an edit", |peer| peer.updates > before || peer.received.len() > 1).await;
     }
-    assert!(limits::JOINS_AT_ONCE < CLIENTS, "they are more than are served at once");
 }

@@ -109,8 +109,8 @@ async fn no_reader_writes(engine: Engine, plan: &Plan, least: usize) {
     let mut jobs = Vec::new();
     for (at, reader) in readers.iter().enumerate() {
         for dialect in DIALECTS {
-            for part in 0..names.len() {
-                jobs.push((reader, dialect, &names[part], part, SEED + at as u64));
+            for (part, name) in names.iter().enumerate() {
+                jobs.push((reader, dialect, name, part, SEED + at as u64));
             }
         }
     }

@@ -87,14 +87,16 @@ fn written(random: &mut Random) -> Vec<Vec<u8>> {
         match random.below(6) {
             0 | 1 => text.insert(&mut change, random.below(u64::from(len) + 1) as u32, &format!("{step} ")),
             2 if len > 1 => text.remove_range(&mut change, random.below(u64::from(len) - 1) as u32, 2),
-            3 => drop(map.insert(&mut change, format!("k{}", random.below(3)), step as f64)),
+            3 => {
+                let _ = map.insert(&mut change, format!("k{}", random.below(3)), step as f64);
+            }
             4 if list.len(&change) > 0 => {
                 let at = random.below(list.len(&change).into()) as u32;
                 list.remove(&mut change, at);
             }
             _ => {
                 let at = random.below(u64::from(list.len(&change)) + 1) as u32;
-                drop(list.insert(&mut change, at, step as f64));
+                let _ = list.insert(&mut change, at, step as f64);
             }
         }
         updates.push(change.encode_update_v1());

@@ -61,6 +61,9 @@ pub enum Error {
         /// What is away.
         message: String,
     },
+    /// 503: what is stored of the document cannot be read whole; it can be synced as far as it can, and not be written.
+    #[error("{0}")]
+    Damaged(String),
     /// 500 or 503: the database said no.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
@@ -98,7 +101,7 @@ impl Error {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { .. } | Self::Damaged(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_away(error) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -117,6 +120,7 @@ impl Error {
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable { .. } => "unavailable",
+            Self::Damaged(_) => "damaged",
             Self::Database(error) if is_away(error) => "unavailable",
             Self::Database(_) | Self::Internal(_) => "internal",
         }
@@ -197,6 +201,8 @@ impl IntoResponse for Error {
         }
         let retry_after = match &self {
             Self::RateLimited { retry_after } => Some(*retry_after),
+            // Until somebody mends it, which takes longer than any wait.
+            Self::Damaged(_) => None,
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(1),
             _ => None,
         };

@@ -20,7 +20,7 @@ use crate::ids::{BatchId, DocumentId, ProjectId};
 use crate::journal::{self, Append, Row};
 use crate::limits;
 use crate::replica::Replicas;
-use crate::room::{Committed, Participant, Rooms, refused};
+use crate::room::{Participant, Rooms, refused, stored};
 
 /// One operation of a change. Documents are named by id or path, as they were before the change.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -268,7 +268,7 @@ async fn write_in(tx: &mut Tx, project: ProjectId, author: &Participant, edit: E
     if loaded.head.epoch != read.epoch {
         return Err(Error::conflict("replaced", "the document's history was replaced meanwhile; try again"));
     }
-    let (committed, state) = Committed::new(loaded).map_err(anyhow::Error::from)?;
+    let (committed, state) = stored::committed(document, loaded)?;
     let ended = std::collections::HashSet::new();
     let announced = std::collections::HashMap::new();
     let writer = Writer { user: author.user, merged: &author.merged, may_write: true, ended: &ended };

@@ -185,7 +185,7 @@ async fn look(
         // Deleted meanwhile, or its text cannot be had: the others can.
         Err(Error::NotFound | Error::Unavailable { .. } | Error::TooLarge(_)) => Ok((found, false)),
         // A damaged one is told of where it is opened; the search goes on without it.
-        Err(Error::Internal(error)) => {
+        Err(error @ (Error::Damaged(_) | Error::Internal(_))) => {
             tracing::warn!(document = %found.document_id, error = %format!("{error:#}"), "cannot be searched");
             Ok((found, false))
         }

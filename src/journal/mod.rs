@@ -8,7 +8,6 @@ mod committer;
 mod sql;
 mod storage;
 
-use anyhow::anyhow;
 use bytes::Bytes;
 
 pub use committer::{Append, Committer, Outcome, Row};
@@ -138,14 +137,15 @@ pub struct Damage {
     pub what: String,
 }
 
-/// Reads what is intact of a document: all of it, or what stands before the first damage, which is never to be appended
-/// to. Where the last snapshot is damaged, what it was folded from is read as far as it is still there.
+/// Reads what is intact of a document, from its last snapshot before row `below`: all of it, or what stands before the
+/// first damage, which is never to be appended to. Where that snapshot is damaged, what it was folded from is read as far
+/// as it is still there.
 ///
 /// # Errors
 /// As [`load`]; also when nothing is intact.
-pub async fn load_intact(db: &Db, document: DocumentId) -> Result<(Loaded, Option<Damage>)> {
+pub async fn load_intact(db: &Db, document: DocumentId, below: i64) -> Result<(Loaded, Option<Damage>)> {
     let mut tx = db.begin_read().await?;
-    let (mut intact, damage) = read(&mut tx, document, i64::MAX).await?;
+    let (mut intact, damage) = read(&mut tx, document, below).await?;
     let Some(damage) = damage else { return Ok((intact, None)) };
     let mut below = damage.row;
     while intact.snapshot.is_none() && intact.rows.is_empty() && below > 1 {
@@ -166,7 +166,7 @@ pub async fn load_intact(db: &Db, document: DocumentId) -> Result<(Loaded, Optio
 }
 
 fn damaged(document: DocumentId, damage: &Damage) -> Error {
-    Error::Internal(anyhow!("{}", damage.what).context(format!("the stored log of document {document} is damaged")))
+    Error::Damaged(format!("what is stored of document {document} is damaged: {}", damage.what))
 }
 
 /// As [`load`], in a transaction that does more.

@@ -16,6 +16,7 @@ mod participant;
 mod presence;
 pub mod ring;
 mod seat;
+pub(crate) mod stored;
 mod tally;
 mod task;
 
@@ -195,7 +196,7 @@ impl Handle {
     fn intact(&self) -> Result<()> {
         match &self.damage {
             None => Ok(()),
-            Some(why) => Err(Error::conflict("damaged", &**why)),
+            Some(why) => Err(Error::Damaged(why.to_string())),
         }
     }
 
@@ -339,8 +340,7 @@ impl Rooms {
             return Ok(Source { head, from: Some(head.seq), update: Bytes::from_static(EMPTY) });
         }
         let loaded = journal::load(db, document).await?;
-        let (committed, _) = Committed::new(loaded)
-            .map_err(|wrong| Error::Internal(anyhow::anyhow!("document {document} cannot be read: {wrong}")))?;
+        let (committed, _) = stored::committed(document, loaded)?;
         Ok(committed.source(None))
     }
 
@@ -412,17 +412,18 @@ impl Rooms {
     async fn load(&self, subject: Subject) -> Result<Arc<Handle>, Arc<Error>> {
         let shared = &self.0;
         let machine = async {
-            let (document, (loaded, damage)) = match subject {
-                Subject::Document(document) => (document, journal::load_intact(&shared.db, document).await?),
+            let (mut machine, damage) = match subject {
+                Subject::Document(document) => stored::machine(&shared.db, document, &shared.tally).await?,
                 // Its log stays empty: nobody in it may write.
-                Subject::Project(project) => (DocumentId(project.0), (Loaded::default(), None)),
+                Subject::Project(project) => {
+                    let machine = Machine::new(DocumentId(project.0), Loaded::default(), shared.tally.clone());
+                    (machine.map_err(anyhow::Error::from)?, None)
+                }
             };
-            let mut machine = Machine::new(document, loaded, shared.tally.clone())
-                .map_err(|wrong| Error::Internal(anyhow::anyhow!("{subject} cannot be read: {wrong}")))?;
             if let Some(Damage { what, .. }) = damage {
                 shared.tally.damaged.add();
                 tracing::error!(%subject, %what, "a document is damaged and opened for reading only; see coterie doctor");
-                machine.is_damaged(&format!("this document is damaged in the database, so nothing is saved: {what}"));
+                machine.note_damage(&format!("this document is damaged in the database, so nothing is saved: {what}"));
             }
             Ok::<Machine, Error>(machine)
         };
@@ -458,6 +459,7 @@ impl Rooms {
 fn load_error(error: &Error) -> Error {
     match error {
         Error::NotFound => Error::NotFound,
+        Error::Damaged(why) => Error::Damaged(why.clone()),
         Error::Database(inner) if crate::error::is_away(inner) => Error::unavailable("the database is away, try again"),
         _ => Error::Internal(anyhow::anyhow!("the document cannot be loaded")),
     }

@@ -199,7 +199,7 @@ impl Task {
             Ok(Done::Reload(Ok(loaded))) => self.handle(Input::Reloaded(Box::new(loaded))),
             Ok(Done::Reload(Err(Error::NotFound))) => self.handle(Input::End(Close::Deleted)),
             // Damaged since it was loaded: whoever comes back may read what is intact.
-            Ok(Done::Reload(Err(error @ Error::Internal(_)))) => {
+            Ok(Done::Reload(Err(error @ Error::Damaged(_)))) => {
                 tracing::error!(room = %self.room.subject, error = %format!("{error:#}"), "the log cannot be read again");
                 self.handle(Input::End(Close::Failed));
             }
@@ -276,7 +276,7 @@ impl Task {
     fn look_whether_mended(&mut self) {
         let Subject::Document(document) = self.room.subject else { return };
         let db = self.rooms.0.db.clone();
-        self.work.spawn(async move { Done::Mended(journal::load(&db, document).await.is_ok()) });
+        self.work.spawn(async move { Done::Mended(super::stored::is_whole(&db, document).await) });
     }
 
     fn reload(&mut self, pause: Duration) {

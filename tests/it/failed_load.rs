@@ -9,12 +9,14 @@ use crate::client::TestClient;
 use crate::engines::{Engine, on_both_engines};
 use crate::peer::{DIALECTS, Dialect, Peer, typed};
 use crate::server::{TestServer, until};
+use crate::stored::store;
 
 on_both_engines![
     what_is_intact_of_a_damaged_document_can_be_read_and_nothing_is_written_until_it_is_repaired,
     a_document_of_which_nothing_is_intact_is_an_error,
     a_damaged_snapshot_is_named_and_what_it_was_folded_from_can_be_read,
-    bytes_that_the_gate_never_let_in_are_an_error,
+    a_snapshot_that_the_gate_never_let_in_gives_way_to_what_it_was_folded_from,
+    a_row_that_the_gate_never_let_in_ends_what_can_be_read,
     all_who_wait_for_a_failed_load_are_told,
 ];
 
@@ -62,7 +64,7 @@ async fn assert_an_error(client: &TestClient, project: ProjectId, document: Docu
     }
     let path = format!("/api/projects/{project}/documents/{document}/update");
     let response = client.request(Method::GET, &path).send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{why}");
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{why}");
 }
 
 async fn assert_well(client: &TestClient, project: ProjectId, document: DocumentId, why: &str) {
@@ -89,9 +91,10 @@ async fn assert_readable(client: &TestClient, project: ProjectId, document: Docu
         }
     }
     let (status, said) = client.get(&format!("/api/projects/{project}/documents/{document}/update")).await;
-    assert_eq!((status, &said["error"]["code"]), (StatusCode::CONFLICT, &"damaged".into()), "{why}");
+    assert_eq!((status, &said["error"]["code"]), (StatusCode::SERVICE_UNAVAILABLE, &"damaged".into()), "{why}");
     let (status, _) = client.write(project, document, typed(99, "never")).await;
-    assert_eq!(status, StatusCode::CONFLICT, "{why}");
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{why}");
+    assert_eq!(client.read_text(project, document).await.0, StatusCode::SERVICE_UNAVAILABLE, "{why}");
 }
 
 async fn what_is_intact_of_a_damaged_document_can_be_read_and_nothing_is_written_until_it_is_repaired(engine: Engine) {
@@ -146,16 +149,38 @@ async fn a_damaged_snapshot_is_named_and_what_it_was_folded_from_can_be_read(eng
     assert_an_error(&ann, project, document, "the snapshot and the first row").await;
 }
 
-async fn bytes_that_the_gate_never_let_in_are_an_error(engine: Engine) {
+async fn a_snapshot_that_the_gate_never_let_in_gives_way_to_what_it_was_folded_from(engine: Engine) {
     let mut server = TestServer::start(engine).await;
     let ann = TestClient::guest(server.place(), "Ann").await;
     let project = ann.project().await;
     let document = three_rows(&ann, project, "a").await;
     server.restart().await;
     journal::save_snapshot(server.db(), document, 3, &[9, 9, 9]).await.unwrap();
-    assert_an_error(&ann, project, document, "no update").await;
-    server.database.change("delete from document_snapshot where document_id = $1", document).await;
-    assert_well(&ann, project, document, "no update").await;
+    assert_readable(&ann, project, document, "321", "the snapshot is no update").await;
+    server.restart().await;
+    server.database.change("delete from document_update where document_id = $1 and seq = 1", document).await;
+    assert_an_error(&ann, project, document, "and the first row is gone").await;
+}
+
+async fn a_row_that_the_gate_never_let_in_ends_what_can_be_read(engine: Engine) {
+    const UNREADABLE: [(&str, &[u8]); 2] = [("no update", &[9, 9, 9]), ("half an update", &[1, 1, 7, 0, 4])];
+    let mut server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let other = three_rows(&ann, project, "other").await;
+    for (why, row) in UNREADABLE {
+        let document = three_rows(&ann, project, why).await;
+        server.restart().await;
+        store(server.db(), document, ann.id, &[row.to_vec()]).await;
+        assert_readable(&ann, project, document, "321", why).await;
+        let findings = server.db_findings().await;
+        assert!(findings.len() == 1 && findings[0].contains("row 4 cannot be read"), "{findings:?}");
+        assert_well(&ann, project, other, "another document").await;
+        server.database.change("delete from document_update where document_id = $1 and seq > 3", document).await;
+        server.database.change("update document_head set head = 3 where document_id = $1", document).await;
+        until("its room is gone", async || server.state().rooms.len() <= 1).await;
+        assert_well(&ann, project, document, why).await;
+    }
 }
 
 async fn all_who_wait_for_a_failed_load_are_told(engine: Engine) {

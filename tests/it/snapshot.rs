@@ -70,5 +70,5 @@ async fn what_is_before_a_row_missing_after_the_snapshot_can_be_read_and_nothing
             .await;
     }
     let (status, _) = ann.write(project, document, typed(99, "never")).await;
-    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
 }

@@ -239,7 +239,7 @@ impl Machine {
     }
 
     /// Notes that what is stored after what was loaded is damaged: from now on nobody can write.
-    pub fn is_damaged(&mut self, why: &str) {
+    pub fn note_damage(&mut self, why: &str) {
         self.damage = Some(why.into());
     }
 

@@ -10,7 +10,7 @@ STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path cli
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
 
-.PHONY: help run dev check test conformance $(SUITES) test-schema mutants release bench studio chromium python
+.PHONY: help run dev check test conformance $(SUITES) test-schema mutants release bench studio chromium python strace
 
 help: ## Says what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -45,7 +45,7 @@ test: ## Everything: Rust on SQLite and Postgres, the SDK, real npm clients, a r
 	done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; else echo "all suites passed: $(SUITES)"; fi
 
-test-rust: tests/oracle/node_modules/.installed tests/python/venv/.installed studio ## The Rust tests, on SQLite and on a private Postgres.
+test-rust: tests/oracle/node_modules/.installed tests/python/venv/.installed studio strace ## The Rust tests, on SQLite and on a private Postgres.
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} tests/with-postgres cargo test
 
 conformance: tests/python/venv/.installed studio ## The cases of Autobahn against our WebSocket; part of the Rust tests.
@@ -55,7 +55,7 @@ test-sdk: client-sdk/node_modules/.installed $(COTERIE_BIN) ## The TypeScript pa
 	cd client-sdk && COTERIE_BIN=$(COTERIE_BIN) npm test
 
 # What the tests need of Python, in an environment of its own.
-tests/python/venv/.installed: tests/python/requirements.txt
+tests/python/venv/.installed: tests/python/requirements.txt | python
 	python3 -m venv tests/python/venv
 	tests/python/venv/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
 	@touch $@
@@ -77,11 +77,22 @@ $(COTERIE_BIN): studio
 mutants: ## Breaks one promise at a time and shows which test notices.
 	tests/mutants/run
 
-chromium:
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
-		echo "installing Debian's package chromium"; [ "$$(id -u)" = 0 ] || sudo='sudo -n'; \
+# Debian's packages, where a program of theirs is missing.
+define debian
+	@{ $(1); } >/dev/null 2>&1 || { \
+		echo "installing Debian's $(2)"; [ "$$(id -u)" = 0 ] || sudo='sudo -n'; \
 		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-			--no-install-recommends chromium fonts-dejavu-core; }
+			--no-install-recommends $(2) >/dev/null; }
+endef
+
+chromium:
+	$(call debian,command -v chromium || command -v google-chrome,chromium fonts-dejavu-core)
+
+python:
+	$(call debian,python3 -m ensurepip --version,python3 python3-venv)
+
+strace:
+	$(call debian,command -v strace,strace)
 
 # How long each target of `make fuzz`, or all of `make soak`, goes on.
 fuzz: SECONDS ?= 60
@@ -104,12 +115,6 @@ test-outages: studio ## Thirty outages of the database of up to 30 s, the server
 
 test-readers: studio ## A million frames from people who may not write.
 	cargo test --profile $(PROFILE) --test it a_million_frames -- --ignored --nocapture
-
-python:
-	@python3 -c 'import ensurepip' 2>/dev/null || { \
-		echo "installing Debian's package python3-venv"; [ "$$(id -u)" = 0 ] || sudo='sudo -n'; \
-		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-			--no-install-recommends python3-venv; }
 
 release: studio ## Builds the binary that is shipped.
 	cargo build --release

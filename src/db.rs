@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -104,9 +104,42 @@ impl Db {
         } else {
             bail!("DATABASE_URL must start with sqlite:// or postgres://");
         };
-        let migrator = sqlx::migrate!();
-        on_pool!(&db, write, pool => migrator.run(pool).await).context("cannot bring the database up to date")?;
+        db.migrate().await?;
         Ok(db)
+    }
+
+    /// As [`Db::connect`], but to the database of a server that has run: commands that look after one would otherwise
+    /// find nothing wrong with the empty one that a mistyped address makes.
+    ///
+    /// # Errors
+    /// As [`Db::connect`]; also where no server has stored anything.
+    pub async fn existing(url: &str) -> anyhow::Result<Self> {
+        if url.starts_with("sqlite:") {
+            let options =
+                SqliteConnectOptions::from_str(url).context("DATABASE_URL is not a valid sqlite:// address")?;
+            let file = options.get_filename();
+            ensure!(
+                file.exists(),
+                "there is no database at {}; set COTERIE_DATA_DIR or DATABASE_URL to where the server keeps its own",
+                file.display()
+            );
+            return Self::connect(url).await;
+        }
+        if !url.starts_with("postgres") {
+            return Self::connect(url).await;
+        }
+        let db = Self::connect_postgres(url).await?;
+        let (found,): (bool,) = on_pool!(&db, read, pool => {
+            sqlx::query_as("select exists (select from pg_tables where tablename = 'document_head')").fetch_one(pool).await
+        })?;
+        ensure!(found, "the database of DATABASE_URL is none of a Coterie server; correct DATABASE_URL");
+        db.migrate().await?;
+        Ok(db)
+    }
+
+    async fn migrate(&self) -> anyhow::Result<()> {
+        let migrator = sqlx::migrate!();
+        on_pool!(self, write, pool => migrator.run(pool).await).context("cannot bring the database up to date")
     }
 
     async fn connect_sqlite(url: &str) -> anyhow::Result<Self> {

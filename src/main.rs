@@ -77,7 +77,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
 #[allow(clippy::print_stdout, reason = "the number of documents is this command's answer")]
 async fn new_epoch(config: &Config) -> anyhow::Result<()> {
-    let db = Db::connect(&config.database_url).await?;
+    let db = Db::existing(&config.database_url).await?;
     let documents = journal::new_epoch(&db).await?;
     db.close().await;
     println!("{documents} documents begin a new epoch");
@@ -86,7 +86,7 @@ async fn new_epoch(config: &Config) -> anyhow::Result<()> {
 
 #[allow(clippy::print_stdout, reason = "the findings are this command's answer")]
 async fn doctor(config: &Config) -> anyhow::Result<()> {
-    let db = Db::connect(&config.database_url).await?;
+    let db = Db::existing(&config.database_url).await?;
     let report = doctor::examine(&db).await?;
     db.close().await;
     for finding in &report.findings {
@@ -99,7 +99,7 @@ async fn doctor(config: &Config) -> anyhow::Result<()> {
 
 #[allow(clippy::print_stdout, reason = "the list is this command's answer")]
 async fn documents(config: &Config, action: DocumentsAction) -> anyhow::Result<()> {
-    let db = Db::connect(&config.database_url).await?;
+    let db = Db::existing(&config.database_url).await?;
     match action {
         DocumentsAction::Inspect => {
             for Fault { document, crashes, reason, set_aside } in replica::faults(&db).await? {

@@ -173,12 +173,33 @@ fn help_lists_every_setting_and_its_environment_variable() {
     }
 }
 
-#[test]
-fn a_new_epoch_is_a_command() {
+/// The commands that look after what a server has stored.
+const KEEPING: [&[&str]; 3] = [&["new-epoch"], &["doctor"], &["documents", "inspect"]];
+
+#[tokio::test]
+async fn what_looks_after_a_database_makes_none() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = coterie(folder.path(), &[]);
-    command.arg("new-epoch");
-    let output = run(command);
-    assert!(output.status.success());
-    assert_eq!(output.stdout, b"0 documents begin a new epoch\n");
+    let postgres = Database::create(Engine::Postgres).await;
+    for arguments in KEEPING {
+        let mut command = coterie(folder.path(), &[("COTERIE_DATA_DIR", "mistyped")]);
+        command.args(arguments);
+        assert_refuses(command, &["mistyped", "COTERIE_DATA_DIR"]);
+        assert!(!folder.path().join("mistyped").exists());
+        let mut command = coterie(folder.path(), &[("DATABASE_URL", &postgres.url)]);
+        command.args(arguments);
+        assert_refuses(command, &["DATABASE_URL"]);
+    }
+}
+
+#[tokio::test]
+async fn a_new_epoch_is_a_command() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let database = Database::create(engine).await;
+        database.connect().await.close().await;
+        let mut command = coterie(database.folder.path(), &[("DATABASE_URL", &database.url)]);
+        command.arg("new-epoch");
+        let output = run(command);
+        assert!(output.status.success());
+        assert_eq!(output.stdout, b"0 documents begin a new epoch\n");
+    }
 }

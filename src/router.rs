@@ -37,8 +37,7 @@ const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(),
 const HSTS: &str = "max-age=31536000";
 
 /// Where one signs in, by which method.
-const SIGN_IN: [(&str, Method); 3] =
-    [("/auth/guest", Method::POST), ("/api/auth/guest", Method::POST), ("/auth/github/callback", Method::GET)];
+const SIGN_IN: [(&str, Method); 2] = [("/auth/guest", Method::POST), ("/auth/github/callback", Method::GET)];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

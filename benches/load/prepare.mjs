@@ -10,7 +10,7 @@ async function post(path, body) {
   return answer.json()
 }
 
-await post('/api/auth/guest', { name: 'load' })
+await post('/auth/guest', { name: 'load' })
 const project = (await post('/api/projects', { name: 'load' })).id
 const { token } = await post(`/api/projects/${project}/tokens`, {})
 console.log(JSON.stringify({ project, token }))

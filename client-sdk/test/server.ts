@@ -72,7 +72,7 @@ export async function guest(server: Server, name: string): Promise<Guest> {
     if (set) cookie = set.split(';')[0] ?? ''
     return (answer.status === 204 ? undefined : await answer.json()) as T
   }
-  const { id } = await ask<{ id: string }>('POST', '/api/auth/guest', { name })
+  const { id } = await ask<{ id: string }>('POST', '/auth/guest', { name })
   return {
     id,
     ask,

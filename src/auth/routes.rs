@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
-use axum::routing::post;
+
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 use utoipa::ToSchema;
@@ -25,9 +25,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(sign_in_as_guest))
         .routes(routes!(sign_out))
         .routes(routes!(me))
-        // As they were called before.
-        .route("/api/auth/guest", post(sign_in_as_guest))
-        .route("/api/auth/logout", post(sign_out))
 }
 
 #[derive(Serialize, ToSchema)]

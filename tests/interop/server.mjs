@@ -81,7 +81,7 @@ export async function startServer(t, { engine = 'sqlite', env = {} } = {}) {
 
 /** Somebody signed in as a guest. */
 async function guest(server, name) {
-  const response = await fetch(`${server.url}/api/auth/guest`, {
+  const response = await fetch(`${server.url}/auth/guest`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ name }),
@@ -124,6 +124,12 @@ async function guest(server, name) {
       const found = items.find((document) => document.path === path)
       if (!found) throw new Error(`no document at ${path}, only at ${items.map((one) => one.path)}`)
       return found
+    },
+    /** The text as programs read it that do not speak Yjs. */
+    text: async (project, document) => {
+      const answer = await ask('GET', `/projects/${project}/documents/${document}/text`)
+      if (!answer.ok) throw new Error(`reading the text: ${answer.status} ${await answer.text()}`)
+      return answer.text()
     },
     update: async (project, document) => {
       const answer = await ask('GET', `/projects/${project}/documents/${document}/update`)

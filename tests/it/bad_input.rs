@@ -122,7 +122,7 @@ async fn what_a_foreign_page_sends_is_refused(engine: Engine) {
     let ann = TestClient::guest(server.place(), "Ann").await;
     let body = json!({ "name": "x" });
     for origin in ["https://evil.example", "null", "http://localhost:1"] {
-        for path in ["/api/projects", "/api/auth/guest", "/api/auth/logout"] {
+        for path in ["/api/projects", "/auth/guest", "/auth/logout"] {
             let page =
                 ann.program(Method::POST, path).header(header::COOKIE, ann.cookie()).header(header::ORIGIN, origin);
             assert_refused(page.json(&body), 403, "forbidden").await;
@@ -143,8 +143,7 @@ async fn bodies_above_the_limit_are_refused(engine: Engine) {
     let big = "x".repeat(limits::BODY_BYTES);
     assert_refused(ann.request(Method::POST, "/api/projects").json(&json!({ "name": big })), 413, "too_large").await;
     let nobody = TestClient::nobody(server.place());
-    assert_refused(nobody.request(Method::POST, "/api/auth/guest").json(&json!({ "name": big })), 413, "too_large")
-        .await;
+    assert_refused(nobody.request(Method::POST, "/auth/guest").json(&json!({ "name": big })), 413, "too_large").await;
     let content = json!({ "path": "b", "content": "x".repeat(limits::CONTENT_BYTES + 1) });
     assert_refused(ann.request(Method::POST, &documents).json(&content), 413, "too_large").await;
     let update = ann.request(Method::POST, &format!("{documents}/{document}/update"));

@@ -25,7 +25,7 @@ impl TestClient {
     /// Signs in as a guest.
     pub async fn guest(place: &Place, name: &str) -> Self {
         let mut client = Self::nobody(place);
-        let (status, user) = client.post("/api/auth/guest", json!({ "name": name })).await;
+        let (status, user) = client.post("/auth/guest", json!({ "name": name })).await;
         assert_eq!(status, StatusCode::OK, "{user}");
         client.id = serde_json::from_value(user["id"].clone()).unwrap();
         name.clone_into(&mut client.name);

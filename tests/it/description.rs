@@ -12,9 +12,7 @@ use crate::engines::{Engine, in_time};
 use crate::server::TestServer;
 
 /// Addresses that the description leaves out, each with its reason.
-const ELSEWHERE: [(&str, &str); 13] = [
-    ("/api/auth/guest", "`/auth/guest` as it was called before"),
-    ("/api/auth/logout", "`/auth/logout` as it was called before"),
+const ELSEWHERE: [(&str, &str); 11] = [
     ("/", "the studio"),
     ("/{*__private__axum_fallback}", "the studio, as the framework calls it"),
     ("/api", "an address that is none, told as JSON"),

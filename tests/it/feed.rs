@@ -225,7 +225,7 @@ async fn a_stream_ends_when_its_reader_may_read_no_more(engine: Engine) {
         let mut stream = Events::open(&bob, project, None).await;
         let status = match how {
             "removed" => ann.delete(&format!("/api/projects/{project}/members/{}", bob.id)).await.0,
-            "logged out" => bob.post("/api/auth/logout", json!({})).await.0,
+            "logged out" => bob.post("/auth/logout", json!({})).await.0,
             _ => ann.delete(&format!("/api/projects/{project}")).await.0,
         };
         assert!(status.is_success(), "{how}: {status}");

@@ -95,7 +95,7 @@ async fn an_address_whose_sign_ins_fail_has_to_wait(engine: Engine) {
     .await;
     let nobody = TestClient::nobody(server.place());
     let sign_in = async |from: &str| {
-        let request = nobody.request(Method::POST, "/api/auth/guest").json(&json!({ "name": "Ann" }));
+        let request = nobody.request(Method::POST, "/auth/guest").json(&json!({ "name": "Ann" }));
         request.header("x-forwarded-for", from).send().await.unwrap()
     };
     for _ in 0..5 {

@@ -51,7 +51,7 @@ class Browser:
         self.url, self.jar = url, http.cookiejar.CookieJar()
         self.opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.jar))
-        self.user = self.post("/api/auth/guest", {"name": name})
+        self.user = self.post("/auth/guest", {"name": name})
 
     def post(self, path: str, body: dict) -> dict:
         headers = {"content-type": "application/json", "origin": self.url}
@@ -106,7 +106,7 @@ def main() -> int:
                     str(program), "--config-file", str(config), "run", f"{url}/api/openapi.json", "--checks", CHECKS,
                     "--seed", SEED, "--max-time", TIME, "--phases", "examples,coverage,fuzzing", "--no-color",
                     "--warnings", "off", "--suppress-health-check", "all", "--generation-database", "none",
-                    "--exclude-path", "/api/auth/logout", "--exclude-path", "/metrics", *headers,
+                    "--exclude-path", "/auth/logout", "--exclude-path", "/metrics", *headers,
                 ]
                 # What ends everything for those who come after is left out: the project itself.
                 command += ["--exclude-operation-id", "delete_project"]

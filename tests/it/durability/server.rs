@@ -116,7 +116,7 @@ impl Project {
     pub(super) async fn create(server: SocketAddr, documents: usize) -> Self {
         let (owner, guest) = (browser(), browser());
         for (browser, name) in [(&owner, "Ada"), (&guest, "Bob")] {
-            post(browser, server, "/api/auth/guest", json!({ "name": name })).await;
+            post(browser, server, "/auth/guest", json!({ "name": name })).await;
         }
         let id = string(&post(&owner, server, "/api/projects", json!({ "name": "Kept" })).await, "id");
         let invite = post(&owner, server, &format!("/api/projects/{id}/invites"), json!({ "role": "editor" })).await;

@@ -44,6 +44,10 @@ where
             return Err(Error::UnsupportedMediaType("JSON with content-type: application/json"));
         }
         let body = read(request, state).await?;
+        // Where names are expected, a list in their order would be taken for them.
+        if body.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Error::invalid("bad_json", "the body must be a JSON object, not a list"));
+        }
         serde_json::from_slice(&body)
             .map(Self)
             .map_err(|error| Error::invalid("bad_json", format!("the body is not the JSON expected: {error}")))

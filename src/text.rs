@@ -11,6 +11,8 @@ pub fn name(given: &str) -> Result<String> {
     let name = given.trim();
     let fault = if name.is_empty() {
         "a name must not be empty".to_owned()
+    } else if name.chars().all(is_blank) {
+        "a name must not be blank".to_owned()
     } else if name.chars().count() > limits::NAME_CHARS {
         format!("a name has at most {} characters", limits::NAME_CHARS)
     } else if name.chars().any(is_deceptive) {
@@ -49,6 +51,13 @@ pub fn is_deceptive(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
+/// Whether a character leaves no mark: a blank, or one of no width.
+#[must_use]
+pub fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,7 +66,7 @@ mod tests {
     fn names_are_trimmed_and_bounded() {
         assert_eq!(name("  Ann  ").unwrap(), "Ann");
         assert_eq!(name(&"é".repeat(80)).unwrap().chars().count(), 80);
-        for bad in ["", "   ", "a\nb", "a\0", "a\u{202e}b", &"x".repeat(81)] {
+        for bad in ["", "   ", "\u{200b}\u{3164}", "a\nb", "a\0", "a\u{202e}b", &"x".repeat(81)] {
             assert!(name(bad).is_err(), "{bad:?}");
         }
     }

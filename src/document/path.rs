@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::text::is_deceptive;
+use crate::text::{is_blank, is_deceptive};
 
 /// A path within a project: segments joined by `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,8 @@ fn fault(text: &str) -> Option<String> {
         "a path must not hold control characters or characters that turn the reading direction"
     } else if text.split('/').any(str::is_empty) {
         "a path must not end with / or hold //"
+    } else if text.split('/').any(|segment| segment.chars().all(is_blank)) {
+        "a path must not hold a segment of blanks alone"
     } else if text.split('/').any(|segment| matches!(segment, "." | "..")) {
         "a path must not hold . or .. as a segment"
     } else if text.split('/').any(|segment| segment.eq_ignore_ascii_case(".git")) {
@@ -97,6 +99,8 @@ mod tests {
             "a\\b",
             "..\\a",
             "a\u{202e}b",
+            " ",
+            "a/\u{200b}\u{feff}/b",
             ".git/hooks/x",
             "a/.GIT/config",
             &too_long,

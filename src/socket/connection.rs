@@ -313,14 +313,13 @@ impl Connection {
         is_in: bool,
     ) {
         let (state, bell) = (self.state.clone(), self.bell.clone());
+        let name = self.dialect.name_in(&address).len();
         self.joins.spawn(async move {
             let outcome = async {
                 // Looking again at what is open is not kept waiting by those who come.
                 let _turn = if is_in { None } else { state.door.join().await };
                 let caller = caller.await?.ok_or(Close::Unauthorized)?;
-                // With session awareness, a NUL and the session follow the name.
-                let name = address.split('\0').next().unwrap_or_default();
-                let admission = admission::admit(&state, &caller, name).await?;
+                let admission = admission::admit(&state, &caller, &address[..name]).await?;
                 let standing = admission.standing();
                 if is_in {
                     return Ok((None, standing, caller));

@@ -34,6 +34,14 @@ pub(super) enum Part {
 }
 
 impl Dialect {
+    /// The document's name in an address: with Hocuspocus' session awareness, a NUL and the session follow it.
+    pub(super) fn name_in<'a>(&self, address: &'a str) -> &'a str {
+        match self {
+            Self::Yjs(_) => address,
+            Self::Hocuspocus => address.split('\0').next().unwrap_or_default(),
+        }
+    }
+
     /// Takes a frame apart.
     pub(super) fn decode(&self, frame: &Bytes) -> Result<Vec<Part>, Malformed> {
         match self {

@@ -57,7 +57,9 @@ async fn yjs(
 ) -> Result<Response> {
     // From the path as it was sent, so that a name with encoded slashes reads like one with plain ones.
     let path = uri.path().trim_start_matches("/yjs/");
-    let name = percent_decode_str(path).decode_utf8_lossy().into_owned();
+    let name =
+        percent_decode_str(path).decode_utf8().map_err(|_| Error::invalid("bad_path", "a path is text in UTF-8"))?;
+    let name = name.into_owned();
     open(state, &headers, credentials, address, upgrade, Dialect::Yjs(name)).await
 }
 

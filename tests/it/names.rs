@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Error;
 
 use crate::client::TestClient;
 use crate::engines::{Engine, on_both_engines};
@@ -153,13 +154,25 @@ async fn what_cannot_be_a_document_is_not_found(engine: Engine) {
     bob.create(foreign, "secret", "secret").await;
     let long = "x".repeat(256);
     for dialect in DIALECTS {
-        for name in ["a/../b", "a//b", "a\\b", ".git/config", &long] {
+        for name in ["a/../b", "a//b", "a\\b", ".git/config", "a\u{7f}", " ", &long] {
             assert_kept_out(ann.socket(dialect, project, name).open().await, dialect).await;
         }
         for name in ["secret", "new"] {
             assert_kept_out(ann.socket(dialect, foreign, name).open().await, dialect).await;
         }
     }
-    let (_, page) = bob.get(&format!("/api/projects/{foreign}/documents")).await;
-    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+    // What only Hocuspocus means by a NUL, and bytes that are no text.
+    assert_kept_out(ann.socket(Dialect::Yjs, project, "a\0b").open().await, Dialect::Yjs).await;
+    for (path, status) in [("a%FE", 400), ("%C3", 400)] {
+        let mut request = ann.socket(Dialect::Yjs, project, "a").request();
+        *request.uri_mut() = request.uri().to_string().replace("/a", &format!("/{path}")).parse().unwrap();
+        let refused = tokio_tungstenite::connect_async(request).await.unwrap_err();
+        let Error::Http(response) = refused else { panic!("{path}: {refused}") };
+        assert_eq!(response.status(), status, "{path}");
+    }
+    let count = async |person: &TestClient, project| {
+        let (_, page) = person.get(&format!("/api/projects/{project}/documents")).await;
+        page["items"].as_array().unwrap().len()
+    };
+    assert_eq!((count(&ann, project).await, count(&bob, foreign).await), (0, 1));
 }

@@ -2,7 +2,7 @@
 //! one process in the tests.
 //!
 //! What happens often and is measured nowhere else is recorded through handles made once ([`Meters::counter`], …). What
-//! others count already is set when somebody asks (see the router).
+//! others count already is set when somebody asks (see [`crate::operation`]).
 
 use std::fmt;
 use std::time::Duration;

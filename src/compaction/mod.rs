@@ -18,7 +18,7 @@ use crate::head::Head;
 use crate::ids::DocumentId;
 use crate::journal;
 use crate::limits;
-use crate::replica::{Replicas, Reply, Source, Verb};
+use crate::replica::{Replicas, Reply, Source, Turn, Verb};
 use crate::update::{merge, says_the_same, summary};
 
 /// How a document was folded.
@@ -143,7 +143,7 @@ async fn ask(
     verb: Verb,
 ) -> Result<Option<Reply>> {
     let source = Source { head, from: None, update: update.clone() };
-    match replicas.ask(document, &source, verb).await {
+    match replicas.ask(Turn::Server, document, &source, verb).await {
         Ok(told) => Ok(told.map(|told| told.reply)),
         Err(Error::Unavailable { .. }) => Ok(None),
         Err(error) => Err(error),

@@ -220,7 +220,7 @@ async fn prepare(
         Operation::Create { path, content } => Prepared::Create(DocumentPath::new(&path)?, content_of(&content)?),
         Operation::Write { document, content, head } => {
             let found = find(db, project, &document).await?;
-            let (read, update) = edit(rooms, replicas, found.id, &content).await?;
+            let (read, update) = edit(rooms, replicas, &found, &content).await?;
             if head.is_some_and(|head| head != read.seq) {
                 return Err(Error::PreconditionFailed(read.seq));
             }

@@ -14,7 +14,7 @@ use crate::head::Head;
 use crate::ids::{DocumentId, ProjectId};
 use crate::journal::CONTENT;
 use crate::limits;
-use crate::replica::{Hit, Replicas, Reply, Told, Verb};
+use crate::replica::{Hit, Part, Replicas, Reply, Told, Turn, Verb};
 use crate::room::{Participant, Rooms};
 use crate::update::is_empty_update;
 
@@ -52,12 +52,24 @@ pub struct Search {
     complete: bool,
 }
 
-/// The text of a document.
+/// The text of a document, or a part of it.
 ///
 /// # Errors
 /// 503 when its text cannot be had; the document goes on syncing.
-pub async fn text(rooms: &Rooms, replicas: &Replicas, document: DocumentId) -> Result<Content> {
-    let told = ask(rooms, replicas, document, Verb::Text { root: CONTENT.to_owned() }).await?;
+pub async fn text(rooms: &Rooms, replicas: &Replicas, document: &Document, part: Part) -> Result<Content> {
+    let told = ask(rooms, replicas, document, Verb::Text { root: CONTENT.to_owned(), part }).await?;
+    match told.reply {
+        Reply::Text(text) => Ok(Content { text, head: told.head }),
+        other => Err(nonsense(&other)),
+    }
+}
+
+/// Any root of a document as JSON, whatever its type; `null` where there is none of that name.
+///
+/// # Errors
+/// As [`text`].
+pub async fn json(rooms: &Rooms, replicas: &Replicas, document: &Document, root: String) -> Result<Content> {
+    let told = ask(rooms, replicas, document, Verb::Json { root }).await?;
     match told.reply {
         Reply::Text(text) => Ok(Content { text, head: told.head }),
         other => Err(nonsense(&other)),
@@ -71,7 +83,7 @@ pub async fn text(rooms: &Rooms, replicas: &Replicas, document: DocumentId) -> R
 pub(super) async fn edit(
     rooms: &Rooms,
     replicas: &Replicas,
-    document: DocumentId,
+    document: &Document,
     text: &str,
 ) -> Result<(Head, Option<bytes::Bytes>)> {
     let verb = Verb::Edit { root: CONTENT.to_owned(), text: content_of(text)? };
@@ -91,13 +103,13 @@ pub(super) async fn edit(
 pub async fn write(
     rooms: &Rooms,
     replicas: &Replicas,
-    document: DocumentId,
+    document: &Document,
     author: Participant,
     text: &str,
 ) -> Result<i64> {
     let (head, update) = edit(rooms, replicas, document, text).await?;
     match update {
-        Some(update) => rooms.write(document, author, update).await,
+        Some(update) => rooms.write(document.id, author, update).await,
         None => Ok(head.seq),
     }
 }
@@ -116,7 +128,7 @@ pub async fn write_at(
     text: &str,
     expected: i64,
 ) -> Result<i64> {
-    let (read, update) = edit(rooms, replicas, document.id, text).await?;
+    let (read, update) = edit(rooms, replicas, document, text).await?;
     if read.seq != expected {
         return Err(Error::PreconditionFailed(read.seq));
     }
@@ -147,13 +159,16 @@ pub async fn search(
     let mut looked = looked.buffered(limits::WORKERS);
     let mut search = Search { items: Vec::new(), complete: true };
     let mut lines = 0;
-    while let Some((found, complete)) = looked.try_next().await? {
+    while let Some((mut found, complete)) = looked.try_next().await? {
         search.complete &= complete;
+        let left = limits::SEARCH_LINES - lines;
+        let whole = found.lines.len() <= left;
+        found.lines.truncate(left);
         lines += found.lines.len();
         if !found.lines.is_empty() {
             search.items.push(found);
         }
-        if lines >= limits::SEARCH_LINES {
+        if !whole {
             search.complete = false;
             break;
         }
@@ -169,16 +184,18 @@ async fn look(
     case: bool,
     deadline: Instant,
 ) -> Result<(Found, bool)> {
-    let mut found = Found { document_id: document.id, path: document.path, lines: Vec::new() };
+    let mut found = Found { document_id: document.id, path: document.path.clone(), lines: Vec::new() };
     if Instant::now() >= deadline {
         return Ok((found, false));
     }
     let limit = limits::SEARCH_LINES_PER_DOCUMENT;
-    let verb = Verb::Search { root: CONTENT.to_owned(), needle: needle.to_owned(), case, limit };
-    match ask(rooms, replicas, document.id, verb).await {
+    // One more, to know whether there are more.
+    let verb = Verb::Search { root: CONTENT.to_owned(), needle: needle.to_owned(), case, limit: limit + 1 };
+    match ask(rooms, replicas, &document, verb).await {
         Ok(Told { reply: Reply::Found(hits), .. }) => {
-            let complete = hits.len() < limit;
-            found.lines = hits.into_iter().map(|Hit { line, column, text }| Line { line, column, text }).collect();
+            let complete = hits.len() <= limit;
+            found.lines =
+                hits.into_iter().take(limit).map(|Hit { line, column, text }| Line { line, column, text }).collect();
             Ok((found, complete))
         }
         Ok(Told { reply, .. }) => Err(nonsense(&reply)),
@@ -194,13 +211,14 @@ async fn look(
 }
 
 /// Asks a worker, from where it has the document or, if it let it go meanwhile, from nothing.
-async fn ask(rooms: &Rooms, replicas: &Replicas, document: DocumentId, verb: Verb) -> Result<Told> {
+async fn ask(rooms: &Rooms, replicas: &Replicas, document: &Document, verb: Verb) -> Result<Told> {
+    let (turn, document) = (Turn::Project(document.project), document.id);
     let source = rooms.source(document, replicas.warm(document)).await?;
-    if let Some(told) = replicas.ask(document, &source, verb.clone()).await? {
+    if let Some(told) = replicas.ask(turn, document, &source, verb.clone()).await? {
         return Ok(told);
     }
     let whole = rooms.source(document, None).await?;
-    let told = replicas.ask(document, &whole, verb).await?;
+    let told = replicas.ask(turn, document, &whole, verb).await?;
     told.ok_or_else(|| Error::Internal(anyhow::anyhow!("a worker wants more than a whole document")))
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::change::{Changed, Operation, change};
-pub use self::content::{Content, Search, search, text, write, write_at};
+pub use self::content::{Content, Search, json, search, text, write, write_at};
 pub use self::path::DocumentPath;
 pub use self::routes::routes;
 pub use self::target::Target;

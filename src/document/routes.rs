@@ -1,7 +1,7 @@
 //! Documents over HTTP: the tree, and a document's content as Yjs updates.
 
 use anyhow::Context;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
 use base64::Engine;
@@ -21,7 +21,7 @@ use crate::extract::{Json, Octets, PlainText, Query};
 use crate::feed::Feed;
 use crate::limits;
 use crate::page::{Page, PageQuery};
-use crate::replica::Replicas;
+use crate::replica::{Part, Replicas};
 use crate::room::Rooms;
 use crate::state::AppState;
 use crate::update::StateVector;
@@ -42,6 +42,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(change))
         .routes(routes!(read_text, write_text))
         .layer(DefaultBodyLimit::max(limits::CONTENT_BODY_BYTES))
+        .routes(routes!(read_root))
         .routes(routes!(search))
         .routes(routes!(show, rename, remove))
         .merge(OpenApiRouter::new().routes(routes!(read, write)).layer(DefaultBodyLimit::max(limits::DOCUMENT_BYTES)))
@@ -191,9 +192,9 @@ async fn write(
     Ok(Json(Written { head }))
 }
 
-/// A document's text: its root `content`.
+/// A document's text, or a part of it: its root `content`.
 #[utoipa::path(
-    get, path = "/api/projects/{p}/documents/{d}/text", tag = "text",
+    get, path = "/api/projects/{p}/documents/{d}/text", tag = "text", params(PartQuery),
     responses(
         (
             status = 200, description = "The text.", content_type = "text/plain", body = String,
@@ -210,8 +211,9 @@ async fn read_text(
     target: Target<Viewer>,
     State(rooms): State<Rooms>,
     State(replicas): State<Replicas>,
+    Query(query): Query<PartQuery>,
 ) -> Result<impl IntoResponse> {
-    let content = super::text(&rooms, &replicas, target.document.id).await?;
+    let content = super::text(&rooms, &replicas, &target.document, query.part()?).await?;
     let head = content.head.seq;
     let headers = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
@@ -219,6 +221,63 @@ async fn read_text(
         (HEAD, head.to_string()),
     ];
     Ok((headers, content.text))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct PartQuery {
+    /// Only these lines, both included, counted from 1; not with `range`.
+    #[param(example = "1-20")]
+    lines: Option<String>,
+    /// Only these UTF-16 units, the last not included, counted from 0; not with `lines`.
+    #[param(example = "0-100")]
+    range: Option<String>,
+}
+
+impl PartQuery {
+    fn part(&self) -> Result<Part> {
+        let ends = |text: &str| {
+            let (from, to) = text.split_once('-')?;
+            Some((from.parse().ok()?, to.parse().ok()?)).filter(|(from, to): &(usize, usize)| from <= to)
+        };
+        let part = match (self.lines.as_deref(), self.range.as_deref()) {
+            (None, None) => Some(Part::Whole),
+            (Some(lines), None) => {
+                ends(lines).filter(|&(first, _)| first > 0).map(|(first, last)| Part::Lines(first, last))
+            }
+            (None, Some(range)) => ends(range).map(|(from, to)| Part::Range(from, to)),
+            (Some(_), Some(_)) => None,
+        };
+        part.ok_or_else(|| Error::invalid("bad_query", "ask for lines=1-20 or for range=0-100, the lower number first"))
+    }
+}
+
+/// Any root of a document as JSON, whatever its type; `null` where there is none of that name.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/documents/{d}/roots/{root}", tag = "text",
+    params(("root" = String, Path, description = "The root's name, such as `content`.")),
+    responses(
+        (
+            status = 200, description = "What the root holds.", body = serde_json::Value,
+            headers(("coterie-head" = i64, description = "The last row in it.")),
+        ),
+        (status = 413, description = "It says more than can be answered.", body = ErrorView),
+    )
+)]
+async fn read_root(
+    target: Target<Viewer>,
+    Path(path): Path<RootPath>,
+    State(rooms): State<Rooms>,
+    State(replicas): State<Replicas>,
+) -> Result<impl IntoResponse> {
+    let content = super::json(&rooms, &replicas, &target.document, path.root).await?;
+    let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (HEAD, content.head.seq.to_string())];
+    Ok((headers, content.text))
+}
+
+#[derive(Deserialize)]
+struct RootPath {
+    root: String,
 }
 
 /// Makes a document's text another, by the smallest edit: what others type meanwhile stays. For editors.
@@ -245,7 +304,7 @@ async fn write_text(
     let author = auth::participant(&state.db, &target.access.caller.user).await?;
     let (feed, rooms, replicas, document) = (&state.feed, &state.rooms, &state.replicas, &target.document);
     let Some(expected) = expected else {
-        let head = super::write(rooms, replicas, document.id, author, &text).await?;
+        let head = super::write(rooms, replicas, document, author, &text).await?;
         // No ETag: the text at this head may hold what others typed meanwhile.
         return Ok(Json(Written { head }).into_response());
     };

@@ -9,6 +9,7 @@ mod fault;
 mod pool;
 mod said;
 mod sql;
+mod turns;
 mod verbs;
 mod wire;
 pub mod worker;
@@ -19,7 +20,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use fault::{Fault, faults, quarantine, release};
-pub use wire::{Hit, Reply, Verb};
+pub use turns::Turn;
+pub use wire::{Hit, Part, Reply, Verb};
 
 use crate::db::Db;
 use crate::error::{Error, Result};
@@ -71,16 +73,16 @@ impl Replicas {
         self.0.pool.warm(document)
     }
 
-    /// Asks about a document. `None` when no worker has it where the source begins; a whole source needs none.
+    /// Asks about a document, in somebody's turn. `None` when no worker has it where the source begins; a whole source needs none.
     ///
     /// # Errors
     /// 503 when the document is set aside, cannot be read, or cost workers, or when none can be had now; nothing else is
     /// affected.
-    pub async fn ask(&self, document: DocumentId, source: &Source, verb: Verb) -> Result<Option<Told>> {
+    pub async fn ask(&self, turn: Turn, document: DocumentId, source: &Source, verb: Verb) -> Result<Option<Told>> {
         if let Some(fault) = fault::set_aside(&self.0.db, document).await? {
             return Err(unreadable(&fault.reason));
         }
-        match self.0.pool.ask(document, source, verb).await {
+        match self.0.pool.ask(turn, document, source, verb).await {
             Ok(Told { reply: Reply::Cold, .. }) if source.from.is_some() => Ok(None),
             Ok(Told { reply: Reply::TooLong, .. }) | Err(Lost::TooLong) => {
                 Err(Error::TooLarge("the document and its text are larger than can be asked about".to_owned()))
@@ -91,6 +93,7 @@ impl Replicas {
             )),
             Ok(told) => Ok(Some(told)),
             Err(Lost::Busy) => Err(Error::unavailable("too many text requests at once, try again")),
+            Err(Lost::Late) => Err(Error::unavailable("this takes too long for so much text; send or ask for less")),
             Err(Lost::Away) => Err(Error::unavailable("the text of documents is not available now, try again")),
             Err(Lost::Unreadable(reason)) => Err(unreadable(&reason)),
         }

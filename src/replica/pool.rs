@@ -1,5 +1,5 @@
-//! The supervisor: a few workers, each with a short queue. A document always goes to the same one, which may have it
-//! warm. A worker that does not answer in time, or ends, is replaced at the next request.
+//! The supervisor: a few workers, each with a short queue in which projects take turns. A document always goes to the same
+//! one, which may have it warm. A worker that does not answer in time, or ends, is replaced at the next request.
 //!
 //! A crash is a document's fault only if a fresh worker crashes on it too: the one before may have suffered from another
 //! document, or have been killed by somebody.
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
@@ -20,6 +21,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::turns::{Turn, Turns};
 use super::wire::{self, Answer, Reply, Request, Verb};
 use super::worker::ARGUMENT;
 use super::{Source, Told, fault};
@@ -43,11 +45,16 @@ pub(super) enum Lost {
     Busy,
     /// The request does not fit a frame.
     TooLong,
+    /// What was asked for takes too long.
+    Late,
 }
 
+#[derive(Debug)]
 struct Job {
     document: DocumentId,
     frame: Vec<u8>,
+    /// Whether what it takes is the document's doing, and not that of what was sent along.
+    is_documents: bool,
     /// Its bytes of the queues; given back when it is done.
     _place: OwnedSemaphorePermit,
     answer: oneshot::Sender<Result<Told, Lost>>,
@@ -58,7 +65,7 @@ type Warm = Arc<DashMap<DocumentId, (usize, Head)>>;
 
 #[derive(Debug)]
 pub(super) struct Pool {
-    queues: Vec<mpsc::Sender<Job>>,
+    queues: Vec<Queue>,
     warm: Warm,
     spread: RandomState,
     asked: AtomicU64,
@@ -66,6 +73,13 @@ pub(super) struct Pool {
     processes: Processes,
     /// What all queues may hold together, in KiB.
     places: Arc<Semaphore>,
+}
+
+/// What waits for one worker. The channel counts the jobs, and closes with the pool.
+#[derive(Debug)]
+struct Queue {
+    bell: mpsc::Sender<()>,
+    jobs: Arc<Mutex<Turns<Job>>>,
 }
 
 /// The process of each worker that runs.
@@ -105,7 +119,8 @@ impl Pool {
         let lost: Arc<AtomicU64> = Arc::default();
         let processes: Processes = Arc::new(Mutex::new(vec![None; limits::WORKERS]));
         let start = |index| {
-            let (queue, jobs) = mpsc::channel(limits::WORKER_QUEUE);
+            let (bell, rung) = mpsc::channel(limits::WORKER_QUEUE);
+            let jobs = Arc::new(Mutex::new(Turns::new(Instant::now())));
             let supervisor = Supervisor {
                 index,
                 program: program.to_owned(),
@@ -116,8 +131,8 @@ impl Pool {
                 running: None,
                 suspects: HashSet::new(),
             };
-            tokio::spawn(supervisor.run(jobs));
-            queue
+            tokio::spawn(supervisor.run(rung, jobs.clone()));
+            Queue { bell, jobs }
         };
         let queues = (0..limits::WORKERS).map(start).collect();
         let places = Arc::new(Semaphore::new(limits::WORKER_QUEUE_BYTES / KIB));
@@ -141,8 +156,15 @@ impl Pool {
         self.processes.lock().iter().flatten().copied().collect()
     }
 
-    pub(super) async fn ask(&self, document: DocumentId, source: &Source, verb: Verb) -> Result<Told, Lost> {
+    pub(super) async fn ask(
+        &self,
+        turn: Turn,
+        document: DocumentId,
+        source: &Source,
+        verb: Verb,
+    ) -> Result<Told, Lost> {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        let is_documents = !matches!(verb, Verb::Edit { .. } | Verb::Search { .. });
         let Source { head, from, update } = source;
         let request = Request { document, head: *head, from: *from, update: update.to_vec(), verb };
         let frame = wire::encode(&request).map_err(|_| Lost::TooLong)?;
@@ -150,27 +172,36 @@ impl Pool {
         let place = self.places.clone().try_acquire_many_owned(size).map_err(|_| Lost::Busy)?;
         let (answer, reply) = oneshot::channel();
         let at = usize::try_from(self.spread.hash_one(document)).unwrap_or(0) % self.queues.len();
-        self.queues[at].try_send(Job { document, frame, _place: place, answer }).map_err(|_| Lost::Busy)?;
+        let Queue { bell, jobs } = &self.queues[at];
+        let ring = bell.try_reserve().map_err(|_| Lost::Busy)?;
+        jobs.lock().push(turn, Job { document, frame, is_documents, _place: place, answer });
+        ring.send(());
         reply.await.unwrap_or(Err(Lost::Busy))
     }
 }
 
 impl Supervisor {
-    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    async fn run(mut self, mut rung: mpsc::Receiver<()>, jobs: Arc<Mutex<Turns<Job>>>) {
         loop {
-            let job = if self.running.is_none() {
-                jobs.recv().await
-            } else if let Ok(job) = timeout(limits::WORKER_IDLE, jobs.recv()).await {
-                job
+            let ring = if self.running.is_none() {
+                rung.recv().await
+            } else if let Ok(ring) = timeout(limits::WORKER_IDLE, rung.recv()).await {
+                ring
             } else {
                 self.end().await;
                 continue;
             };
-            let Some(job) = job else { break };
+            if ring.is_none() {
+                break;
+            }
+            let Some((turn, job)) = jobs.lock().pop() else { continue };
             // Who stopped waiting needs no answer.
             if !job.answer.is_closed() {
+                let began = Instant::now();
                 let told = self.carry_out(&job).await;
                 let _ = job.answer.send(told);
+                let now = Instant::now();
+                jobs.lock().spend(turn, now - began, now);
             }
         }
         self.end().await;
@@ -207,6 +238,8 @@ impl Supervisor {
             self.lost.fetch_add(1, Ordering::Relaxed);
             tracing::error!(document = %job.document, ?ended, "a worker was lost");
             match broken {
+                // A document that takes long by itself is found out by whoever only reads it.
+                Broken::Late if !job.is_documents => return Err(Lost::Late),
                 Broken::Late => return self.blame(job.document, 1, "the worker took too long").await,
                 Broken::Off if ended.is_some_and(was_killed) => {
                     kills += 1;

@@ -6,13 +6,24 @@ use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 use yrs::types::text::YChange;
 use yrs::{Any, Doc, GetString, Out, ReadTxn, Text, TextRef, Transact};
 
-use super::wire::{Hit, Reply};
+use super::wire::{Hit, Part, Reply};
 use super::worker::{integrate, new_doc};
 use crate::limits;
 
-/// The text of a root; one that does not exist is empty.
-pub(super) fn text(doc: &Doc, root: &str) -> Reply {
-    Reply::Text(text_of(doc, root))
+/// The text of a root, or a part of it; one that does not exist is empty.
+pub(super) fn text(doc: &Doc, root: &str, part: Part) -> Reply {
+    let text = text_of(doc, root);
+    Reply::Text(match part {
+        Part::Whole => text,
+        Part::Lines(first, last) => {
+            let lines = text.split_inclusive('\n').skip(first.saturating_sub(1));
+            lines.take((last + 1).saturating_sub(first.max(1))).collect()
+        }
+        Part::Range(from, to) => {
+            let units: Vec<u16> = text.encode_utf16().skip(from).take(to.saturating_sub(from)).collect();
+            String::from_utf16_lossy(&units)
+        }
+    })
 }
 
 fn text_of(doc: &Doc, root: &str) -> String {

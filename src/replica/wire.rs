@@ -25,10 +25,12 @@ pub(super) struct Request {
 /// What a worker can do with a document.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Verb {
-    /// The text of a root.
+    /// The text of a root, or a part of it.
     Text {
         /// The root's name.
         root: String,
+        /// Which part.
+        part: Part,
     },
     /// The lines of a root's text that hold a needle.
     Search {
@@ -57,6 +59,17 @@ pub enum Verb {
         /// The root's name.
         root: String,
     },
+}
+
+/// A part of a text. What goes beyond its end ends there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// From a line to another, counted from 1, both included, with their line ends.
+    Lines(usize, usize),
+    /// From a UTF-16 unit up to before another, counted from 0; half a surrogate pair becomes U+FFFD.
+    Range(usize, usize),
 }
 
 /// What a worker answers.

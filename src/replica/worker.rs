@@ -90,7 +90,7 @@ fn answer(warm: &mut HashMap<DocumentId, Warm>, request: Request, now: u64) -> R
     document.bytes += request.update.len();
     document.used = now;
     let reply = match request.verb {
-        Verb::Text { root } => verbs::text(&document.doc, &root),
+        Verb::Text { root, part } => verbs::text(&document.doc, &root, part),
         Verb::Search { root, needle, case, limit } => verbs::search(&document.doc, &root, &needle, case, limit),
         Verb::Edit { root, text } => verbs::edit(&state(&document.doc), &root, &text),
         Verb::Fold => Reply::Update(state(&document.doc)),

@@ -11,7 +11,7 @@ use coterie::head::Head;
 use coterie::ids::DocumentId;
 use coterie::journal;
 use coterie::limits;
-use coterie::replica::{Replicas, Reply, Source, Verb};
+use coterie::replica::{Replicas, Reply, Source, Turn, Verb};
 use coterie::update::merge;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -35,6 +35,8 @@ on_both_engines![
     the_server_keeps_folded_rows_for_two_days,
     who_is_in_a_document_notices_no_fold,
     a_long_log_is_folded_by_itself,
+    a_log_of_many_rows_is_folded_by_itself,
+    what_nobody_writes_in_any_more_is_folded_by_itself,
     the_doctor_names_each_damage,
 ];
 
@@ -45,7 +47,7 @@ pub fn replicas(db: &Db) -> Replicas {
 /// What a worker answers about an update.
 pub async fn folded(replicas: &Replicas, document: DocumentId, update: &[u8], verb: Verb) -> Reply {
     let source = Source { head: Head { seq: 1, epoch: 1 }, from: None, update: update.to_vec().into() };
-    replicas.ask(document, &source, verb).await.unwrap().unwrap().reply
+    replicas.ask(Turn::Server, document, &source, verb).await.unwrap().unwrap().reply
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -404,6 +406,37 @@ async fn a_long_log_is_folded_by_itself(engine: Engine) {
     peer.insert(0, "more\n").await;
     peer.until_saved().await;
     assert_eq!(ann.read_text(project, document).await.1, peer.text());
+}
+
+async fn a_log_of_many_rows_is_folded_by_itself(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a.md", "").await;
+    let mut peer = ann.socket(Dialect::Hocuspocus, project, document).join().await;
+    for _ in 1..limits::FOLD_ROWS {
+        peer.insert(0, "x").await;
+        peer.until_saved().await;
+    }
+    assert_eq!(journal::load(server.db(), document).await.unwrap().snapshot, None, "one row less is no long log");
+    peer.insert(0, "x").await;
+    until("it is folded", async || journal::load(server.db(), document).await.unwrap().snapshot.is_some()).await;
+    assert_eq!(ann.read_text(project, document).await.1, "x".repeat(limits::FOLD_ROWS));
+}
+
+async fn what_nobody_writes_in_any_more_is_folded_by_itself(engine: Engine) {
+    let mut server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let (old, new) = (ann.create(project, "old", "old").await, ann.create(project, "new", "new").await);
+    let ago = limits::FOLD_IDLE.as_micros();
+    let document = spelled(server.db(), old);
+    let age = format!("update document_update set created_us = created_us - {ago} where document_id = {document}");
+    assert_eq!(run(server.db(), age).await, 1);
+    // It looks when it starts, and each minute.
+    server.restart().await;
+    until("it is folded", async || journal::load(server.db(), old).await.unwrap().snapshot.is_some()).await;
+    assert_eq!(journal::load(server.db(), new).await.unwrap().snapshot, None);
 }
 
 async fn the_doctor_names_each_damage(engine: Engine) {

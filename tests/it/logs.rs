@@ -1,7 +1,7 @@
 //! Random logs, folded: the fold and what follows say what the whole log says, however the log was written.
 
 use coterie::ids::DocumentId;
-use coterie::replica::{Reply, Verb, worker};
+use coterie::replica::{Part, Reply, Verb, worker};
 use coterie::update::{merge, says_the_same, summary};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -119,7 +119,8 @@ async fn a_worker_folds_as_its_code_does() {
         };
         judge(&log, &merged, &state, &format!("seed {seed}, by a worker"));
         let whole = merge(&[&[state][..], &log.rows[log.at..]].concat()).unwrap();
-        let text = folded(&replicas, document, &whole, Verb::Text { root: "content".to_owned() }).await;
+        let text =
+            folded(&replicas, document, &whole, Verb::Text { root: "content".to_owned(), part: Part::Whole }).await;
         assert_eq!(text, Reply::Text(log.said), "seed {seed}");
     }
     assert_eq!(replicas.lost(), 0);

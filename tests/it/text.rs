@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use yrs::{Any, Text};
+use yrs::{Any, Array, Map, MapPrelim, Text};
 
 use crate::client::{TestClient, answer};
 use crate::engines::{Engine, in_time, on_both_engines};
@@ -26,6 +26,9 @@ on_both_engines![
     what_is_embedded_in_a_text_stays,
     a_root_that_is_no_text_is_not_edited_as_one,
     a_search_finds_lines_across_a_project,
+    a_search_says_whether_it_found_all,
+    a_part_of_a_text_is_read,
+    any_root_is_read_as_json,
 ];
 
 /// Seeds of [`nothing_typed_during_a_put_is_lost`]; another number with `COTERIE_TEST_SEEDS`.
@@ -353,6 +356,75 @@ async fn a_search_finds_lines_across_a_project(engine: Engine) {
     delete(&ann, project, first).await;
     assert_eq!(search("needle").await.1, json!({ "items": [], "complete": true }));
     assert_eq!(server.state().rooms.len(), 0, "a search opens no document");
+}
+
+async fn a_search_says_whether_it_found_all(engine: Engine) {
+    const EACH: usize = limits::SEARCH_LINES_PER_DOCUMENT;
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let (few, many) = (ann.project().await, ann.project().await);
+    let search = async |project: ProjectId| {
+        let (_, found) = ann.get(&format!("/api/projects/{project}/search?q=x")).await;
+        let lines = found["items"].as_array().unwrap().iter().map(|item| item["lines"].as_array().unwrap().len());
+        (lines.sum::<usize>(), found["complete"].as_bool().unwrap())
+    };
+    ann.create(few, "all", &"x\n".repeat(EACH)).await;
+    assert_eq!(search(few).await, (EACH, true));
+    ann.create(few, "more", &"x\n".repeat(EACH + 1)).await;
+    assert_eq!(search(few).await, (2 * EACH, false));
+    for number in 0..=limits::SEARCH_LINES / (EACH - 1) {
+        ann.create(many, &format!("{number}"), &"x\n".repeat(EACH - 1)).await;
+    }
+    assert_eq!(search(many).await, (limits::SEARCH_LINES, false));
+}
+
+async fn a_part_of_a_text_is_read(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a", "one\ntwo 🌍\n\nfour").await;
+    let part = async |query: &str| {
+        let path = format!("/api/projects/{project}/documents/{document}/text?{query}");
+        let response = ann.request(reqwest::Method::GET, &path).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    for (query, text) in [
+        ("lines=1-1", "one\n"),
+        ("lines=2-3", "two 🌍\n\n"),
+        ("lines=4-9", "four"),
+        ("lines=5-9", ""),
+        ("range=0-3", "one"),
+        ("range=8-10", "🌍"),
+        ("range=8-9", "\u{fffd}"),
+        ("range=12-99", "four"),
+        ("range=3-3", ""),
+    ] {
+        assert_eq!(part(query).await, (200, text.to_owned()), "{query}");
+    }
+    for bad in ["lines=0-1", "lines=2-1", "lines=1", "lines=a-b", "range=-1-2", "range=0-1&lines=1-1"] {
+        assert_eq!(part(bad).await.0, 400, "{bad}");
+    }
+}
+
+async fn any_root_is_read_as_json(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a", "text").await;
+    let mut peer = ann.socket(Dialect::Hocuspocus, project, document).join().await;
+    let (map, list) = (peer.doc.get_or_insert_map("map"), peer.doc.get_or_insert_array("a list"));
+    peer.edit(|txn| {
+        map.insert(txn, "deep", MapPrelim::from([("number", 1)]));
+        list.push_back(txn, "one");
+        list.push_back(txn, true);
+    })
+    .await;
+    peer.until_saved().await;
+    let root = async |name: &str| ann.get(&format!("/api/projects/{project}/documents/{document}/roots/{name}")).await;
+    assert_eq!(root("content").await, (StatusCode::OK, json!("text")));
+    assert_eq!(root("map").await.1, json!({ "deep": { "number": 1 } }));
+    assert_eq!(root("a%20list").await.1, json!(["one", true]));
+    assert_eq!(root("none").await, (StatusCode::OK, Value::Null));
 }
 
 async fn delete(ann: &TestClient, project: ProjectId, document: DocumentId) {

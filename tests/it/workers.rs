@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use coterie::ids::DocumentId;
 use coterie::limits;
+use futures_util::StreamExt;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use reqwest::StatusCode;
@@ -26,6 +28,7 @@ on_both_engines![
     people_type_and_read_while_workers_are_killed,
     hostile_bytes_cost_a_document_its_text_and_nothing_else,
     a_worker_that_takes_too_long_is_killed,
+    who_asks_for_much_does_not_keep_others_waiting,
     a_worker_that_eats_memory_ends_at_its_limit,
     workers_are_confined,
     an_operator_looks_sets_aside_and_takes_back,
@@ -287,6 +290,35 @@ async fn a_worker_that_takes_too_long_is_killed(engine: Engine) {
     assert_eq!(server.state().replicas.lost(), 2);
     let faults = coterie::replica::faults(server.db()).await.unwrap();
     assert_eq!((faults.len(), faults[0].document, faults[0].set_aside), (1, slow, true));
+}
+
+async fn who_asks_for_much_does_not_keep_others_waiting(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let (ann, bob) = (TestClient::guest(server.place(), "Ann").await, TestClient::guest(server.place(), "Bob").await);
+    let (quick, slow) = (ann.project().await, bob.project().await);
+    let mut honest = Vec::new();
+    let mut heavy = Vec::new();
+    for number in 0..8 {
+        honest.push(ann.create(quick, &format!("{number}"), "quick\n").await);
+        heavy.push(bob.create(slow, &format!("{number}"), "").await);
+        store(server.db(), heavy[number], bob.id, &[quadratic(3_000)]).await;
+    }
+    let asked = server.state().replicas.asked();
+    let mut waiting: FuturesUnordered<_> = heavy.iter().map(|document| bob.read_text(slow, *document)).collect();
+    let mut answered = 0;
+    let all_wait = until("all wait", async || server.state().replicas.asked() == asked + 8);
+    tokio::pin!(all_wait);
+    loop {
+        tokio::select! { Some(_) = waiting.next() => answered += 1, () = &mut all_wait => break }
+    }
+    let others = join_all(honest.iter().map(|document| ann.read_text(quick, *document)));
+    tokio::pin!(others);
+    let told = loop {
+        tokio::select! { Some(_) = waiting.next() => answered += 1, told = &mut others => break told }
+    };
+    assert!(told.iter().all(|(status, text, _)| *status == StatusCode::OK && text == "quick\n"), "{told:?}");
+    println!("{answered} of 8 slow ones were answered before all quick ones");
+    assert!(answered < 8, "the others were not kept waiting until all was done");
 }
 
 async fn a_worker_that_eats_memory_ends_at_its_limit(engine: Engine) {

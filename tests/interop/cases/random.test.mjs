@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { agree, HP2, HP3, HP4, opened, pause, YWS2, YWS3 } from '../peer.mjs'
 import { numbers } from '../random.mjs'
+import { textOf } from '../roots.mjs'
 import { ENGINES, startServer } from '../server.mjs'
 
 const TEAMS = [[YWS3, HP4, YWS2], [HP4, HP4, HP4], [YWS3, YWS3, YWS3], [YWS2, YWS2, YWS2], [HP3, YWS3, HP2]]
@@ -42,6 +43,8 @@ describe('random sessions', { concurrency: 2 }, () => {
           }
           for (const client of clients) await client.connect()
           await agree(clients, person.stored(project.id, name))
+          const { id } = await person.find(project.id, name)
+          assert.equal(await person.text(project.id, id), textOf(await person.update(project.id, id)), 'the text over HTTP')
           for (const client of clients) {
             await client.saved()
             assert.equal((await client.wire()).refused, 0)

@@ -10,7 +10,7 @@ STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path cli
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
 
-.PHONY: help run dev check test conformance $(SUITES) test-schema mutants release bench studio chromium python strace
+.PHONY: help run dev check test conformance $(SUITES) test-schema mutants release bench studio chromium python strace compiler
 
 help: ## Says what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -91,6 +91,10 @@ chromium:
 python:
 	$(call debian,python3 -m ensurepip --version,python3 python3-venv)
 
+# What libFuzzer is built with.
+compiler:
+	$(call debian,command -v g++,g++)
+
 strace:
 	$(call debian,command -v strace,strace)
 
@@ -101,7 +105,7 @@ soak: SECONDS ?= 3600
 PROFILE ?= release
 
 .PHONY: fuzz soak test-stalled test-outages test-readers
-fuzz: $(COTERIE_BIN) ## Made-up input for every reader of outside bytes, guided by coverage; SECONDS (60) each.
+fuzz: $(COTERIE_BIN) compiler ## Made-up input for every reader of outside bytes, guided by coverage; SECONDS (60) each.
 	COTERIE_BIN=$(COTERIE_BIN) CARGO_TARGET_DIR=$(abspath $(or $(CARGO_TARGET_DIR),target)) fuzz/run $(SECONDS)
 
 soak: studio ## 500 clients come and go over 200 documents while the database fails now and then; SECONDS (3600).

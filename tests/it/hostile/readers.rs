@@ -115,7 +115,7 @@ async fn no_reader_writes(engine: Engine, plan: &Plan, least: usize) {
         }
     }
     let parts = names.len();
-    let counts: Vec<((&str, Dialect), Count)> = stream::iter(jobs)
+    let attacking = stream::iter(jobs)
         .map(async |(reader, dialect, name, part, seed)| {
             let numbers = plan.numbers.iter();
             let all = numbers.clone().flat_map(|kind| numbers.clone().map(|sync| (*kind, *sync)));
@@ -124,8 +124,19 @@ async fn no_reader_writes(engine: Engine, plan: &Plan, least: usize) {
             ((reader.what, dialect), attack(reader, dialect, project, name, own, edits, seed).await)
         })
         .buffer_unordered(SOCKETS)
-        .collect()
-        .await;
+        .collect::<Vec<((&str, Dialect), Count)>>();
+    let mut attacking = Box::pin(attacking);
+    let counts = loop {
+        tokio::select! {
+            counts = &mut attacking => break counts,
+            // Who says nothing for a minute is taken to have gone.
+            () = tokio::time::sleep(Duration::from_secs(10)) => {
+                for watcher in &mut watchers {
+                    watcher.round_trip().await;
+                }
+            }
+        }
+    };
 
     let sum = |count: fn(&Count) -> usize| counts.iter().map(|(_, of)| count(of)).sum::<usize>();
     let (frames, lost, sockets) = (sum(|of| of.frames), sum(|of| of.lost), sum(|of| of.sockets));

@@ -13,6 +13,7 @@ use crate::hold::Hold;
 use crate::peer::{Dialect, Peer};
 use crate::proxy::{AtCommit, Proxy};
 use crate::server::{TestServer, until};
+use crate::stored::run;
 
 on_both_engines![typing_goes_on_while_the_database_is_away_and_all_is_saved_when_it_returns];
 
@@ -21,6 +22,8 @@ on_postgres![
     a_commit_that_was_lost_is_tried_again,
     the_server_says_that_its_database_is_away,
     a_wire_that_swallows_everything_loses_nothing_and_all_is_saved_soon_after,
+    a_full_disk_of_postgres_keeps_edits_waiting,
+    a_postgres_that_takes_no_writes_keeps_edits_waiting,
 ];
 
 /// How a database goes away.
@@ -236,4 +239,41 @@ async fn a_wire_that_swallows_everything_loses_nothing_and_all_is_saved_soon_aft
     peer.until_text(&all).await;
     server.restart().await;
     assert_eq!(ann.text(project, document).await, all);
+}
+
+async fn a_full_disk_of_postgres_keeps_edits_waiting() {
+    refusing("53100", "database_full").await;
+}
+
+async fn a_postgres_that_takes_no_writes_keeps_edits_waiting() {
+    refusing("25006", "database_read_only").await;
+}
+
+/// A Postgres that answers every row with this error for a while.
+async fn refusing(error: &str, told: &str) {
+    let mut server = TestServer::start(Engine::Postgres).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a", "").await;
+    let mut author = ann.socket(Dialect::Hocuspocus, project, "a").join().await;
+    let mut peer = ann.socket(Dialect::Yjs, project, "a").join().await;
+    let refuse = format!(
+        "create function refuse() returns trigger language plpgsql as \
+         $$ begin raise exception 'refused' using errcode = '{error}'; end $$"
+    );
+    run(server.db(), refuse).await;
+    let trigger = "create trigger refusing before insert on document_update for each row execute function refuse()";
+    run(server.db(), trigger.to_owned()).await;
+    author.insert(0, "typed").await;
+    author.until("it is told why", |peer| peer.events.last().is_some_and(|event| event["state"] == told)).await;
+    peer.round_trip().await;
+    assert_eq!(peer.text(), "", "shown although it is not saved");
+    assert!(!author.is_saved() && author.statuses.iter().all(|saved| *saved), "{author:?}");
+    run(server.db(), "drop trigger refusing on document_update".to_owned()).await;
+    let back = Instant::now();
+    author.until_saved().await;
+    assert!(back.elapsed() < Duration::from_secs(10), "{:?}", back.elapsed());
+    peer.until_text("typed").await;
+    server.restart().await;
+    assert_eq!(ann.text(project, document).await, "typed");
 }

@@ -3,9 +3,15 @@
 
 use coterie::update::{Kind, StateVector, scan, summary};
 use coterie_fuzz::tally::count;
+use coterie_fuzz::{History, Plan};
+
+/// What an input begins with that is a plan, and is no update by itself.
+const PLAN: u8 = 0xff;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     count("inputs");
+    let made = bytes.strip_prefix(&[PLAN]).map(|plan| History::default().update(&mut Plan::new(plan)));
+    let bytes = made.as_deref().unwrap_or(bytes);
     if let Ok(vector) = StateVector::decode(bytes) {
         count("state vectors");
         assert_eq!(StateVector::decode(&vector.encode()), Ok(vector));

@@ -17,6 +17,8 @@ pub enum Close {
     Unauthorized,
     /// Unknown, or not for this person; the two look alike.
     NotFound,
+    /// No document can have this path: it is malformed, or another document is where its folder would be.
+    BadPath,
     /// The document was deleted.
     Deleted,
     /// The document's history was replaced by a restored one; a reload begins anew.
@@ -44,7 +46,7 @@ impl Close {
             Self::TooLarge => 1009,
             Self::Malformed => 4400,
             Self::Unauthorized => 4401,
-            Self::NotFound | Self::Deleted => 4404,
+            Self::NotFound | Self::BadPath | Self::Deleted => 4404,
             Self::AuthTimeout => 4408,
             Self::Full => 4413,
             Self::Replaced => 4410,
@@ -62,6 +64,7 @@ impl Close {
             Self::Malformed => "malformed frame",
             Self::Unauthorized => "sign in first",
             Self::NotFound => "not found",
+            Self::BadPath => "no document can have this path: it is malformed, or another document is in its way",
             Self::Deleted => "the document was deleted",
             Self::Replaced => "the document's history was replaced, reload",
             Self::Full => "the project has reached its limit of documents",

@@ -59,7 +59,8 @@ pub(super) async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result
 pub(super) fn away(error: Error) -> Close {
     match error {
         Error::Unauthorized => Close::Unauthorized,
-        Error::NotFound | Error::Invalid { .. } | Error::Conflict { .. } => Close::NotFound,
+        Error::NotFound => Close::NotFound,
+        Error::Invalid { .. } | Error::Conflict { .. } => Close::BadPath,
         Error::TooLarge(_) => Close::Full,
         Error::Unavailable { .. } => Close::TryAgain,
         Error::Database(error) => {

@@ -376,6 +376,17 @@ impl PublicUrl {
     }
 }
 
+/// How long the allocator (mimalloc) keeps what is free, in milliseconds. It is no setting of ours: the program sets it for
+/// itself where the environment does not.
+pub const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
+
+/// Whether the environment says how long that is.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "this is the file that reads it")]
+pub fn allocator_is_told() -> bool {
+    std::env::var_os(PURGE_DELAY).is_some()
+}
+
 /// Whether a host (as in an origin: brackets around IPv6) names the machine itself.
 #[must_use]
 pub fn is_loopback_name(host: &str) -> bool {

@@ -150,6 +150,10 @@ impl Db {
             // NORMAL may lose the last commits when the machine loses power; saved would not mean saved.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What a statement of many rows keeps for its own undoing is small; in files, each would be made and removed.
+            .pragma("temp_store", "memory")
+            // Pages of the log before they go to their places: most of them were written again by then.
+            .pragma("wal_autocheckpoint", limits::SQLITE_CHECKPOINT_PAGES.to_string())
             .busy_timeout(limits::LOCK_TIMEOUT);
         if let Some(folder) = options.get_filename().parent() {
             std::fs::create_dir_all(folder)

@@ -61,6 +61,14 @@ uuid_id! {
     BatchId;
 }
 
+impl BatchId {
+    /// One for an attempt to append, of which there are thousands a second: unique, and not in any order.
+    #[must_use]
+    pub fn of_attempt() -> Self {
+        Self(uuid::Builder::from_random_bytes(rand::random()).into_uuid())
+    }
+}
+
 /// One attachment of a socket to a room; unique within the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);

@@ -27,6 +27,7 @@ pub mod openapi;
 pub mod page;
 pub mod protocol;
 pub mod studio;
+pub mod together;
 pub mod turnstile;
 
 // floor 2

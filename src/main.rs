@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use clap::error::ErrorKind;
-use coterie::config::{Cli, Command, Config, DocumentsAction};
+use coterie::config::{self, Cli, Command, Config, DocumentsAction};
 use coterie::db::Db;
 use coterie::error::Error;
 use coterie::replica::{self, Fault, worker};
@@ -20,10 +20,26 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(worker::ARGUMENT) {
         return worker::run().map_or_else(|error| refuse(&error.to_string()), |()| ExitCode::SUCCESS);
     }
+    give_memory_back();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(act()),
         Err(error) => refuse(&format!("cannot start: {error}")),
+    }
+}
+
+/// Has the allocator give back what is free at once: what ten thousand sockets took is the machine's again when they have
+/// gone. mimalloc takes that from its environment only, and before anything else runs; so the program begins anew with it,
+/// as the same process. Where that is not possible, it goes on as it is.
+fn give_memory_back() {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        let mut args = std::env::args_os();
+        if let (false, Some(name), Ok(program)) = (config::allocator_is_told(), args.next(), std::env::current_exe()) {
+            // It returns only when it failed.
+            let _ = std::process::Command::new(program).arg0(name).args(args).env(config::PURGE_DELAY, "0").exec();
+        }
     }
 }
 

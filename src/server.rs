@@ -101,7 +101,10 @@ impl Server {
         let stop = CancellationToken::new();
         let app = router::app(state.clone());
         let accepting = tokio::spawn(accept::run(listener, app, state.clone(), stop.clone()));
-        let folding = compaction::run(state.db.clone(), state.replicas.clone(), self.to_fold, state.shutdown.clone());
+        let rooms = state.rooms.clone();
+        let tell = move |document, head, folded| rooms.folded(document, head, folded);
+        let folding =
+            compaction::run(state.db.clone(), state.replicas.clone(), self.to_fold, tell, state.shutdown.clone());
         let polling = feed::run(state.feed.clone());
         let looking = rights::run(state.db.clone(), state.rights.clone(), self.rights_seen, state.shutdown.clone());
         let background = [

@@ -9,7 +9,7 @@ mod sql;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::db::{Db, micros, now_us};
@@ -32,8 +32,15 @@ pub enum Folded {
     Nothing,
 }
 
-/// Folds what rooms report and, now and then, what has been idle, until the server stops.
-pub async fn run(db: Db, replicas: Replicas, mut full: mpsc::Receiver<DocumentId>, stop: CancellationToken) {
+/// Folds what rooms report and, now and then, what has been idle, until the server stops. What a worker folded is shown
+/// to `tell`, with the head it amounts to.
+pub async fn run(
+    db: Db,
+    replicas: Replicas,
+    mut full: mpsc::Receiver<DocumentId>,
+    tell: impl Fn(DocumentId, Head, Bytes),
+    stop: CancellationToken,
+) {
     let mut sweep = interval(limits::FOLD_SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -52,18 +59,24 @@ pub async fn run(db: Db, replicas: Replicas, mut full: mpsc::Receiver<DocumentId
         };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = fold_each(&db, &replicas, documents) => {}
+            () = fold_each(&db, &replicas, documents, &tell) => {}
         }
     }
 }
 
-async fn fold_each(db: &Db, replicas: &Replicas, documents: Vec<DocumentId>) {
+async fn fold_each(db: &Db, replicas: &Replicas, documents: Vec<DocumentId>, tell: &impl Fn(DocumentId, Head, Bytes)) {
     for document in documents {
         let began = Instant::now();
-        match fold(db, replicas, document).await {
-            Ok(how) => tracing::debug!(%document, ?how, took = ?began.elapsed(), "folded"),
+        match fold_to(db, replicas, document).await {
+            Ok((how, kept)) => {
+                tracing::debug!(%document, ?how, took = ?began.elapsed(), "folded");
+                if let (Folded::Replica, Some((head, state))) = (how, kept) {
+                    tell(document, head, state);
+                }
+            }
             Err(error) => tracing::warn!(%document, error = %format!("{error:#}"), "a document cannot be folded"),
         }
+        sleep(began.elapsed() * limits::FOLD_REST).await;
     }
 }
 
@@ -80,9 +93,14 @@ async fn idle(db: &Db) -> Vec<DocumentId> {
 /// # Errors
 /// A document that cannot be loaded, or a database that refuses.
 pub async fn fold(db: &Db, replicas: &Replicas, document: DocumentId) -> Result<Folded> {
+    fold_to(db, replicas, document).await.map(|(how, _)| how)
+}
+
+/// As [`fold`]; answers the new snapshot as well.
+async fn fold_to(db: &Db, replicas: &Replicas, document: DocumentId) -> Result<(Folded, Option<(Head, Bytes)>)> {
     let loaded = journal::load(db, document).await?;
     if loaded.rows.is_empty() {
-        return Ok(Folded::Nothing);
+        return Ok((Folded::Nothing, None));
     }
     let parts: Vec<&Bytes> = loaded.snapshot.iter().map(|(_, bytes)| bytes).chain(&loaded.rows).collect();
     let merged: Bytes = merge(&parts).map_err(anyhow::Error::from)?.into();
@@ -91,7 +109,7 @@ pub async fn fold(db: &Db, replicas: &Replicas, document: DocumentId) -> Result<
         None => (merged, Folded::Bytes),
     };
     journal::save_snapshot(db, document, loaded.head.seq, &state).await?;
-    Ok(how)
+    Ok((how, Some((loaded.head, state))))
 }
 
 /// Deletes rows and older snapshots that a snapshot from before `before_us` holds, of documents that have any; of a

@@ -1,7 +1,5 @@
 //! The journal's statements.
 
-use std::fmt::Write;
-
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -192,8 +190,22 @@ pub(super) async fn last_of_batch(tx: &mut Tx, append: &Append) -> Result<Option
 pub(super) async fn append(tx: &mut Tx, appends: &[&Append]) -> Result<(), sqlx::Error> {
     match tx {
         Tx::Postgres(conn) => append_postgres(conn, appends).await,
-        Tx::Sqlite(conn) => append_sqlite(conn, appends).await,
+        Tx::Sqlite(conn) => {
+            raise_heads_sqlite(conn, appends).await?;
+            append_sqlite(conn, appends).await
+        }
     }
+}
+
+/// As [`append`], on SQLite and for appends whose heads were not looked at. Answers whether all were as expected; where
+/// they were not, the transaction is to be rolled back.
+pub(super) async fn append_expected(tx: &mut Tx, appends: &[&Append]) -> Result<bool, sqlx::Error> {
+    let Tx::Sqlite(conn) = tx else { return Ok(false) };
+    let expected = raise_heads_sqlite(conn, appends).await? == appends.len();
+    if expected {
+        append_sqlite(conn, appends).await?;
+    }
+    Ok(expected)
 }
 
 async fn append_postgres(
@@ -255,22 +267,11 @@ fn runs<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// The places of rows of values: `($1, $2), ($3, $4)`.
+/// The places of rows of values: `(?, ?), (?, ?)`. Without numbers, which the library looks up by going through all of
+/// them.
 fn places(rows: usize, columns: usize) -> String {
-    let mut text = String::with_capacity(rows * columns * 6);
-    for place in 1..=rows * columns {
-        let (first, last) = (place % columns == 1 || columns == 1, place % columns == 0);
-        text.push_str(if place == 1 {
-            "("
-        } else if first {
-            ", ("
-        } else {
-            ", "
-        });
-        let _ = write!(text, "${place}");
-        text.push_str(if last { ")" } else { "" });
-    }
-    text
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    vec![row.as_str(); rows].join(", ")
 }
 
 /// The heads of those of the documents that have a log, in the order of the ids.
@@ -293,6 +294,29 @@ async fn heads_sqlite(
     Ok(heads)
 }
 
+/// Moves the heads that are as expected, and answers how many are.
+async fn raise_heads_sqlite(
+    tx: &mut sqlx::Transaction<'static, sqlx::Sqlite>,
+    appends: &[&Append],
+) -> Result<usize, sqlx::Error> {
+    let mut raised = 0;
+    for run in runs(appends) {
+        let text = format!(
+            "update document_head set head = new.column4 from (values {}) as new
+            where document_id = new.column1 and epoch = new.column2 and document_head.head = new.column3",
+            places(run.len(), 4)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for append in run {
+            let expected = append.expected;
+            query = query.bind(append.document).bind(expected.epoch).bind(expected.seq).bind(append.head().seq);
+        }
+        raised += query.execute(&mut **tx).await?.rows_affected();
+    }
+    Ok(usize::try_from(raised).unwrap_or(usize::MAX))
+}
+
+/// Writes rows and owners.
 async fn append_sqlite(
     tx: &mut sqlx::Transaction<'static, sqlx::Sqlite>,
     appends: &[&Append],
@@ -326,18 +350,6 @@ async fn append_sqlite(
         for (document, (client, user, owner)) in run {
             let closed = i64::from(*owner == Owner::Closed);
             query = query.bind(document).bind(client.0.cast_signed()).bind(user).bind(closed);
-        }
-        query.execute(&mut **tx).await?;
-    }
-    for run in runs(appends) {
-        let text = format!(
-            "update document_head set head = new.column2 from (values {}) as new
-            where document_head.document_id = new.column1",
-            places(run.len(), 2)
-        );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for append in run {
-            query = query.bind(append.document).bind(append.head().seq);
         }
         query.execute(&mut **tx).await?;
     }

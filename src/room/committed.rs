@@ -101,6 +101,18 @@ impl Committed {
         }
     }
 
+    /// Takes over what the document was folded to, as it was at a head, if the rows since are at hand. Says whether it
+    /// did.
+    pub fn adopt(&mut self, head: Head, folded: Bytes) -> bool {
+        let since = usize::try_from(head.seq - self.base_seq).ok().and_then(|at| self.tail.get(at..));
+        let Some(since) = since.filter(|_| head.epoch == self.head.epoch) else { return false };
+        self.tail = since.to_vec();
+        self.tail_bytes = self.tail.iter().map(Bytes::len).sum();
+        self.base = folded;
+        self.base_seq = head.seq;
+        true
+    }
+
     fn fold(&mut self) {
         self.base = merged(&self.base, &self.tail);
         self.base_seq = self.head.seq;
@@ -205,5 +217,29 @@ fn merged(base: &Bytes, tail: &[Bytes]) -> Bytes {
             let parts: Vec<&Bytes> = std::iter::once(base).chain(rows).collect();
             merge(&parts).expect("committed bytes were scanned").into()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::update::seed;
+
+    #[test]
+    fn a_folded_state_takes_the_place_of_its_rows() {
+        let loaded = Loaded { head: Head { seq: 0, epoch: 1 }, ..Loaded::default() };
+        let (mut committed, _) = Committed::new(loaded).unwrap();
+        let rows: Vec<Bytes> = (1..=3).map(|client| seed(ClientId(client), "content", "abc").into()).collect();
+        for (client, row) in (1..).zip(&rows) {
+            committed.push(row.clone(), [(ClientId(client), 3)]);
+        }
+        let before = committed.question(StateVector::default()).update();
+        let folded: Bytes = merge(&rows[..2]).unwrap().into();
+        assert!(!committed.adopt(Head { seq: 2, epoch: 2 }, folded.clone()), "of another history");
+        assert!(committed.adopt(Head { seq: 2, epoch: 1 }, folded.clone()));
+        assert_eq!(committed.question(StateVector::default()).update(), before);
+        assert_eq!(committed.since(2), rows[2], "what came later is still apart");
+        assert!(!committed.has_rows_after(1));
+        assert!(!committed.adopt(Head { seq: 1, epoch: 1 }, folded), "what is older is of no use");
     }
 }

@@ -4,6 +4,7 @@
 //! document is ever built in this process.
 
 mod attachment;
+mod bell;
 mod budget;
 mod chorus;
 mod clocks;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use attachment::Attachment;
+pub use bell::Bell;
 pub use budget::Charge;
 pub use clocks::Clocks;
 pub use committed::{Answer, Committed, Question};
@@ -108,7 +110,7 @@ impl fmt::Display for Subject {
 pub struct Handle {
     /// What it is about.
     pub subject: Subject,
-    mailbox: mpsc::Sender<Envelope>,
+    mailbox: mpsc::Sender<Mail>,
     ring: Ring,
     /// Connections that left; a drop cannot wait for the mailbox.
     left: Mutex<Vec<ConnectionId>>,
@@ -141,11 +143,16 @@ enum Envelope {
         has: Option<Head>,
         answer: oneshot::Sender<Source>,
     },
+    /// The document was folded as it was at this head.
+    Folded(Head, Bytes),
     /// Someone else appended; `seen` is answered once that is taken in, and dropped when the room ends before.
     Look {
         seen: oneshot::Sender<()>,
     },
 }
+
+/// A channel has places for a block of letters however few are in it; boxed, an idle room holds little.
+type Mail = Box<Envelope>;
 
 /// Why an input did not reach its room.
 #[derive(Debug)]
@@ -160,7 +167,7 @@ impl Handle {
     /// Hands an input to the room; waits while its mailbox is full. Nothing happens when the room has ended: its
     /// connections were told.
     pub async fn send(&self, input: Input) {
-        let _ = self.mailbox.send(Envelope::Input(input)).await;
+        let _ = self.mailbox.send(Box::new(Envelope::Input(input))).await;
     }
 
     /// Hands an input to the room without waiting; gives it back while the mailbox is full.
@@ -169,9 +176,12 @@ impl Handle {
     /// [`Unsent`]: the mailbox is full, or the room has ended.
     #[allow(clippy::result_large_err, reason = "the input goes back as it came, without an allocation")]
     pub fn try_send(&self, input: Input) -> std::result::Result<(), Unsent> {
-        self.mailbox.try_send(Envelope::Input(input)).map_err(|error| match error {
-            TrySendError::Full(Envelope::Input(input)) => Unsent::Full(input),
-            _ => Unsent::Ended,
+        self.mailbox.try_send(Box::new(Envelope::Input(input))).map_err(|error| match error {
+            TrySendError::Full(mail) => match *mail {
+                Envelope::Input(input) => Unsent::Full(input),
+                _ => Unsent::Ended,
+            },
+            TrySendError::Closed(_) => Unsent::Ended,
         })
     }
 
@@ -263,7 +273,7 @@ impl Rooms {
         subject: Subject,
         participant: Participant,
         may_write: bool,
-        bell: Arc<Notify>,
+        bell: Arc<Bell>,
     ) -> Result<Attachment> {
         for _ in 0..limits::REACH_TRIES {
             let room = self.open(subject).await?;
@@ -272,7 +282,7 @@ impl Rooms {
             let (accepted, acceptance) = oneshot::channel();
             let participant = participant.clone();
             let join = Envelope::Join { connection, participant, may_write, outbox: outbox.clone(), accepted };
-            if room.mailbox.send(join).await.is_ok() {
+            if room.mailbox.send(Box::new(join)).await.is_ok() {
                 // From here on its drop takes the place back, whoever stops waiting.
                 let attachment = Attachment::new(room.clone(), connection, outbox);
                 if acceptance.await.is_ok() {
@@ -289,13 +299,13 @@ impl Rooms {
     /// # Errors
     /// What the gate refused, as a conflict or a malformed request; a document that cannot be loaded.
     pub async fn write(&self, document: DocumentId, author: Participant, update: Bytes) -> Result<i64> {
-        let bell = Arc::new(Notify::new());
+        let bell = Arc::new(Bell::default());
         let mut attachment = self.join(document.into(), author, true, bell.clone()).await?;
         attachment.room().intact()?;
         attachment.room().send(Input::Update(attachment.connection(), EditKind::Posted, update)).await;
         let mut outgoing = Vec::new();
         loop {
-            bell.notified().await;
+            bell.heard().await;
             let _ = attachment.drain(&mut outgoing);
             for one in outgoing.drain(..) {
                 match one {
@@ -349,7 +359,7 @@ impl Rooms {
             let room = self.open(document.into()).await?;
             room.intact()?;
             let (answer, answered) = oneshot::channel();
-            if room.mailbox.send(envelope(answer)).await.is_ok()
+            if room.mailbox.send(Box::new(envelope(answer))).await.is_ok()
                 && let Ok(answered) = answered.await
             {
                 return Ok(answered);
@@ -368,9 +378,18 @@ impl Rooms {
             && let Ok(room) = self.open(document.into()).await
         {
             let (seen, shown) = oneshot::channel();
-            if room.mailbox.send(Envelope::Look { seen }).await.is_ok() {
+            if room.mailbox.send(Box::new(Envelope::Look { seen })).await.is_ok() {
                 let _ = tokio::time::timeout(limits::LOOK_TIME, shown).await;
             }
+        }
+    }
+
+    /// Hands the room of a document, if it is open and has a place for it now, what it was folded to; that may be a
+    /// tenth of what its rows are.
+    pub fn folded(&self, document: DocumentId, head: Head, folded: Bytes) {
+        let slot = self.0.rooms.get(&document.into()).map(|slot| slot.clone());
+        if let Some(Ok(room)) = slot.as_deref().and_then(OnceCell::get) {
+            let _ = room.mailbox.try_send(Box::new(Envelope::Folded(head, folded)));
         }
     }
 
@@ -401,7 +420,7 @@ impl Rooms {
             return Err(Error::unavailable("the server is going down"));
         }
         let slot = self.0.rooms.entry(subject).or_default().clone();
-        let loaded = slot.get_or_init(|| self.load(subject)).await.clone();
+        let loaded = slot.get_or_init(|| Box::pin(self.load(subject))).await.clone();
         loaded.map_err(|error| {
             // The next visitor tries again; those who waited got this error.
             self.0.rooms.remove_if(&subject, |_, kept| Arc::ptr_eq(kept, &slot));
@@ -444,7 +463,7 @@ impl Rooms {
             clocks: machine.clocks().clone(),
             damage: machine.damage().cloned(),
         });
-        shared.tasks.spawn(task::run(self.clone(), handle.clone(), machine, inputs));
+        shared.tasks.spawn(task::run(self.clone(), handle.clone(), Box::new(machine), inputs));
         Ok(handle)
     }
 

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
+use super::bell::Bell;
 use super::machine::Message;
 
 /// A message, and the position of the ring at which it was sent.
@@ -22,30 +22,36 @@ pub(super) struct Delivery {
 #[derive(Debug)]
 pub(super) struct Outbox {
     deliveries: Mutex<VecDeque<Delivery>>,
-    bell: Arc<Notify>,
+    bell: Arc<Bell>,
 }
 
 impl Outbox {
     /// An empty outbox. `bell` is rung for messages and for new frames in the ring; one socket's attachments share it.
     #[must_use]
-    pub(super) fn new(bell: Arc<Notify>) -> Self {
+    pub(super) fn new(bell: Arc<Bell>) -> Self {
         Self { deliveries: Mutex::default(), bell }
     }
 
     /// Leaves a message and rings.
     pub(super) fn send(&self, at: u64, message: Message) {
         self.deliveries.lock().push_back(Delivery { at, message });
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
     /// Rings: the ring has new frames.
     pub(super) fn ring(&self) {
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
     /// Takes the next message.
     #[must_use]
     pub(super) fn take(&self) -> Option<Delivery> {
-        self.deliveries.lock().pop_front()
+        let mut deliveries = self.deliveries.lock();
+        let delivery = deliveries.pop_front();
+        if deliveries.is_empty() && delivery.is_some() {
+            // Most connections are told nothing for long.
+            *deliveries = VecDeque::new();
+        }
+        delivery
     }
 }

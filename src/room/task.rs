@@ -1,6 +1,8 @@
 //! The task of one room: it feeds the machine with what arrives and carries out what it wants done.
 
 use std::collections::{HashMap, HashSet};
+use std::future::pending;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,10 +15,10 @@ use super::committed::Answer;
 use super::machine::{Effect, Input, Machine, Message};
 use super::outbox::Outbox;
 use super::presence::Millis;
-use super::{Envelope, Handle, Rooms, Subject};
+use super::{Envelope, Handle, Mail, Rooms, Subject};
 use crate::error::{Error, Result};
 use crate::ids::ConnectionId;
-use crate::journal::{self, Append, Loaded};
+use crate::journal::{self, Append, Loaded, Outcome};
 use crate::limits;
 use crate::protocol::close::Close;
 
@@ -25,8 +27,6 @@ use crate::protocol::close::Close;
 enum Done {
     Input(Input),
     Reload(Result<Loaded>),
-    /// The server goes down before the database answered.
-    Abandoned,
     /// Whether a damaged document can be read as a whole again.
     Mended(bool),
 }
@@ -34,11 +34,13 @@ enum Done {
 struct Task {
     rooms: Rooms,
     room: Arc<Handle>,
-    machine: Machine,
+    machine: Box<Machine>,
     outboxes: HashMap<ConnectionId, Arc<Outbox>>,
     /// Connections that left before their join was read.
     left_early: HashSet<ConnectionId>,
     work: JoinSet<Done>,
+    /// The append in flight. The server may go down before the database answers.
+    appending: Option<Pin<Box<dyn Future<Output = Option<Outcome>> + Send>>>,
     began: Instant,
     effects: Vec<Effect>,
     /// Presence that is to be told together.
@@ -48,7 +50,7 @@ struct Task {
 }
 
 /// Runs a room until nobody is left, its document has ended, or the server goes down.
-pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut mailbox: mpsc::Receiver<Envelope>) {
+pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Box<Machine>, mut mailbox: mpsc::Receiver<Mail>) {
     let shutdown = rooms.0.shutdown.clone();
     let mut storage = rooms.0.committer.storage();
     let is_damaged = machine.damage().is_some();
@@ -61,6 +63,7 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
         outboxes: HashMap::new(),
         left_early: HashSet::new(),
         work: JoinSet::new(),
+        appending: None,
         began: Instant::now(),
         effects: Vec::new(),
         chorus: Chorus::default(),
@@ -86,7 +89,12 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Machine, mut m
                     break;
                 }
                 for envelope in envelopes.drain(..) {
-                    task.open(envelope);
+                    task.open(*envelope);
+                }
+            }
+            outcome = answer(&mut task.appending), if task.appending.is_some() => {
+                if let Some(outcome) = outcome {
+                    task.handle(Input::Settled(outcome));
                 }
             }
             Some(done) = task.work.join_next(), if !task.work.is_empty() => task.finish(done),
@@ -167,6 +175,7 @@ impl Task {
                 // A reader that stopped waiting needs no answer.
                 let _ = answer.send(self.machine.committed().question(remote));
             }
+            Envelope::Folded(head, folded) => self.machine.adopt(head, folded),
             Envelope::Look { seen } => {
                 self.lookers.push(seen);
                 self.handle(Input::Look);
@@ -207,7 +216,7 @@ impl Task {
                 tracing::warn!(room = %self.room.subject, %error, "cannot read the log again; trying again");
                 self.reload(limits::COMMIT_RETRY_LONGEST);
             }
-            Ok(Done::Abandoned | Done::Mended(false)) => {}
+            Ok(Done::Mended(false)) => {}
             // Whoever comes back finds it whole.
             Ok(Done::Mended(true)) => self.handle(Input::End(Close::TryAgain)),
             Err(error) => {
@@ -265,12 +274,7 @@ impl Task {
 
     fn append(&mut self, append: Append) {
         let committer = self.rooms.0.committer.clone();
-        self.work.spawn(async move {
-            match committer.append(append).await {
-                Some(outcome) => Done::Input(Input::Settled(outcome)),
-                None => Done::Abandoned,
-            }
-        });
+        self.appending = Some(Box::pin(async move { committer.append(append).await }));
     }
 
     fn look_whether_mended(&mut self) {
@@ -287,6 +291,14 @@ impl Task {
             Done::Reload(journal::load(&db, document).await)
         });
     }
+}
+
+/// Waits for the answer to an append, which is then none any more.
+async fn answer(appending: &mut Option<Pin<Box<dyn Future<Output = Option<Outcome>> + Send>>>) -> Option<Outcome> {
+    let Some(waiting) = appending else { return pending().await };
+    let outcome = waiting.await;
+    *appending = None;
+    outcome
 }
 
 fn answered(key: Bytes, answer: Answer) -> Input {

@@ -1,14 +1,24 @@
 //! Who may join which document, and what they may do there.
 
+use std::sync::Arc;
+
 use super::slot::Standing;
 use crate::access;
-use crate::auth::{self, Caller};
+use crate::auth::{self, Caller, Credential, Digest};
 use crate::document::{self, Resolved};
 use crate::error::{Error, Result};
 use crate::ids::ProjectId;
 use crate::protocol::close::Close;
 use crate::room::{Participant, Subject};
 use crate::state::Shared;
+use crate::together::Together;
+
+/// The answers that those who come at once share: a crowd that comes back asks the database a few times. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Admissions {
+    callers: Together<Digest, Result<Option<Caller>, Arc<Error>>>,
+    admitted: Together<(Credential, String), Result<(Admission, Caller), Close>>,
+}
 
 /// What somebody was let in to.
 #[derive(Debug, Clone)]
@@ -26,12 +36,40 @@ impl Admission {
     }
 }
 
-/// Lets a caller in to `{project}/{document}`: an id, or a path, which is created when it never was and the caller may
-/// edit. `{project}` alone is its room of people.
-///
-/// # Errors
-/// Why not, as the close code that tells it.
-pub(super) async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result<Admission, Close> {
+impl Admissions {
+    /// Whose key or token this is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn by_token(&self, state: &Shared, token: &str) -> Result<Option<Caller>> {
+        let look_up = || Box::pin(async { auth::by_token(&state.db, token).await.map_err(Arc::new) });
+        self.callers.ask(auth::digest(token), look_up).await.map_err(|error| match &*error {
+            Error::Database(error) => {
+                tracing::warn!(%error, "a token cannot be looked up");
+                Error::unavailable("the database is away, try again")
+            }
+            error => Error::Internal(anyhow::anyhow!("a token cannot be looked up: {error:#}")),
+        })
+    }
+
+    /// Lets a caller in to `{project}/{document}`: an id, or a path, which is created when it never was and the caller
+    /// may edit. `{project}` alone is its room of people. Answers the caller as of now as well.
+    ///
+    /// # Errors
+    /// Why not, as the close code that tells it.
+    pub(super) async fn admit(
+        &self,
+        state: &Shared,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<(Admission, Caller), Close> {
+        // In a box, so that what only one of them needs is no part of what each waits with.
+        let look_up = || Box::pin(admit(state, caller, name));
+        self.admitted.ask((caller.credential.clone(), name.to_owned()), look_up).await
+    }
+}
+
+async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result<(Admission, Caller), Close> {
     let (project, name) = name.split_once('/').map_or((name, None), |(project, name)| (project, Some(name)));
     let project: ProjectId = project.parse().map_err(|_| Close::NotFound)?;
     let db = &state.db;
@@ -39,7 +77,8 @@ pub(super) async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result
     let (caller, role) = access::recheck(db, caller, project).await.map_err(away)?;
     let participant = auth::participant(db, &caller.user).await.map_err(away)?;
     let Some(name) = name else {
-        return Ok(Admission { project, subject: Subject::Project(project), participant, may_write: false });
+        let admission = Admission { project, subject: Subject::Project(project), participant, may_write: false };
+        return Ok((admission, caller));
     };
     let resolved = if role.can_write() {
         document::resolve_or_create(&state.feed, project, name, caller.user.id).await
@@ -48,7 +87,8 @@ pub(super) async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result
     };
     match resolved.map_err(away)? {
         Resolved::Live(document) => {
-            Ok(Admission { project, subject: document.id.into(), participant, may_write: role.can_write() })
+            let may_write = role.can_write();
+            Ok((Admission { project, subject: document.id.into(), participant, may_write }, caller))
         }
         Resolved::Deleted => Err(Close::Deleted),
         Resolved::Unknown => Err(Close::NotFound),

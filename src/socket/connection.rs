@@ -2,14 +2,14 @@
 //! further while a room has no place for it.
 
 use std::collections::HashMap;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
-use super::admission;
+use super::admission::{self, Admissions};
 use super::calm::Calm;
 use super::dialect::{Dialect, Part};
 use super::inflow::LargePlace;
@@ -18,18 +18,19 @@ use super::news::News;
 use super::slot::{Queue, Slot, Standing, Turn, input};
 use super::unsent::Unsent;
 use super::wire::{Out, Received, Unwritten, Wire};
-use crate::auth::{self, Caller};
+use crate::auth::Caller;
 use crate::door::{self, Visit};
 use crate::limits;
 use crate::protocol::ClientMessage;
 use crate::protocol::close::Close;
 use crate::protocol::hocuspocus;
-use crate::room::Attachment;
+use crate::room::{Attachment, Bell};
 use crate::state::AppState;
 
 /// One socket.
 pub(super) struct Connection {
     pub(super) state: AppState,
+    admissions: Admissions,
     wire: Wire,
     pub(super) dialect: Dialect,
     /// Who opened the socket, by its cookie or query; a frame may bring a better credential for its document.
@@ -38,7 +39,7 @@ pub(super) struct Connection {
     joins: JoinSet<Joined>,
     turns: Turn,
     /// Rung by every room of this socket.
-    bell: Arc<Notify>,
+    bell: Arc<Bell>,
     /// Whether the holders of what is open may still be there.
     pub(super) looks: Looks,
     /// What the feeds of this socket's projects tell.
@@ -48,10 +49,15 @@ pub(super) struct Connection {
     /// The turn of a stranger, until a document is open.
     stranger: Option<door::Turn>,
     answers_pings: bool,
+    /// Fires at the next deadline or before; setting it anew at each turn of the loop would cost more than that.
+    timer: Pin<Box<Sleep>>,
     opened: Instant,
     last_sent: Instant,
     last_received: Instant,
 }
+
+/// Who opened a socket, by its cookie or query, what it speaks, and what it is served with.
+pub(super) type Who = (AppState, Admissions, Dialect, Option<Caller>);
 
 /// How a join went: the place in the room, and as what; no place for somebody who has one and showed a credential again.
 struct Joined {
@@ -64,22 +70,24 @@ struct Joined {
 type Ending = Option<Close>;
 
 impl Connection {
-    pub(super) fn new(state: AppState, wire: Wire, dialect: Dialect, caller: Option<Caller>) -> Self {
+    pub(super) fn new((state, admissions, dialect, caller): Who, wire: Wire) -> Self {
         let now = Instant::now();
         Self {
             looks: Looks::new(state.rights.follow()),
             state,
+            admissions,
             wire,
             dialect,
             caller,
             slots: HashMap::new(),
             joins: JoinSet::new(),
             turns: 0,
-            bell: Arc::new(Notify::new()),
+            bell: Arc::new(Bell::default()),
             news: News::default(),
             unsent: Unsent::default(),
             stranger: None,
             answers_pings: false,
+            timer: Box::pin(sleep_until(now + limits::KEEP_ALIVE)),
             opened: now,
             last_sent: now,
             last_received: now,
@@ -87,8 +95,8 @@ impl Connection {
     }
 
     /// Serves the socket until either side ends it; `visit` counts it until then.
-    pub(super) async fn serve(mut self, visit: Visit) {
-        let ending = if self.caller.is_some() || self.take_turn(&visit).await {
+    pub(super) async fn serve(mut self: Box<Self>, visit: Visit) {
+        let ending = if self.caller.is_some() || Box::pin(self.take_turn(&visit)).await {
             if let Dialect::Yjs(name) = &self.dialect {
                 // The first document of a socket is never one too many.
                 let _ = self.join(name.clone(), None);
@@ -100,32 +108,32 @@ impl Connection {
         // Leaves every room before the goodbye, which may take a while.
         self.slots.clear();
         if let Some(close) = ending {
-            self.hold_back(close).await;
-            self.wire.say_goodbye(close).await;
+            Box::pin(self.hold_back(close)).await;
+            Box::pin(self.wire.say_goodbye(close)).await;
         }
         drop(visit);
     }
 
     /// Waits until a stranger is read.
     async fn take_turn(&mut self, visit: &Visit) -> bool {
-        let shutdown = self.state.shutdown.clone();
         let turn = timeout_at(self.opened + limits::ADMISSION_TIME, visit.strangers_turn());
-        self.stranger = shutdown.run_until_cancelled(turn).await.and_then(Result::ok).flatten();
+        self.stranger = self.state.shutdown.run_until_cancelled(turn).await.and_then(Result::ok).flatten();
         self.stranger.is_some()
     }
 
+    /// What is rare waits in boxes, so that an idle socket has no room for it.
     async fn run(&mut self) -> Ending {
+        let mut shutdown = pin!(self.state.shutdown.clone().cancelled_owned());
         loop {
             if let Err(ending) = self.write_waiting().await {
                 return ending;
             }
-            let deadline = self.next_deadline();
-            let shutdown = self.state.shutdown.clone();
+            self.set_timer();
             tokio::select! {
-                () = shutdown.cancelled() => return Some(Close::Restart),
-                () = self.bell.notified() => {}
+                () = &mut shutdown => return Some(Close::Restart),
+                () = self.bell.heard() => {}
                 heard = self.looks.heard() => {
-                    if let Err(close) = self.look(heard).await {
+                    if let Err(close) = Box::pin(self.look(heard)).await {
                         return Some(close);
                     }
                 }
@@ -138,9 +146,11 @@ impl Connection {
                 }
                 Some(joined) = self.joins.join_next(), if !self.joins.is_empty() => {
                     let Ok(joined) = joined else { return Some(Close::Failed) };
-                    if let Err(close) = self.joined(joined).await {
+                    if let Err(close) = Box::pin(self.joined(joined)).await {
                         return Some(close);
                     }
+                    // The room may answer what the client asked meanwhile: that goes out with its greeting, in one flush.
+                    yield_now().await;
                 }
                 () = self.unsent.first(), if !self.unsent.is_empty() => self.unsent.send(),
                 received = self.wire.receive(), if self.unsent.is_empty() => {
@@ -148,8 +158,8 @@ impl Connection {
                         return ending;
                     }
                 }
-                () = sleep_until(deadline) => {
-                    if let Err(ending) = self.meet_deadlines().await {
+                () = &mut self.timer => {
+                    if let Err(ending) = Box::pin(self.meet_deadlines()).await {
                         return ending;
                     }
                 }
@@ -182,8 +192,7 @@ impl Connection {
             if alone || close.is_transient() {
                 return Err(Some(close));
             }
-            let message = hocuspocus::close(close.reason());
-            self.write(vec![hocuspocus::addressed(&address, &message).into()]).await?;
+            self.write(vec![hocuspocus::addressed(&address, &hocuspocus::close(close.reason())).into()]).await?;
         }
         self.unsent.send();
         Ok(())
@@ -293,10 +302,10 @@ impl Connection {
         };
         let is_in = matches!(slot, Slot::Open(..));
         self.slots.insert(address.clone(), slot);
-        let (state, caller) = (self.state.clone(), self.caller.clone());
+        let (state, admissions, caller) = (self.state.clone(), self.admissions.clone(), self.caller.clone());
         let caller = async move {
             match token.filter(|token| !token.is_empty()) {
-                Some(token) => Ok(auth::by_token(&state.db, &token).await.map_err(admission::away)?.or(caller)),
+                Some(token) => Ok(admissions.by_token(&state, &token).await.map_err(admission::away)?.or(caller)),
                 None => Ok(caller),
             }
         };
@@ -312,14 +321,14 @@ impl Connection {
         caller: impl Future<Output = Result<Option<Caller>, Close>> + Send + 'static,
         is_in: bool,
     ) {
-        let (state, bell) = (self.state.clone(), self.bell.clone());
+        let (state, admissions, bell) = (self.state.clone(), self.admissions.clone(), self.bell.clone());
         let name = self.dialect.name_in(&address).len();
         self.joins.spawn(async move {
             let outcome = async {
                 // Looking again at what is open is not kept waiting by those who come.
                 let _turn = if is_in { None } else { state.door.join().await };
                 let caller = caller.await?.ok_or(Close::Unauthorized)?;
-                let admission = admission::admit(&state, &caller, &address[..name]).await?;
+                let (admission, caller) = admissions.admit(&state, &caller, &address[..name]).await?;
                 let standing = admission.standing();
                 if is_in {
                     return Ok((None, standing, caller));
@@ -372,6 +381,9 @@ impl Connection {
                     self.stranger = None;
                     self.wire.admit();
                 }
+                if self.looks.take_missed() {
+                    self.look_again(None);
+                }
                 self.unsent.send();
                 Ok(())
             }
@@ -416,6 +428,13 @@ impl Connection {
         self.slots.values().any(|slot| matches!(slot, Slot::Open(..)))
     }
 
+    fn set_timer(&mut self) {
+        let deadline = self.next_deadline();
+        if self.timer.is_elapsed() || deadline < self.timer.deadline() {
+            self.timer.as_mut().reset(deadline);
+        }
+    }
+
     fn next_deadline(&self) -> Instant {
         let silence = (self.last_sent + limits::KEEP_ALIVE).min(self.last_received + limits::SOCKET_SILENCE);
         // While it is not read, a frame that does not come on is not the client's fault.
@@ -423,8 +442,8 @@ impl Connection {
             Slot::Open(.., calm) => calm.next(),
             Slot::Waiting(..) | Slot::Refused => None,
         });
-        let silence = presence.min().map_or(silence, |next| next.min(silence));
-        let silence = self.frame_deadline().map_or(silence, |deadline| deadline.min(silence));
+        let others = [presence.min(), self.frame_deadline(), self.looks.due()];
+        let silence = others.into_iter().flatten().fold(silence, Instant::min);
         if self.is_admitted() { silence } else { silence.min(self.opened + self.admission_time()) }
     }
 
@@ -440,6 +459,9 @@ impl Connection {
     async fn meet_deadlines(&mut self) -> Result<(), Ending> {
         let now = Instant::now();
         self.tell_presence(now);
+        if self.looks.take_due(now) {
+            self.look_again(None);
+        }
         if !self.is_admitted() && self.opened + self.admission_time() <= now {
             return Err(Some(Close::AuthTimeout));
         }
@@ -468,10 +490,9 @@ impl Connection {
         if matches!(self.dialect, Dialect::Hocuspocus) || close == Close::Restart {
             return;
         }
-        let shutdown = self.state.shutdown.clone();
         tokio::select! {
             () = self.wire.until_gone() => {}
-            () = shutdown.cancelled() => {}
+            () = self.state.shutdown.cancelled() => {}
             () = sleep_until(self.opened + limits::SOCKET_LIFE_MIN) => {}
         }
     }

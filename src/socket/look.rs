@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::admission;
 use super::connection::Connection;
@@ -28,6 +28,8 @@ pub(super) struct Looks {
     under_way: JoinSet<Looked>,
     /// When to look again at everything: a credential ends, or the database may be back.
     due: Option<Instant>,
+    /// Whether something changed while somebody was being let in, perhaps by what was so before.
+    missed: bool,
 }
 
 /// What a socket hears.
@@ -52,22 +54,32 @@ pub(super) struct Looked {
 
 impl Looks {
     pub(super) fn new(changes: broadcast::Receiver<Option<Change>>) -> Self {
-        Self { changes, under_way: JoinSet::new(), due: None }
+        Self { changes, under_way: JoinSet::new(), due: None, missed: false }
     }
 
     /// Waits for something to do.
     pub(super) async fn heard(&mut self) -> Heard {
-        let due = self.due;
         tokio::select! {
             change = self.changes.recv() => Heard::Look(change.ok().flatten()),
             Some(Ok(looked)) = self.under_way.join_next(), if !self.under_way.is_empty() => {
                 Heard::Looked(Box::new(looked))
             }
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                self.due = None;
-                Heard::Look(None)
-            }
         }
+    }
+
+    /// Whether to look again at who was let in just now.
+    pub(super) fn take_missed(&mut self) -> bool {
+        std::mem::take(&mut self.missed)
+    }
+
+    /// When to look again at everything.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Whether that is now.
+    pub(super) fn take_due(&mut self, now: Instant) -> bool {
+        self.due.take_if(|due| *due <= now).is_some()
     }
 
     /// Has everything looked at when a credential ends.
@@ -97,10 +109,13 @@ impl Connection {
     }
 
     /// Begins to look: once for each holder and project, however many documents they have open there.
-    fn look_again(&mut self, change: Option<Change>) {
+    pub(super) fn look_again(&mut self, change: Option<Change>) {
         let mut holders: HashMap<(ProjectId, &Credential), (&Caller, Open)> = HashMap::new();
         for (address, slot) in &self.slots {
-            let Slot::Open(_, _, turn, caller, ..) = slot else { continue };
+            let Slot::Open(_, _, turn, caller, ..) = slot else {
+                self.looks.missed |= matches!(slot, Slot::Waiting(..));
+                continue;
+            };
             let Some(project) = project_of(address) else { continue };
             if !change.is_none_or(|change| caller.is_concerned(change, project)) {
                 continue;

@@ -15,11 +15,11 @@ mod unsent;
 mod upgrade;
 mod wire;
 
-use axum::Router;
 use axum::extract::{OriginalUri, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Extension, Router};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
@@ -28,6 +28,7 @@ use crate::auth;
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::state::AppState;
+use admission::Admissions;
 use connection::Connection;
 use dialect::Dialect;
 
@@ -40,6 +41,7 @@ pub fn routes() -> Router<AppState> {
         .route("/yjs/{project}/{*document}", get(yjs))
         .route("/hocuspocus", get(hocuspocus))
         .route("/hocuspocus/", get(hocuspocus))
+        .layer(Extension(Admissions::default()))
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,6 +51,7 @@ struct Credentials {
 
 async fn yjs(
     State(state): State<AppState>,
+    Extension(admissions): Extension<Admissions>,
     OriginalUri(uri): OriginalUri,
     Query(credentials): Query<Credentials>,
     headers: HeaderMap,
@@ -60,21 +63,23 @@ async fn yjs(
     let name =
         percent_decode_str(path).decode_utf8().map_err(|_| Error::invalid("bad_path", "a path is text in UTF-8"))?;
     let name = name.into_owned();
-    open(state, &headers, credentials, address, upgrade, Dialect::Yjs(name)).await
+    open(state, admissions, &headers, credentials, address, upgrade, Dialect::Yjs(name)).await
 }
 
 async fn hocuspocus(
     State(state): State<AppState>,
+    Extension(admissions): Extension<Admissions>,
     Query(credentials): Query<Credentials>,
     headers: HeaderMap,
     address: ClientAddress,
     upgrade: Upgrade,
 ) -> Result<Response> {
-    open(state, &headers, credentials, address, upgrade, Dialect::Hocuspocus).await
+    open(state, admissions, &headers, credentials, address, upgrade, Dialect::Hocuspocus).await
 }
 
 async fn open(
     state: AppState,
+    admissions: Admissions,
     headers: &HeaderMap,
     credentials: Credentials,
     address: ClientAddress,
@@ -84,7 +89,7 @@ async fn open(
     let retry_after = limits::ADMISSION_TIME.as_secs();
     let visit = state.door.visit(address).ok_or(Error::RateLimited { retry_after })?;
     let caller = match &credentials.token {
-        Some(token) => auth::by_token(&state.db, token).await?,
+        Some(token) => admissions.by_token(&state, token).await?,
         None => auth::authenticate_socket(&state, headers).await?,
     };
     let tracker = state.sockets.clone();
@@ -93,11 +98,14 @@ async fn open(
         Dialect::Hocuspocus => "hocuspocus",
     };
     let open = state.meters.open("coterie_sockets", &[("dialect", kind)]);
-    Ok(upgrade.accept(state.large_frames.clone(), move |wire| {
-        let served = Connection::new(state, wire, dialect, caller).serve(visit);
+    // A future holds twice what it is handed and keeps, so what is large is handed over in boxes.
+    let large_frames = state.large_frames.clone();
+    let who = Box::new((state, admissions, dialect, caller));
+    Ok(upgrade.accept(large_frames, move |wire| {
+        let connection = Box::new(Connection::new(*who, wire));
         tracker.track_future(async move {
             let _open = open;
-            served.await;
+            connection.serve(visit).await;
         })
     }))
 }

@@ -3,6 +3,10 @@
 //! What is large goes out in fragments, so that a socket never holds a copy of a document: only the fragment that the
 //! system has not taken yet.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
 use axum::body::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::io::AsyncReadExt;
@@ -162,6 +166,11 @@ impl Wire {
 }
 
 async fn in_time(writing: impl Future<Output = Result<(), tungstenite::Error>>) -> Result<(), Unwritten> {
+    let mut writing = pin!(writing);
+    // Nearly always the system takes it at once, and no time needs to be kept.
+    if let Poll::Ready(written) = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await {
+        return written.map_err(|_| Unwritten);
+    }
     match timeout(limits::SOCKET_WRITE_TIMEOUT, writing).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Unwritten),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::rows::{PlannedRow, plan_rows};
 use super::{Edit, Effect, Machine, Message};
 use crate::gate::{self, Context, Owner, Refusal, Writer};
+use crate::head::Head;
 use crate::ids::{BatchId, ConnectionId};
 use crate::journal::{Append, Loaded, Outcome, Row};
 use crate::protocol;
@@ -37,7 +38,7 @@ impl Machine {
         let rows = plan_rows(&edits);
         effects.push(Effect::Append(Append {
             document: self.document,
-            batch: BatchId::new(),
+            batch: BatchId::of_attempt(),
             expected: self.committed.head,
             rows: rows.iter().map(|row| Row { author: row.author, update: row.update.clone() }).collect(),
             claims: edits
@@ -126,6 +127,13 @@ impl Machine {
             self.pending_bytes -= edit.bytes();
         }
         self.pay_all(effects);
+    }
+
+    /// Takes over what the document was folded to: the same, in fewer bytes.
+    pub fn adopt(&mut self, head: Head, folded: Bytes) {
+        if self.committed.adopt(head, folded) {
+            self.forget_answers();
+        }
     }
 
     /// Forgets what was answered for an earlier head.

@@ -8,6 +8,7 @@ mod commit;
 mod edits;
 mod rows;
 
+use std::cell::Cell;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -180,6 +181,8 @@ pub struct Machine {
     next_edits: usize,
     admitted: Ordinal,
     settled: Ordinal,
+    /// Whether any connection may wait for a time, so that a room of many is not gone through at each turn for nothing.
+    timed: Cell<bool>,
     /// The server's SyncStep1 for the present head.
     question: Option<Bytes>,
     /// Answers for the present head, by encoded state vector.
@@ -224,6 +227,7 @@ impl Machine {
             next_edits: usize::MAX,
             admitted: 0,
             settled: 0,
+            timed: Cell::new(false),
             question: None,
             answers: HashMap::new(),
             answers_bytes: 0,
@@ -305,10 +309,20 @@ impl Machine {
     /// When [`Machine::tick`] is next needed.
     #[must_use]
     pub fn next_tick(&self) -> Option<Millis> {
-        let seats = self.seats.values();
-        let deadlines = seats.clone().filter_map(|seat| seat.deadline);
-        let held = seats.filter_map(|seat| seat.held.as_ref()).map(|held| held.until);
-        deadlines.chain(held).chain(self.presence.next_departure()).min()
+        let seats = || self.seats.values().take(if self.timed.get() { usize::MAX } else { 0 });
+        let deadlines = seats().filter_map(|seat| seat.deadline);
+        let held = seats().filter_map(|seat| seat.held.as_ref()).map(|held| held.until);
+        let next = deadlines.chain(held).min();
+        self.timed.set(next.is_some());
+        next.into_iter().chain(self.presence.next_departure()).min()
+    }
+
+    /// Looks whether a connection waits for a time; only its own inputs give it one.
+    fn note_time(&self, connection: ConnectionId) {
+        let waits = |seat: &Seat| seat.deadline.is_some() || seat.held.is_some();
+        if self.seats.get(&connection).is_some_and(waits) {
+            self.timed.set(true);
+        }
     }
 
     /// Takes in what happened.
@@ -322,7 +336,10 @@ impl Machine {
                 self.seats.remove(&connection);
                 self.presence.leave(connection, now);
             }
-            Input::Update(connection, kind, update) => self.update(connection, kind, &update, now, effects),
+            Input::Update(connection, kind, update) => {
+                self.update(connection, kind, &update, now, effects);
+                self.note_time(connection);
+            }
             Input::Ask(connection, remote) => self.ask(connection, remote, effects),
             Input::Answered(remote, answer) => self.answered(remote, answer, effects),
             Input::Implied(seq, deletions) => {
@@ -336,7 +353,10 @@ impl Machine {
                 let message = Message::CaughtUp(update, self.committed.head.seq, self.presence.everyone());
                 effects.push(Effect::Send(connection, message));
             }
-            Input::Awareness(connection, body) => self.awareness(connection, &body, now, effects),
+            Input::Awareness(connection, body) => {
+                self.awareness(connection, &body, now, effects);
+                self.note_time(connection);
+            }
             Input::QueryAwareness(connection) => {
                 let everyone =
                     self.presence.everyone().map(|message| Effect::Send(connection, Message::Other(message)));

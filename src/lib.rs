@@ -10,6 +10,7 @@ pub mod error;
 pub mod head;
 pub mod ids;
 pub mod limits;
+pub mod policy;
 pub mod rate;
 pub mod role;
 pub mod telemetry;
@@ -38,6 +39,7 @@ pub mod replica;
 pub mod audit;
 pub mod feed;
 pub mod journal;
+pub mod once;
 pub mod rights;
 
 // floor 4
@@ -55,6 +57,7 @@ pub mod access;
 
 // floor 7
 pub mod activity;
+pub mod blob;
 pub mod document;
 
 // floor 9

@@ -309,6 +309,22 @@ pub const SESSION_BEAT: Duration = Duration::from_secs(10);
 /// After so long unsaid, those who were at a server are gone.
 pub const SESSION_LOST: Duration = Duration::from_secs(30);
 
+// --- requests that are carried out once ---
+
+/// Length of an `Idempotency-Key`, in bytes; keys are UUIDs and the like.
+pub const ONCE_KEY_BYTES: usize = 255;
+/// For how long the answer to a request with a key is kept; a client that tries again later has given up before.
+pub const ONCE_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+// --- files of bytes ---
+
+/// One binary file or attachment, in bytes; the database holds it.
+pub const BLOB_BYTES: usize = 10 * 1024 * 1024;
+/// All binary files and attachments of a project, in bytes, where an operator allows it no other number.
+pub const BLOBS_BYTES: i64 = 256 * 1024 * 1024;
+/// Length of a file's name, in bytes.
+pub const BLOB_NAME_BYTES: usize = 255;
+
 // --- workers ---
 
 /// Worker processes; text is asked for rarely, and a second one serves while the first is busy or being replaced.

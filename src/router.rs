@@ -1,5 +1,7 @@
 //! Every route on one page, and the layers around them. What a route does is its feature's affair.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -24,11 +26,9 @@ use crate::intake::Taken;
 use crate::meters::seconds;
 use crate::state::AppState;
 use crate::turnstile::{Standing, Whose};
-use crate::{access, activity, admin, auth, document, limits, openapi, operation, project, socket, studio};
-
-/// What a page of ours may load: itself only. Styles may be set inline by the editor, scripts never.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+use crate::{
+    access, activity, admin, auth, blob, document, limits, openapi, operation, policy, project, socket, studio,
+};
 
 /// What a page of ours may ask the browser for: nothing that it does not need.
 const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
@@ -50,6 +50,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(access::routes())
         .merge(document::routes())
         .merge(activity::routes())
+        .merge(blob::routes())
 }
 
 /// What `/api/openapi.json` says.
@@ -77,16 +78,18 @@ pub fn app(state: AppState) -> Router {
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits::REQUEST_TIMEOUT));
     let set = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    let pictures = state.config.github.as_ref().map(|app| policy::pictures_of(&app.url)).unwrap_or_default();
+    let pictures: Arc<[String]> = pictures.into();
     let hsts = state.is_https().then(|| set(header::STRICT_TRANSPORT_SECURITY, HSTS));
     Router::new()
         .merge(api)
         .merge(socket::routes())
         .merge(Router::from(operation::routes()))
-        .fallback(studio::serve)
+        .fallback(move |request| studio::serve(request, pictures.clone()))
         .layer(
             ServiceBuilder::new()
                 .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
-                .layer(set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+                .layer(set(header::CONTENT_SECURITY_POLICY, policy::STRICT))
                 .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
                 .layer(set(header::REFERRER_POLICY, "no-referrer"))
                 .layer(set(HeaderName::from_static("permissions-policy"), PERMISSIONS))

@@ -19,6 +19,7 @@ mod stored;
 
 mod admin;
 mod bad_input;
+mod blobs;
 mod cancelled;
 mod changes;
 mod conformance;
@@ -35,8 +36,10 @@ mod hostile;
 mod keys;
 mod logs;
 mod machine;
+mod matrix;
 mod meetings;
 mod names;
+mod once;
 mod operation;
 mod outage;
 mod ownership;

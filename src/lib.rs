@@ -60,6 +60,9 @@ pub mod activity;
 pub mod blob;
 pub mod document;
 
+// floor 8
+pub mod archive;
+
 // floor 9
 pub mod project;
 

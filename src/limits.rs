@@ -309,6 +309,25 @@ pub const SESSION_BEAT: Duration = Duration::from_secs(10);
 /// After so long unsaid, those who were at a server are gone.
 pub const SESSION_LOST: Duration = Duration::from_secs(30);
 
+// --- archives ---
+
+/// A zip archive that comes in, in bytes; it is held in memory.
+pub const ARCHIVE_BYTES: usize = 64 * 1024 * 1024;
+/// What it may unpack to, in bytes; that is held in memory too.
+pub const ARCHIVE_UNPACKED: u64 = 200 * 1024 * 1024;
+/// Files of an archive, those that are left out among them.
+pub const ARCHIVE_FILES: usize = 10_000;
+/// How long unpacking may take.
+pub const ARCHIVE_TIME: Duration = Duration::from_secs(30);
+/// How long sending an archive and taking it in may take together, on a slow line.
+pub const ARCHIVE_REQUEST: Duration = Duration::from_secs(5 * 60);
+/// Archives that are taken in at once; each may hold what it unpacks to.
+pub const ARCHIVES: usize = 1;
+/// After how many files it is told how far an import has come.
+pub const ARCHIVE_TELLS: usize = 50;
+/// Pieces of an archive that wait for a slow reader; a piece has some kilobytes.
+pub const ARCHIVE_PIECES: usize = 16;
+
 // --- requests that are carried out once ---
 
 /// Length of an `Idempotency-Key`, in bytes; keys are UUIDs and the like.

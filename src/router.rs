@@ -15,7 +15,6 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
@@ -27,7 +26,7 @@ use crate::meters::seconds;
 use crate::state::AppState;
 use crate::turnstile::{Standing, Whose};
 use crate::{
-    access, activity, admin, auth, blob, document, limits, openapi, operation, policy, project, socket, studio,
+    access, activity, admin, archive, auth, blob, document, limits, openapi, operation, policy, project, socket, studio,
 };
 
 /// What a page of ours may ask the browser for: nothing that it does not need.
@@ -38,6 +37,9 @@ const HSTS: &str = "max-age=31536000";
 
 /// Where one signs in, by which method.
 const SIGN_IN: [(&str, Method); 2] = [("/auth/guest", Method::POST), ("/auth/github/callback", Method::GET)];
+
+/// Where archives are sent.
+const IMPORT: &str = "/api/projects/{p}/import";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -51,6 +53,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(document::routes())
         .merge(activity::routes())
         .merge(blob::routes())
+        .merge(archive::routes())
 }
 
 /// What `/api/openapi.json` says.
@@ -76,7 +79,7 @@ pub fn app(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), auth::origin::check))
         .layer(from_fn_with_state(state.clone(), count))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits::REQUEST_TIMEOUT));
+        .layer(from_fn(in_time));
     let set = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     let pictures = state.config.github.as_ref().map(|app| policy::pictures_of(&app.url)).unwrap_or_default();
     let pictures: Arc<[String]> = pictures.into();
@@ -178,6 +181,14 @@ async fn count(State(state): State<AppState>, mut request: Request, next: Next) 
     standing.tell(response.headers_mut());
     drop(taken);
     response
+}
+
+/// Ends what takes too long; a large archive may take its time to arrive.
+async fn in_time(request: Request, next: Next) -> Response<Body> {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let most = if path == Some(IMPORT) { limits::ARCHIVE_REQUEST } else { limits::REQUEST_TIMEOUT };
+    let answered = tokio::time::timeout(most, next.run(request)).await;
+    answered.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
 }
 
 /// Whether somebody was not let in, as opposed to having made a slip or come too often.

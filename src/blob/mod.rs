@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 pub use self::routes::routes;
 
 use crate::access::lock_project;
-use crate::db::now_us;
+use crate::db::{Db, Tx, now_us};
 use crate::error::{Error, Result};
 use crate::feed::{self, Event, Feed};
 use crate::ids::{ProjectId, UserId};
@@ -81,7 +81,15 @@ pub struct BlobView {
 }
 
 impl Blob {
-    fn view(&self) -> BlobView {
+    pub(crate) fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn view(&self) -> BlobView {
         BlobView {
             hash: self.hash.to_string(),
             size: self.size,
@@ -96,35 +104,61 @@ impl Blob {
 /// Keeps bytes; those that are there already stay as they are. Answers whether they are new.
 ///
 /// # Errors
+/// As [`put_in`].
+async fn put(feed: &Feed, project: ProjectId, user: UserId, name: &str, bytes: &Bytes) -> Result<(Blob, bool)> {
+    let mut tx = feed.db().begin().await?;
+    lock_project(&mut tx, project).await?;
+    let (blob, event) = put_in(&mut tx, project, user, name, bytes).await?;
+    let Some(event) = event else { return Ok((blob, false)) };
+    feed::append(&mut tx, project, Some(user), &[event]).await?;
+    feed.commit(tx, project).await?;
+    Ok((blob, true))
+}
+
+/// Keeps bytes in a transaction that holds the project's lock, and answers what there is to tell if they are new.
+///
+/// # Errors
 /// `bad_name`, [`Error::TooLarge`] beyond a file's limit or the project's, or when the database fails.
-pub(crate) async fn put(
-    feed: &Feed,
+pub(crate) async fn put_in(
+    tx: &mut Tx,
     project: ProjectId,
     user: UserId,
     name: &str,
     bytes: &Bytes,
-) -> Result<(Blob, bool)> {
+) -> Result<(Blob, Option<Event>)> {
     let (name, hash) = (file_name(name)?, Hash::of(bytes));
     if bytes.len() > limits::BLOB_BYTES {
         return Err(Error::TooLarge(format!("a file has at most {} bytes", limits::BLOB_BYTES)));
     }
-    let mut tx = feed.db().begin().await?;
-    lock_project(&mut tx, project).await?;
-    if let Some(there) = sql::find_in(&mut tx, project, hash).await? {
-        return Ok((there, false));
+    if let Some(there) = sql::find_in(tx, project, hash).await? {
+        return Ok((there, None));
     }
     let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-    let most = sql::most(&mut tx, project).await?.unwrap_or(limits::BLOBS_BYTES);
-    if sql::used(&mut tx, project).await?.saturating_add(size) > most {
+    let most = sql::most(tx, project).await?.unwrap_or(limits::BLOBS_BYTES);
+    if sql::used(tx, project).await?.saturating_add(size) > most {
         return Err(Error::TooLarge(format!("the files of a project have at most {most} bytes; delete some first")));
     }
     let media_type = media_type(bytes).to_owned();
     let blob = Blob { hash, size, media_type, name, created_by: user, created_us: now_us() };
-    sql::insert(&mut tx, project, &blob, bytes).await?;
+    sql::insert(tx, project, &blob, bytes).await?;
     let event = Event::BlobAdded { hash: hash.to_string(), name: blob.name.clone(), size };
-    feed::append(&mut tx, project, Some(user), &[event]).await?;
-    feed.commit(tx, project).await?;
-    Ok((blob, true))
+    Ok((blob, Some(event)))
+}
+
+/// What is known of all bytes of a project.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn all(db: &Db, project: ProjectId) -> Result<Vec<Blob>> {
+    sql::list(db, project, None, i64::MAX).await
+}
+
+/// The bytes themselves; `None` when they were deleted meanwhile.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn bytes(db: &Db, project: ProjectId, hash: Hash) -> Result<Option<Vec<u8>>> {
+    sql::bytes(db, project, hash).await
 }
 
 async fn delete(feed: &Feed, project: ProjectId, user: UserId, hash: Hash) -> Result<()> {

@@ -6,8 +6,7 @@
 
 mod sql;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, OriginalUri, Request};
+use axum::extract::{FromRef, FromRequest, OriginalUri, Request};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -16,8 +15,9 @@ use sha2::{Digest, Sha256};
 
 use crate::db::{Db, micros, now_us};
 use crate::error::{Error, Result};
-use crate::extract::Json;
+use crate::extract::{self, Json};
 use crate::ids::UserId;
+use crate::intake::Intake;
 use crate::limits;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -35,27 +35,25 @@ pub struct Keyed<T> {
 #[derive(Debug, Clone, Copy)]
 pub struct Seal(Option<([u8; 32], [u8; 32])>);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Keyed<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Keyed<T>
+where
+    Intake: FromRef<S>,
+{
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         let key = key(request.headers())?;
-        let Some(key) = key else {
-            let Json(value) = Json::from_request(request, state).await?;
-            return Ok(Self { value, seal: Seal(None) });
-        };
-        let mut asked = Sha256::new();
-        asked.update(request.method().as_str());
         let uri = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone());
-        asked.update(uri.path());
-        asked.update([0]);
-        let (parts, body) = request.into_parts();
-        let whole = Request::from_parts(parts.clone(), body);
-        let bytes = Bytes::from_request(whole, state).await;
-        let bytes = bytes.map_err(|_| Error::TooLarge("the body is larger than this address takes".to_owned()))?;
-        asked.update(&bytes);
-        let Json(value) = Json::from_request(Request::from_parts(parts, bytes.into()), state).await?;
-        Ok(Self { value, seal: Seal(Some((key, asked.finalize().into()))) })
+        let method = request.method().clone();
+        let body = extract::json_body(request, state).await?;
+        let value = extract::parse(&body)?;
+        let seal = key.map(|key| {
+            let mut asked = Sha256::new();
+            asked.update(format!("{method} {}\n", uri.path()));
+            asked.update(&body);
+            (key, asked.finalize().into())
+        });
+        Ok(Self { value, seal: Seal(seal) })
     }
 }
 

@@ -18,6 +18,7 @@ mod server;
 mod stored;
 
 mod admin;
+mod archive;
 mod bad_input;
 mod blobs;
 mod cancelled;

@@ -78,8 +78,10 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         "revoke_key" | "end_login" | "end_logins" | "accept_invite" | "restore_project" => Some((For::SignedIn, None)),
         // Answers with a page or leads elsewhere; `sign_in` plays it against GitHub.
         "sign_in_with_github" | "github_callback" => Some((For::Everybody, None)),
-        "get_project" | "list_documents" | "get_document" | "read_update" | "read_text" | "search" | "list_members"
-        | "read_feed" | "list_sessions" | "list_blobs" | "get_blob" => members(Viewer),
+        "get_project" | "list_documents" | "get_document" | "read_update" | "read_text" | "read_root" | "search"
+        | "list_members" | "read_feed" | "export_project" | "list_sessions" | "list_blobs" | "get_blob" => {
+            members(Viewer)
+        }
         "issue_token" => sent(Viewer, json!({})),
         // Everybody may leave, and only owners remove others.
         "remove_member" => members(Owner),
@@ -87,7 +89,7 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         "create_document" => sent(Editor, json!({ "path": "new", "content": "text" })),
         "rename_document" => sent(Editor, json!({ "path": "elsewhere" })),
         "change_documents" => sent(Editor, json!({ "operations": [{ "op": "create", "path": "new" }] })),
-        "write_update" | "write_text" => sent(Editor, Value::Null),
+        "write_update" | "write_text" | "import_files" => sent(Editor, Value::Null),
         "delete_document" | "delete_blob" => members(Editor),
         "list_invites" | "delete_invite" | "list_audit" | "delete_project" => members(Owner),
         "change_project" => sent(Owner, json!({ "name": "Other" })),
@@ -187,9 +189,11 @@ impl Scene {
     /// What somebody is answered.
     async fn ask(&self, who: Who, operation: &str, method: &str, path: &str, body: Option<&Value>) -> StatusCode {
         let address = self.address(path).await;
+        let into = format!("?into={}", Uuid::now_v7());
         let query = match operation {
             "search" => "?q=text",
             "put_blob" => "?name=a",
+            "import_files" => into.as_str(),
             _ => "",
         };
         let method = Method::from_bytes(method.as_bytes()).unwrap();
@@ -198,6 +202,9 @@ impl Scene {
         let (name, kind, bytes) = match operation {
             "put_blob" => octets(Uuid::now_v7().as_bytes().to_vec()),
             "write_update" => octets(typed(u64::from(rand::random::<u32>()), "more")),
+            "import_files" => {
+                (header::CONTENT_TYPE, "application/zip", crate::archive::archive_of(&[("a.md", b"text")]))
+            }
             "write_text" => (header::CONTENT_TYPE, "text/plain", b"other".to_vec()),
             "transfer" => {
                 let to = json!({ "user_id": self.target.id });

@@ -2,7 +2,7 @@
 # those are missing.
 
 # The suites of `make test`, in order. Each runs even when one before it failed.
-SUITES := test-rust test-sdk test-interop test-e2e
+SUITES := test-rust test-sdk test-interop test-e2e test-schema
 
 STUDIO := client-sdk/app/dist/index.html
 STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path client-sdk/app/dist -prune -o -path client-sdk/dist -prune -o \
@@ -10,7 +10,7 @@ STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path cli
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
 
-.PHONY: help run dev check test conformance $(SUITES) test-schema mutants release bench studio chromium python strace compiler
+.PHONY: help run dev check test conformance $(SUITES) mutants release bench studio chromium python strace compiler
 
 help: ## Says what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)

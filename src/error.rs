@@ -49,6 +49,9 @@ pub enum Error {
     /// 415: another content type is needed.
     #[error("send {0}")]
     UnsupportedMediaType(&'static str),
+    /// 422: a key by which a request is carried out once was another request's.
+    #[error("this Idempotency-Key was used for another request; use a new one")]
+    KeyReused,
     /// 429: above a limit on rate.
     #[error("too many requests; try again in {retry_after} s")]
     RateLimited {
@@ -100,6 +103,7 @@ impl Error {
             Self::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } | Self::Damaged(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_away(error) => StatusCode::SERVICE_UNAVAILABLE,
@@ -118,6 +122,7 @@ impl Error {
             Self::PreconditionFailed(_) => "precondition_failed",
             Self::TooLarge(_) => "too_large",
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
+            Self::KeyReused => "key_reused",
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable { .. } => "unavailable",
             Self::Damaged(_) => "damaged",

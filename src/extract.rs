@@ -40,18 +40,35 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        if !has_type(request.headers(), "application/json") {
-            return Err(Error::UnsupportedMediaType("JSON with content-type: application/json"));
-        }
-        let body = read(request, state).await?;
-        // Where names are expected, a list in their order would be taken for them.
-        if body.trim_ascii_start().first() == Some(&b'[') {
-            return Err(Error::invalid("bad_json", "the body must be a JSON object, not a list"));
-        }
-        serde_json::from_slice(&body)
-            .map(Self)
-            .map_err(|error| Error::invalid("bad_json", format!("the body is not the JSON expected: {error}")))
+        parse(&json_body(request, state).await?).map(Self)
     }
+}
+
+/// The bytes of a body that says it is JSON.
+///
+/// # Errors
+/// For another type, and for what cannot be read.
+pub(crate) async fn json_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes>
+where
+    Intake: FromRef<S>,
+{
+    if !has_type(request.headers(), "application/json") {
+        return Err(Error::UnsupportedMediaType("JSON with content-type: application/json"));
+    }
+    read(request, state).await
+}
+
+/// What JSON says.
+///
+/// # Errors
+/// `bad_json`.
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    // Where names are expected, a list in their order would be taken for them.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Error::invalid("bad_json", "the body must be a JSON object, not a list"));
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| Error::invalid("bad_json", format!("the body is not the JSON expected: {error}")))
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -73,6 +90,28 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         if !has_type(request.headers(), "application/octet-stream") {
             return Err(Error::UnsupportedMediaType("bytes with content-type: application/octet-stream"));
+        }
+        read(request, state).await.map(Self)
+    }
+}
+
+/// A body that is a zip archive.
+#[derive(Debug, Clone)]
+pub struct Archive(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Archive
+where
+    Intake: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        if !has_type(request.headers(), "application/zip") {
+            return Err(Error::UnsupportedMediaType("a zip archive with content-type: application/zip"));
+        }
+        // Without it, the body would count for less than an archive may be.
+        if request.body().size_hint().exact().is_none() {
+            return Err(Error::invalid("no_length", "say how long the archive is, by Content-Length"));
         }
         read(request, state).await.map(Self)
     }

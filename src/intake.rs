@@ -43,8 +43,9 @@ impl Intake {
     /// # Errors
     /// 503 when there is none for a while.
     pub async fn take(&self, bytes: Option<u64>) -> Result<OwnedSemaphorePermit> {
-        let largest = limits::CONTENT_BODY_BYTES;
-        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).map_or(largest, |bytes| bytes.min(largest));
+        let said = bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        // Archives, which are larger than all else, must say what they are.
+        let bytes = said.map_or(limits::CONTENT_BODY_BYTES, |bytes| bytes.min(limits::ARCHIVE_BYTES));
         let places = if bytes <= limits::BODY_BYTES { &self.small } else { &self.large };
         let price = u32::try_from(bytes + limits::BODY_OVERHEAD).unwrap_or(u32::MAX);
         let place = timeout(limits::BODY_WAIT, places.clone().acquire_many_owned(price)).await;

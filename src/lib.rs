@@ -10,6 +10,7 @@ pub mod error;
 pub mod head;
 pub mod ids;
 pub mod limits;
+pub mod policy;
 pub mod rate;
 pub mod role;
 pub mod telemetry;
@@ -39,6 +40,7 @@ pub mod replica;
 pub mod audit;
 pub mod feed;
 pub mod journal;
+pub mod once;
 pub mod rights;
 
 // floor 4
@@ -56,7 +58,11 @@ pub mod access;
 
 // floor 7
 pub mod activity;
+pub mod blob;
 pub mod document;
+
+// floor 8
+pub mod archive;
 
 // floor 9
 pub mod project;

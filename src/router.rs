@@ -1,5 +1,7 @@
 //! Every route on one page, and the layers around them. What a route does is its feature's affair.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -13,7 +15,6 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
@@ -24,11 +25,9 @@ use crate::intake::Taken;
 use crate::meters::seconds;
 use crate::state::AppState;
 use crate::turnstile::{Standing, Whose};
-use crate::{access, activity, admin, auth, document, limits, openapi, operation, project, socket, studio};
-
-/// What a page of ours may load: itself only. Styles may be set inline by the editor, scripts never.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+use crate::{
+    access, activity, admin, archive, auth, blob, document, limits, openapi, operation, policy, project, socket, studio,
+};
 
 /// What a page of ours may ask the browser for: nothing that it does not need.
 const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
@@ -38,6 +37,9 @@ const HSTS: &str = "max-age=31536000";
 
 /// Where one signs in, by which method.
 const SIGN_IN: [(&str, Method); 2] = [("/auth/guest", Method::POST), ("/auth/github/callback", Method::GET)];
+
+/// Where archives are sent.
+const IMPORT: &str = "/api/projects/{p}/import";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -50,6 +52,8 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(access::routes())
         .merge(document::routes())
         .merge(activity::routes())
+        .merge(blob::routes())
+        .merge(archive::routes())
 }
 
 /// What `/api/openapi.json` says.
@@ -75,18 +79,20 @@ pub fn app(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), auth::origin::check))
         .layer(from_fn_with_state(state.clone(), count))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits::REQUEST_TIMEOUT));
+        .layer(from_fn(in_time));
     let set = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    let pictures = state.config.github.as_ref().map(|app| policy::pictures_of(&app.url)).unwrap_or_default();
+    let pictures: Arc<[String]> = pictures.into();
     let hsts = state.is_https().then(|| set(header::STRICT_TRANSPORT_SECURITY, HSTS));
     Router::new()
         .merge(api)
         .merge(socket::routes())
         .merge(Router::from(operation::routes()))
-        .fallback(studio::serve)
+        .fallback(move |request| studio::serve(request, pictures.clone()))
         .layer(
             ServiceBuilder::new()
                 .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
-                .layer(set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+                .layer(set(header::CONTENT_SECURITY_POLICY, policy::STRICT))
                 .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
                 .layer(set(header::REFERRER_POLICY, "no-referrer"))
                 .layer(set(HeaderName::from_static("permissions-policy"), PERMISSIONS))
@@ -175,6 +181,14 @@ async fn count(State(state): State<AppState>, mut request: Request, next: Next) 
     standing.tell(response.headers_mut());
     drop(taken);
     response
+}
+
+/// Ends what takes too long; a large archive may take its time to arrive.
+async fn in_time(request: Request, next: Next) -> Response<Body> {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let most = if path == Some(IMPORT) { limits::ARCHIVE_REQUEST } else { limits::REQUEST_TIMEOUT };
+    let answered = tokio::time::timeout(most, next.run(request)).await;
+    answered.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
 }
 
 /// Whether somebody was not let in, as opposed to having made a slip or come too often.

@@ -20,7 +20,7 @@ use crate::meters::Meters;
 use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
-use crate::{accept, auth, compaction, feed, limits, project, rights, router, session};
+use crate::{accept, auth, compaction, feed, limits, once, project, rights, router, session};
 
 /// A server that does not listen yet.
 #[derive(Debug)]
@@ -172,6 +172,9 @@ async fn sweep(state: AppState) {
         }
         if let Err(error) = project::sweep(&state.db).await {
             tracing::warn!(%error, "projects that were deleted long ago could not be removed");
+        }
+        if let Err(error) = once::sweep(&state.db).await {
+            tracing::warn!(%error, "answers that were kept for their keys could not be removed");
         }
         if let Err(error) = rights::sweep(&state.db).await {
             tracing::warn!(%error, "old changes of rights could not be removed");

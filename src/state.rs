@@ -61,6 +61,8 @@ pub struct Shared {
     pub large_frames: Arc<Semaphore>,
     /// Places for bodies that come in.
     pub intake: Intake,
+    /// Places for archives that are taken in.
+    pub imports: Arc<Semaphore>,
     /// Where people sign in with GitHub, if they can.
     pub github: Option<Github>,
     /// The address of the listener, once there is one.
@@ -85,6 +87,7 @@ impl AppState {
             door: Door::new(config.connections_per_address),
             large_frames: Arc::new(Semaphore::new(limits::LARGE_FRAMES)),
             intake: Intake::default(),
+            imports: Arc::new(Semaphore::new(limits::ARCHIVES)),
             meters,
             rates: Rates::new(config.rates),
             began: Instant::now(),

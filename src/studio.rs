@@ -1,6 +1,8 @@
 //! The studio: the browser application, embedded in the binary. Every address that is not the server's own is the
 //! studio's, which finds its way by itself.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -10,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rust_embed::{Embed, EmbeddedFile};
 
 use crate::error::Error;
+use crate::policy;
 
 /// What the studio's build left; nothing when it was not built before the server.
 #[derive(Embed)]
@@ -18,6 +21,10 @@ use crate::error::Error;
 struct Files;
 
 const PAGE: &str = "index.html";
+
+/// What stands in the page for the nonce, and for the origins of pictures.
+const NONCE: &str = "%NONCE%";
+const PICTURES: &str = "%PICTURES%";
 
 /// Where the build puts files whose names change with their content.
 const HASHED: &str = "assets/";
@@ -28,19 +35,19 @@ const WITHOUT_STUDIO: &str = "<!doctype html><html lang=\"en\"><meta charset=\"u
     <p>Build both and start again with <code>make run</code>.</p></html>";
 
 /// Answers with a file of the studio, or with its page for any other address a browser wants to look at.
-pub async fn serve(request: Request) -> Response {
+pub async fn serve(request: Request, pictures: Arc<[String]>) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Error::NotFound.into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
-    if let Some(file) = Files::get(path) {
+    if let Some(file) = Files::get(path).filter(|_| path != PAGE) {
         return answer(path, file, request.headers());
     }
     if path.starts_with(HASHED) || !wants_page(request.headers()) {
         return Error::NotFound.into_response();
     }
     match Files::get(PAGE) {
-        Some(page) => answer(PAGE, page, request.headers()),
+        Some(page) => show(&page, &pictures),
         None => (no_cache(), Html(WITHOUT_STUDIO)).into_response(),
     }
 }
@@ -57,6 +64,18 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
         headers.insert(header::CONTENT_TYPE, kind);
     }
     (headers, Body::from(file.data)).into_response()
+}
+
+/// The page, with what it is to know: the nonce of its styles, and from where it may show pictures. Never kept by the
+/// browser, since a nonce is for one answer.
+fn show(page: &EmbeddedFile, pictures: &[String]) -> Response {
+    let nonce = policy::nonce();
+    let text = String::from_utf8_lossy(&page.data).replace(NONCE, &nonce).replace(PICTURES, &pictures.join(" "));
+    let headers = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::CONTENT_SECURITY_POLICY, policy::of_page(&nonce, pictures)),
+    ];
+    (headers, Html(text)).into_response()
 }
 
 fn wants_page(asked: &HeaderMap) -> bool {

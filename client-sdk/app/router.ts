@@ -1,10 +1,12 @@
-// Five addresses, the History API, nothing else.
+// Seven addresses, the History API, nothing else.
 
 import { createStore, type Store } from 'coterie'
 
 export type Route =
   | { screen: 'projects' }
+  | { screen: 'account' }
   | { screen: 'project'; project: string }
+  | { screen: 'settings'; project: string }
   | { screen: 'file'; project: string; file: string }
   /** `file` comes from the fragment: an invite made in a file leads into that file. */
   | { screen: 'join'; token: string; file: string | null }
@@ -20,6 +22,8 @@ export function parseRoute(pathname: string, hash = ''): Route {
   const [first, second, third, fourth, ...more] = parts
   if (more.length > 0) return { screen: 'lost' }
   if (first === undefined) return { screen: 'projects' }
+  if (first === 'me' && second === undefined) return { screen: 'account' }
+  if (first === 'p' && second !== undefined && third === 'settings' && fourth === undefined) return { screen: 'settings', project: second }
   if (first === 'p' && second !== undefined && third === undefined) return { screen: 'project', project: second }
   if (first === 'p' && second !== undefined && third === 'f' && fourth !== undefined) {
     return { screen: 'file', project: second, file: fourth }
@@ -31,7 +35,9 @@ export function parseRoute(pathname: string, hash = ''): Route {
 }
 
 export const toProjects = '/'
+export const toAccount = '/me'
 export const toProject = (project: string) => `/p/${encodeURIComponent(project)}`
+export const toSettings = (project: string) => `${toProject(project)}/settings`
 export const toFile = (project: string, file: string) => `${toProject(project)}/f/${encodeURIComponent(file)}`
 
 const here = createStore<Route>(read())

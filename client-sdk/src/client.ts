@@ -4,6 +4,7 @@ import { openShelf, type CopyShelf } from './copies.ts'
 import { forgetUser, unsavedNotes } from './cache.ts'
 import { openFile, type FileHandle, type OwnedFile } from './file.ts'
 import { ApiError, createHttp } from './http.ts'
+import { accountOf, managementOf, type Account, type Management } from './manage.ts'
 import { loadProject, type Project, type ProjectParts } from './project.ts'
 import { joinRoom } from './room.ts'
 import { combineSaves, sameState, type SaveState } from './save.ts'
@@ -47,6 +48,10 @@ export interface Client {
     list(after?: string | null): Promise<Page<ProjectInfo>>
     create(project: NewProject): Promise<ProjectInfo>
   }
+  /** One's own logins and keys. */
+  readonly account: Account
+  /** Who may do what in a project. */
+  manage(projectId: string): Management
   open(projectId: string): Promise<Project>
   acceptInvite(token: string): Promise<ProjectInfo>
   /** Sends what earlier visits left unsaved on this device, in the background. */
@@ -213,6 +218,8 @@ export function createClient(options: ClientOptions = {}): Client {
       list: (after) => http.get(after ? `/api/projects?after=${encodeURIComponent(after)}` : '/api/projects'),
       create: (project) => http.post('/api/projects', project),
     },
+    account: accountOf(http),
+    manage: (projectId) => managementOf(http, projectId),
     open: (projectId) => loadProject(parts, projectId),
     acceptInvite: (token) => http.post(`/api/invites/${encodeURIComponent(token)}/accept`),
     async sendKept() {

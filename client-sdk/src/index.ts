@@ -2,6 +2,9 @@
 
 export { createClient, type Client, type ClientOptions, type NewProject } from './client.ts'
 export type { Project } from './project.ts'
+export type {
+  Account, ApiKey, AuditEntry, DeletedProject, InviteInfo, Login, Management, NewInvite, NewKey, ProjectMember, Scope,
+} from './manage.ts'
 export type { FileHandle, FilePhase, GoneWhy } from './file.ts'
 export type { Copies, KeptCopy } from './copies.ts'
 export type { Files, Removal } from './files.ts'

@@ -168,7 +168,10 @@ async fn transfer(
 /// Who did what to rights here, the newest first. For owners.
 #[utoipa::path(
     get, path = "/api/projects/{p}/audit", operation_id = "list_audit", tag = "people", params(PageQuery),
-    responses((status = 200, body = Page<EntryView>))
+    responses(
+        (status = 200, body = Page<EntryView>),
+        (status = 403, description = "Only an owner of the project can do this.", body = ErrorView),
+    )
 )]
 async fn entries(access: Owner, State(db): State<Db>, Query(page): Query<PageQuery>) -> Result<Json<Page<EntryView>>> {
     Ok(Json(audit::list(&db, Some(access.project), &page).await?))

@@ -14,6 +14,7 @@ use crate::auth::Operator;
 use crate::db::Db;
 use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
+use crate::feed::Feed;
 use crate::ids::{DocumentId, ProjectId, UserId};
 use crate::page::{Page, PageQuery};
 use crate::rights::Rights;
@@ -102,12 +103,12 @@ async fn set_quotas(
 )]
 async fn delete_project(
     Operator(caller): Operator,
-    State(db): State<Db>,
+    State(feed): State<Feed>,
     State(rooms): State<Rooms>,
     State(rights): State<Rights>,
     PathId(project): PathId<ProjectId>,
 ) -> Result<StatusCode> {
-    project::delete(&db, &rooms, &rights, caller.user.id, project).await?;
+    project::delete(&feed, &rooms, &rights, caller.user.id, project).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -118,11 +119,11 @@ async fn delete_project(
 )]
 async fn restore_project(
     Operator(caller): Operator,
-    State(db): State<Db>,
+    State(feed): State<Feed>,
     State(rights): State<Rights>,
     PathId(project): PathId<ProjectId>,
 ) -> Result<StatusCode> {
-    project::restore(&db, &rights, caller.user.id, false, project).await?;
+    project::restore(&feed, &rights, caller.user.id, false, project).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

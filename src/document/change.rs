@@ -79,8 +79,6 @@ pub(super) struct Edit {
     pub(super) read: Head,
     /// Whether it may only be made there. Otherwise what was written since stays, merged with it.
     pub(super) only_there: bool,
-    /// Whether the feed tells it.
-    pub(super) told: bool,
     /// The edit; `None` when the text is there already.
     pub(super) update: Option<bytes::Bytes>,
 }
@@ -123,7 +121,7 @@ pub async fn change(
     Ok(Changed { documents: documents.iter().map(|document| document.as_ref().map(Document::view)).collect() })
 }
 
-/// Makes one edit, at the head that it names and no other. Answers the head it reaches.
+/// Makes one edit. Answers the head it reaches.
 ///
 /// # Errors
 /// As [`change`].
@@ -185,7 +183,7 @@ async fn commit(
                 Some(document)
             }
             Prepared::Write(edit) => {
-                let told = edit.told && edit.update.is_some();
+                let told = edit.update.is_some();
                 let document = write_in(&mut tx, project, author, edit).await?;
                 let (document_id, head) = (document.id, document.head.seq);
                 events.extend(told.then(|| Event::FileChanged { document_id, path: document.path.clone(), head }));
@@ -224,7 +222,7 @@ async fn prepare(
             if head.is_some_and(|head| head != read.seq) {
                 return Err(Error::PreconditionFailed(read.seq));
             }
-            Prepared::Write(Edit { document: found.id, read, only_there: head.is_some(), told: true, update })
+            Prepared::Write(Edit { document: found.id, read, only_there: head.is_some(), update })
         }
         Operation::Rename { document, path } => {
             Prepared::Rename(find(db, project, &document).await?.id, DocumentPath::new(&path)?)
@@ -256,7 +254,7 @@ fn refuse_twice(prepared: &[Prepared]) -> Result<()> {
 
 /// Appends an edit to a log that is locked, gated against what it holds now.
 async fn write_in(tx: &mut Tx, project: ProjectId, author: &Participant, edit: Edit) -> Result<Document> {
-    let Edit { document, read, only_there, told: _, update } = edit;
+    let Edit { document, read, only_there, update } = edit;
     let Resolved::Live(mut found) = sql::by_id_in(tx, project, document).await? else {
         return Err(Error::NotFound);
     };

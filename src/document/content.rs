@@ -96,22 +96,24 @@ pub(super) async fn edit(
 }
 
 /// Makes a document's text another by the smallest edit, under its author's name: what others type meanwhile stays.
-/// Answers a head at which it is made.
+/// Answers a head at which it is made, and tells it in the feed.
 ///
 /// # Errors
 /// As [`text`]; [`Error::TooLarge`], or what the gate refuses.
 pub async fn write(
+    feed: &Feed,
     rooms: &Rooms,
     replicas: &Replicas,
     document: &Document,
-    author: Participant,
+    author: &Participant,
     text: &str,
 ) -> Result<i64> {
-    let (head, update) = edit(rooms, replicas, document, text).await?;
-    match update {
-        Some(update) => rooms.write(document.id, author, update).await,
-        None => Ok(head.seq),
+    let (read, update) = edit(rooms, replicas, document, text).await?;
+    if update.is_none() {
+        return Ok(read.seq);
     }
+    let edit = Edit { document: document.id, read, only_there: false, update };
+    edit_there(feed, rooms, document.project, author, edit).await
 }
 
 /// As [`write()`], but only if the document is at the head `expected`. At the head that is answered it says `text` and
@@ -132,7 +134,7 @@ pub async fn write_at(
     if read.seq != expected {
         return Err(Error::PreconditionFailed(read.seq));
     }
-    let edit = Edit { document: document.id, read, only_there: true, told: false, update };
+    let edit = Edit { document: document.id, read, only_there: true, update };
     edit_there(feed, rooms, document.project, author, edit).await
 }
 

@@ -150,6 +150,45 @@ pub async fn create(feed: &Feed, project: ProjectId, creator: UserId, path: &str
     Ok(document)
 }
 
+/// Creates a document in a transaction that holds the project's lock, and answers what there is to tell.
+///
+/// # Errors
+/// As [`create`].
+pub async fn create_in(
+    tx: &mut Tx,
+    project: ProjectId,
+    creator: UserId,
+    path: DocumentPath,
+    content: &str,
+) -> Result<(Document, Event)> {
+    let document = insert(tx, project, creator, path, &content_of(content)?).await?;
+    let event = document.created();
+    Ok((document, event))
+}
+
+/// Refuses more new documents than a project has room for, before any is made.
+///
+/// # Errors
+/// [`Error::TooLarge`], or when the database fails.
+pub async fn refuse_too_many(tx: &mut Tx, project: ProjectId, more: usize) -> Result<()> {
+    let most = sql::most(tx, project).await?.unwrap_or(limits::DOCUMENTS_PER_PROJECT);
+    let there = sql::count(tx, project).await?;
+    if there.saturating_add(i64::try_from(more).unwrap_or(i64::MAX)) > most {
+        return Err(Error::TooLarge(format!(
+            "{more} more documents are too many: a project has at most {most}, and this one has {there} already"
+        )));
+    }
+    Ok(())
+}
+
+/// All documents of a project.
+///
+/// # Errors
+/// When the database fails.
+pub async fn all(db: &Db, project: ProjectId) -> Result<Vec<Document>> {
+    sql::list(db, project, None, i64::MAX).await
+}
+
 /// A text as documents hold it: LF line ends, within the limit.
 fn content_of(given: &str) -> Result<String> {
     let content = texts::to_lf(given);

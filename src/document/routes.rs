@@ -3,7 +3,7 @@
 use anyhow::Context;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, Octets, PlainText, Query};
 use crate::feed::Feed;
 use crate::limits;
+use crate::once::{Keyed, once};
 use crate::page::{Page, PageQuery};
 use crate::replica::{Part, Replicas};
 use crate::room::Rooms;
@@ -91,20 +92,21 @@ async fn list(access: Viewer, State(db): State<Db>, Query(page): Query<PageQuery
 /// Creates a document with a text. For editors.
 #[utoipa::path(
     post, path = "/api/projects/{p}/documents", operation_id = "create_document", tag = "documents",
+    params(("idempotency-key" = Option<String>, Header, description = "Carries it out once, however often it is sent.")),
     request_body = NewDocument,
     responses(
         (status = 201, body = DocumentView),
-        (status = 409, description = "`path_taken`: something is in the way there.", body = ErrorView),
+        (status = 409, description = "`path_taken`: something is in the way there; `in_progress`: the key's request is.", body = ErrorView),
+        (status = 422, description = "The key was another request's.", body = ErrorView),
     )
 )]
-async fn create(
-    access: Editor,
-    State(feed): State<Feed>,
-    Json(wanted): Json<NewDocument>,
-) -> Result<(StatusCode, Json<DocumentView>)> {
-    let creator = access.caller.user.id;
-    let document = super::create(&feed, access.project, creator, &wanted.path, &wanted.content).await?;
-    Ok((StatusCode::CREATED, Json(document.view())))
+async fn create(access: Editor, State(feed): State<Feed>, wanted: Keyed<NewDocument>) -> Result<Response> {
+    let (creator, db) = (access.caller.user.id, feed.db().clone());
+    once(&db, creator, wanted.seal, StatusCode::CREATED, async move {
+        let NewDocument { path, content } = wanted.value;
+        Ok(super::create(&feed, access.project, creator, &path, &content).await?.view())
+    })
+    .await
 }
 
 /// One document: where it is, and where its log stands.
@@ -304,7 +306,7 @@ async fn write_text(
     let author = auth::participant(&state.db, &target.access.caller.user).await?;
     let (feed, rooms, replicas, document) = (&state.feed, &state.rooms, &state.replicas, &target.document);
     let Some(expected) = expected else {
-        let head = super::write(rooms, replicas, document, author, &text).await?;
+        let head = super::write(feed, rooms, replicas, document, &author, &text).await?;
         // No ETag: the text at this head may hold what others typed meanwhile.
         return Ok(Json(Written { head }).into_response());
     };
@@ -321,16 +323,22 @@ struct Changes {
 /// Creates, writes, renames and deletes documents: all of it or nothing. For editors.
 #[utoipa::path(
     post, path = "/api/projects/{p}/changes", operation_id = "change_documents", tag = "text", request_body = Changes,
+    params(("idempotency-key" = Option<String>, Header, description = "Carries it out once, however often it is sent.")),
     responses(
         (status = 200, body = Changed),
         (status = 409, description = "`path_taken`, `not_text`: something is in the way.", body = ErrorView),
         (status = 412, description = "A document has moved on since the head that was named.", body = ErrorView),
+        (status = 422, description = "The key was another request's.", body = ErrorView),
     )
 )]
-async fn change(access: Editor, State(state): State<AppState>, Json(changes): Json<Changes>) -> Result<Json<Changed>> {
+async fn change(access: Editor, State(state): State<AppState>, changes: Keyed<Changes>) -> Result<Response> {
     let author = auth::participant(&state.db, &access.caller.user).await?;
-    let (rooms, replicas) = (&state.rooms, &state.replicas);
-    super::change(&state.feed, rooms, replicas, access.project, &author, changes.operations).await.map(Json)
+    let db = state.db.clone();
+    once(&db, access.caller.user.id, changes.seal, StatusCode::OK, async move {
+        let (feed, rooms, replicas) = (&state.feed, &state.rooms, &state.replicas);
+        super::change(feed, rooms, replicas, access.project, &author, changes.value.operations).await
+    })
+    .await
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -27,7 +27,7 @@ pub enum Event {
     FileRenamed { document_id: DocumentId, from: String, path: String },
     #[serde(rename = "file.deleted")]
     FileDeleted { document_id: DocumentId, path: String },
-    /// Written as a whole by a change of many documents; what people type is not told here.
+    /// Written as a whole, by a program or a change of many documents; what people type is not told here.
     #[serde(rename = "file.changed")]
     FileChanged { document_id: DocumentId, path: String, head: i64 },
     #[serde(rename = "project.changed")]
@@ -43,6 +43,15 @@ pub enum Event {
     PersonJoined { user: Person, session_id: SessionId },
     #[serde(rename = "person.left")]
     PersonLeft { user: Person, session_id: SessionId },
+    #[serde(rename = "blob.added")]
+    BlobAdded { hash: String, name: String, size: i64 },
+    #[serde(rename = "blob.deleted")]
+    BlobDeleted { hash: String, name: String },
+    /// Deleted for everybody; its owners may restore it for a while.
+    #[serde(rename = "project.deleted")]
+    ProjectDeleted {},
+    #[serde(rename = "project.restored")]
+    ProjectRestored {},
 }
 
 impl Event {
@@ -54,7 +63,11 @@ impl Event {
             | Self::FileRenamed { document_id, .. }
             | Self::FileDeleted { document_id, .. }
             | Self::FileChanged { document_id, .. } => Some(document_id.0),
-            Self::ProjectChanged { .. } => None,
+            Self::ProjectChanged { .. }
+            | Self::ProjectDeleted {}
+            | Self::ProjectRestored {}
+            | Self::BlobAdded { .. }
+            | Self::BlobDeleted { .. } => None,
             Self::MemberAdded { user, .. }
             | Self::MemberChanged { user, .. }
             | Self::MemberRemoved { user }

@@ -34,13 +34,14 @@ const PATH_PARTS: [(&str, &str); 12] = [
 ];
 
 /// Words that group operations.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("sign-in", "Who one is: signing in and out."),
     ("projects", "What people share."),
     ("people", "Members of a project, invites and tokens."),
     ("documents", "The tree of documents, and their content as Yjs updates."),
     ("text", "Documents as plain text, and changes of many at once."),
     ("feed", "What happened in a project."),
+    ("blobs", "Files of bytes and attachments."),
     ("server", "For whoever looks after the server."),
 ];
 

@@ -57,7 +57,8 @@ pub(super) fn add(path: &str, method: &str, operation: &mut Value) {
         (BAD_REQUEST, has_body || has_query),
         (UNAUTHORIZED, !for_everybody),
         (FORBIDDEN, is_unsafe),
-        (NOT_FOUND, path.contains('{')),
+        // To all but operators, what is theirs does not exist.
+        (NOT_FOUND, path.contains('{') || path.starts_with("/api/admin/")),
         (TOO_LARGE, has_body),
         (UNSUPPORTED, has_body),
         (TOO_MANY, in_api),

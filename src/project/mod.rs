@@ -202,14 +202,15 @@ async fn change(
 ///
 /// # Errors
 /// [`Error::NotFound`] when it was deleted meanwhile, or when the database fails.
-pub async fn delete(db: &Db, rooms: &Rooms, rights: &Rights, actor: UserId, project: ProjectId) -> Result<()> {
-    let mut tx = db.begin().await?;
+pub async fn delete(feed: &Feed, rooms: &Rooms, rights: &Rights, actor: UserId, project: ProjectId) -> Result<()> {
+    let mut tx = feed.db().begin().await?;
     access::lock_project(&mut tx, project).await?;
     let documents: Vec<DocumentId> = document::end_all(&mut tx, project).await?;
     sql::mark_deleted(&mut tx, project, now_us()).await?;
     note(&mut tx, project, actor, "project.deleted", json!({})).await?;
+    feed::append(&mut tx, project, Some(actor), &[Event::ProjectDeleted {}]).await?;
     rights::record(&mut tx, Change::project(project)).await?;
-    tx.commit().await?;
+    feed.commit(tx, project).await?;
     rights.look();
     for document in documents {
         rooms.deleted(document);
@@ -223,15 +224,16 @@ pub async fn delete(db: &Db, rooms: &Rooms, rights: &Rights, actor: UserId, proj
 ///
 /// # Errors
 /// [`Error::NotFound`] for any other project, or when the database fails.
-pub async fn restore(db: &Db, rights: &Rights, actor: UserId, as_owner: bool, project: ProjectId) -> Result<()> {
+pub async fn restore(feed: &Feed, rights: &Rights, actor: UserId, as_owner: bool, project: ProjectId) -> Result<()> {
     let since_us = now_us().saturating_sub(micros(limits::PROJECT_GRACE));
-    let mut tx = db.begin().await?;
+    let mut tx = feed.db().begin().await?;
     if !sql::restore(&mut tx, project, as_owner.then_some(actor), since_us).await? {
         return Err(Error::NotFound);
     }
     note(&mut tx, project, actor, "project.restored", json!({})).await?;
+    feed::append(&mut tx, project, Some(actor), &[Event::ProjectRestored {}]).await?;
     rights::record(&mut tx, Change::project(project)).await?;
-    tx.commit().await?;
+    feed.commit(tx, project).await?;
     rights.look();
     Ok(())
 }

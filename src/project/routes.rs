@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -9,10 +10,11 @@ use super::{DeletedView, NewProject, ProjectChange, ProjectView};
 use crate::access::{self, Owner, Viewer};
 use crate::auth::{ByLogin, CurrentUser, SignedIn};
 use crate::db::Db;
-use crate::error::Result;
+use crate::error::{ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
 use crate::feed::Feed;
 use crate::ids::ProjectId;
+use crate::once::{Keyed, once};
 use crate::page::{Page, PageQuery};
 use crate::rights::Rights;
 use crate::room::Rooms;
@@ -44,15 +46,20 @@ async fn list(
 /// Makes a project, with its maker as the owner.
 #[utoipa::path(
     post, path = "/api/projects", operation_id = "create_project", tag = "projects", security(("login" = [])),
-    request_body = NewProject, responses((status = 201, body = ProjectView))
+    params(("idempotency-key" = Option<String>, Header, description = "Carries it out once, however often it is sent.")),
+    request_body = NewProject,
+    responses(
+        (status = 201, body = ProjectView),
+        (status = 409, description = "`in_progress`: the key's request is.", body = ErrorView),
+        (status = 422, description = "The key was another request's.", body = ErrorView),
+    )
 )]
-async fn create(
-    SignedIn(caller): SignedIn,
-    State(db): State<Db>,
-    Json(wanted): Json<NewProject>,
-) -> Result<(StatusCode, Json<ProjectView>)> {
-    let project = super::create(&db, caller.user.id, &wanted).await?;
-    Ok((StatusCode::CREATED, Json(project.view(access::Role::Owner))))
+async fn create(SignedIn(caller): SignedIn, State(db): State<Db>, wanted: Keyed<NewProject>) -> Result<Response> {
+    let (creator, for_answers) = (caller.user.id, db.clone());
+    once(&for_answers, creator, wanted.seal, StatusCode::CREATED, async move {
+        Ok(super::create(&db, creator, &wanted.value).await?.view(access::Role::Owner))
+    })
+    .await
 }
 
 /// One project.
@@ -87,19 +94,22 @@ async fn change(
 )]
 async fn remove(
     access: Owner,
-    State(db): State<Db>,
+    State(feed): State<Feed>,
     State(rooms): State<Rooms>,
     State(rights): State<Rights>,
 ) -> Result<StatusCode> {
     access.caller.refuse_token()?;
-    super::delete(&db, &rooms, &rights, access.caller.user.id, access.project).await?;
+    super::delete(&feed, &rooms, &rights, access.caller.user.id, access.project).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The deleted projects that one can take back, the newest first.
 #[utoipa::path(
     get, path = "/api/projects/deleted", operation_id = "list_deleted_projects", tag = "projects", params(PageQuery),
-    responses((status = 200, body = Page<DeletedView>))
+    responses(
+        (status = 200, body = Page<DeletedView>),
+        (status = 403, description = "A token, or a key that may not write, cannot do this.", body = ErrorView),
+    )
 )]
 async fn deleted(
     SignedIn(caller): SignedIn,
@@ -116,12 +126,12 @@ async fn deleted(
 )]
 async fn restore(
     ByLogin(caller, _): ByLogin,
-    State(db): State<Db>,
+    State(feed): State<Feed>,
     State(rights): State<Rights>,
     PathId(project): PathId<ProjectId>,
 ) -> Result<Json<ProjectView>> {
-    super::restore(&db, &rights, caller.user.id, true, project).await?;
-    Ok(Json(super::seen_by(&db, &caller, project).await?))
+    super::restore(&feed, &rights, caller.user.id, true, project).await?;
+    Ok(Json(super::seen_by(feed.db(), &caller, project).await?))
 }
 
 /// Becomes a member by an invite's secret. Whoever may do as much already stays what they are and uses nothing up.

@@ -43,6 +43,18 @@ impl TestClient {
         client
     }
 
+    /// Whoever shows a cookie, of a login or of none.
+    pub fn showing(place: &Place, cookie: &str) -> Self {
+        let client = Self::nobody(place);
+        client.jar.add_cookie_str(&format!("{cookie}; Path=/"), &client.origin().parse().unwrap());
+        client
+    }
+
+    /// The same browser, which takes no cookies from here on.
+    pub fn without_keeping_cookies(&self) -> Self {
+        Self::showing(&self.place, &self.cookie())
+    }
+
     /// Somebody who is not signed in.
     pub fn nobody(place: &Place) -> Self {
         let jar = Arc::new(Jar::default());

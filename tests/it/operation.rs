@@ -115,6 +115,9 @@ async fn every_answer_carries_the_headers_of_a_careful_server(engine: Engine) {
         let policy = header("content-security-policy");
         let script = policy.split(';').find(|rule| rule.trim().starts_with("script-src")).unwrap_or_default();
         assert_eq!(script.trim(), "script-src 'self'", "{path}");
+        let style = policy.split(';').find(|rule| rule.trim().starts_with("style-src")).unwrap_or_default();
+        let style = style.trim().trim_start_matches("style-src 'self'").trim();
+        assert!(style.is_empty() || style.starts_with("'nonce-"), "{path}: {policy}");
         assert!(policy.contains("frame-ancestors 'none'") && policy.contains("base-uri 'none'"), "{path}: {policy}");
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(header("referrer-policy"), "no-referrer", "{path}");

@@ -5,6 +5,7 @@ import { EditorState } from '@codemirror/state'
 import { EditorView, lineNumbers } from '@codemirror/view'
 import { languageOf } from './languages.ts'
 import { look } from './look.ts'
+import { nonceOfStyles } from '../page.ts'
 
 export interface Difference {
   dispose(): void
@@ -20,6 +21,7 @@ export async function showDifference(parent: HTMLElement, path: string, before: 
     state: EditorState.create({
       doc: after,
       extensions: [
+        EditorView.cspNonce.of(nonceOfStyles()),
         lineNumbers(), EditorView.lineWrapping, look, language ?? [],
         EditorState.readOnly.of(true),
         EditorView.contentAttributes.of({ 'aria-label': `Difference in ${path}`, 'aria-readonly': 'true', tabindex: '0' }),

@@ -14,6 +14,7 @@ import type { FileHandle } from 'coterie'
 import { caretOf, collab } from 'coterie/codemirror'
 import { languageOf } from './languages.ts'
 import { look } from './look.ts'
+import { nonceOfStyles } from '../page.ts'
 
 /** How far from the edge of the window the caret of somebody followed is kept. */
 const FOLLOW_MARGIN_PX = 90
@@ -60,6 +61,7 @@ export function createEditor(options: EditorOptions): Editor {
     state: EditorState.create({
       doc: file.text.toString(),
       extensions: [
+        EditorView.cspNonce.of(nonceOfStyles()),
         naming.of(nameOf(options.label)),
         language.of([]),
         wrapping.of(wrapOf(options.path)),

@@ -1,10 +1,11 @@
 //! What people read when a sign-in came to nothing: what happened, and what to do now.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::Refusal;
 use crate::github::Fault;
+use crate::policy;
 
 impl Refusal {
     fn told(&self) -> (StatusCode, &'static str, &'static str) {
@@ -74,15 +75,20 @@ impl IntoResponse for Refusal {
             _ => tracing::info!(refusal = ?self, "a sign-in came to nothing"),
         }
         let again = if matches!(self, Self::NotOffered) { "" } else { "<a href=\"/auth/github\">Begin again</a> · " };
+        let nonce = policy::nonce();
         let page = format!(
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} · Coterie</title>\
-             <meta name=\"viewport\" content=\"width=device-width\"><style>:root{{color-scheme:light dark}}\
+             <meta name=\"viewport\" content=\"width=device-width\"><style nonce=\"{nonce}\">:root{{color-scheme:light dark}}\
              body{{font:17px/1.5 system-ui,sans-serif;max-width:34em;margin:15vh auto;padding:0 20px}}</style></head>\
              <body><main><h1>{title}</h1><p>{text}</p><p>{again}<a href=\"/\">Back to Coterie</a></p></main></body></html>"
         );
-        let mut response = (status, [(header::CACHE_CONTROL, "no-store")], Html(page)).into_response();
+        let headers = [
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (header::CONTENT_SECURITY_POLICY, policy::of_page(&nonce, &[])),
+        ];
+        let mut response = (status, headers, Html(page)).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
         response
     }

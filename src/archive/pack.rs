@@ -1,0 +1,129 @@
+//! A project's files as a stream: each is read when the one before it is on its way, so no archive is held whole.
+
+use std::io::{self, Write};
+
+use axum::body::{Body, Bytes};
+use futures_util::stream;
+use tokio::sync::mpsc;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::document::{self, Document};
+use crate::error::{Error, Result};
+use crate::ids::ProjectId;
+use crate::limits;
+use crate::replica::Part;
+use crate::state::AppState;
+use crate::update::StateVector;
+use crate::{blob, db::Db};
+
+/// Where files go that are no texts.
+const OTHERS: &str = "attachments";
+
+/// Bytes of the archive as they come; an error breaks the download off.
+type Pieces = mpsc::Sender<io::Result<Bytes>>;
+
+/// A file to be put into the archive.
+type File = (String, Vec<u8>);
+
+/// Streams everything that a project holds now.
+///
+/// # Errors
+/// When the database fails before anything was sent.
+pub(super) async fn pack(state: AppState, project: ProjectId) -> Result<Body> {
+    let documents = document::all(&state.db, project).await?;
+    let blobs = blob::all(&state.db, project).await?;
+    let (pieces, told) = mpsc::channel(limits::ARCHIVE_PIECES);
+    let (files, wanted) = mpsc::channel(1);
+    let failed = pieces.clone();
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = put_together(wanted, &pieces) {
+            tracing::debug!(%error, "an archive was not taken to its end");
+        }
+    });
+    tokio::spawn(async move {
+        let read = read(&state, project, documents, blobs, &files);
+        if let Err(error) = read.await {
+            tracing::warn!(%project, error = %format!("{error:#}"), "an archive breaks off");
+            let _ = failed.send(Err(io::Error::other("a file cannot be read"))).await;
+        }
+    });
+    let next = |mut told: mpsc::Receiver<_>| async move { Some((told.recv().await?, told)) };
+    Ok(Body::from_stream(stream::unfold(told, next)))
+}
+
+/// Hands on one file after the other.
+async fn read(
+    state: &AppState,
+    project: ProjectId,
+    documents: Vec<Document>,
+    blobs: Vec<blob::Blob>,
+    files: &mpsc::Sender<Option<File>>,
+) -> Result<()> {
+    for document in documents {
+        if let Some(file) = file_of(state, document).await? {
+            // Nobody takes it any more.
+            if files.send(Some(file)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    for blob in blobs {
+        if let Some(bytes) = bytes_of(&state.db, project, &blob).await? {
+            let name = format!("{OTHERS}/{}-{}", &blob.hash().to_string()[..8], blob.name());
+            if files.send(Some((name, bytes))).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    let _ = files.send(None).await;
+    Ok(())
+}
+
+/// A document as a file: its text, or where it is none or cannot be had, what it holds as a Yjs update.
+async fn file_of(state: &AppState, document: Document) -> Result<Option<File>> {
+    match document::text(&state.rooms, &state.replicas, &document, Part::Whole).await {
+        Ok(content) => Ok(Some((document.path, content.text.into_bytes()))),
+        // Deleted meanwhile.
+        Err(Error::NotFound) => Ok(None),
+        Err(Error::Conflict { .. } | Error::Unavailable { .. } | Error::TooLarge(_)) => {
+            let question = state.rooms.read(document.id, StateVector::default()).await?;
+            let update = tokio::task::spawn_blocking(move || question.update()).await.map_err(anyhow::Error::from)?;
+            Ok(Some((format!("{}.yjs", document.path), update.to_vec())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn bytes_of(db: &Db, project: ProjectId, blob: &blob::Blob) -> Result<Option<Vec<u8>>> {
+    blob::bytes(db, project, blob.hash()).await
+}
+
+/// Writes the archive, and its end when all files came.
+fn put_together(mut files: mpsc::Receiver<Option<File>>, pieces: &Pieces) -> io::Result<()> {
+    let mut archive = ZipWriter::new_stream(Sent(pieces));
+    while let Some(file) = files.blocking_recv() {
+        let Some((name, bytes)) = file else {
+            archive.finish()?;
+            return Ok(());
+        };
+        archive.start_file(name, SimpleFileOptions::default())?;
+        archive.write_all(&bytes)?;
+    }
+    // Whoever reads has been sent an error before this.
+    Ok(())
+}
+
+/// Sends what is written, and waits while the reader is slow.
+struct Sent<'a>(&'a Pieces);
+
+impl Write for Sent<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
+        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! What an archive holds, taken out in memory within bounds of size, number and time.
+
+use std::collections::HashMap;
+use std::io::{Cursor, Read};
+use std::time::Instant;
+
+use axum::body::Bytes;
+use zip::ZipArchive;
+use zip::read::ZipFile;
+
+use crate::document::DocumentPath;
+use crate::error::{Error, Result};
+use crate::limits;
+
+/// What systems put into archives by themselves.
+const LEFTOVERS: [&str; 3] = ["__MACOSX/", ".DS_Store", "Thumbs.db"];
+
+/// The files of an archive.
+#[derive(Debug, Default)]
+pub(super) struct Unpacked {
+    /// What is text, by its path in the project.
+    pub(super) texts: Vec<(DocumentPath, String)>,
+    /// What is none, by its own name.
+    pub(super) others: Vec<(String, Bytes)>,
+    /// What was left out.
+    pub(super) skipped: Vec<String>,
+}
+
+/// Takes everything out.
+pub(super) fn unpack(archive: Bytes, into: &str, deadline: Instant) -> Result<Unpacked> {
+    let unreadable =
+        |error: &dyn std::fmt::Display| bad(format!("the body is not a zip archive that can be read: {error}"));
+    let mut archive = ZipArchive::new(Cursor::new(archive)).map_err(|error| unreadable(&error))?;
+    if archive.len() > limits::ARCHIVE_FILES {
+        let most = limits::ARCHIVE_FILES;
+        return Err(Error::TooLarge(format!("the archive has {} files, and may have {most}", archive.len())));
+    }
+    if archive.has_duplicate_names() {
+        return Err(bad("two files of the archive have one name"));
+    }
+    if archive.has_overlapping_entries().map_err(|error| unreadable(&error))? {
+        return Err(bad("files of the archive share their bytes: it is made to grow when it is unpacked"));
+    }
+    refuse_claims(&mut archive)?;
+    let mut unpacked = Unpacked::default();
+    let mut spellings = HashMap::new();
+    let mut left = limits::ARCHIVE_UNPACKED;
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).map_err(|error| bad(format!("file {index} of the archive: {error}")))?;
+        let name = file.name().map_err(|error| bad(format!("the name of file {index}: {error}")))?.into_owned();
+        if file.is_dir() {
+            continue;
+        }
+        if LEFTOVERS.iter().any(|one| name.starts_with(one) || name.rsplit('/').next() == Some(one)) {
+            unpacked.skipped.push(name);
+            continue;
+        }
+        let path = path_of(&mut file, &name, into)?;
+        refuse_clash(&mut spellings, path.as_str())?;
+        let bytes = read(&mut file, &name, &mut left, deadline)?;
+        sort(&mut unpacked, path, &name, bytes)?;
+    }
+    if unpacked.texts.is_empty() && unpacked.others.is_empty() {
+        return Err(bad("the archive holds no file"));
+    }
+    Ok(unpacked)
+}
+
+/// Refuses what by its own words is too much, before anything of it is unpacked.
+fn refuse_claims(archive: &mut ZipArchive<Cursor<Bytes>>) -> Result<()> {
+    let mut total: u64 = 0;
+    for index in 0..archive.len() {
+        let file = archive.by_index_raw(index).map_err(|error| bad(format!("file {index} of the archive: {error}")))?;
+        let name = String::from_utf8_lossy(file.name_raw()).into_owned();
+        let most = limits::CONTENT_BYTES.max(limits::BLOB_BYTES) as u64;
+        if file.size() > most {
+            let claimed = file.size();
+            return Err(Error::TooLarge(format!("{name:?} has {claimed} bytes, and a file at most {most}")));
+        }
+        total = total.saturating_add(file.size());
+        if total > limits::ARCHIVE_UNPACKED {
+            return Err(too_much(&name));
+        }
+    }
+    Ok(())
+}
+
+fn too_much(name: &str) -> Error {
+    let most = limits::ARCHIVE_UNPACKED;
+    Error::TooLarge(format!("the archive unpacks to more than {most} bytes, at {name:?}"))
+}
+
+/// Where a file goes; what is no ordinary file, or would go elsewhere, is refused.
+fn path_of<R: Read>(file: &mut ZipFile<'_, R>, name: &str, into: &str) -> Result<DocumentPath> {
+    if file.encrypted() {
+        return Err(bad(format!("{name:?} is encrypted")));
+    }
+    if file.is_symlink() || !file.is_file() {
+        return Err(bad(format!("{name:?} is a link or a device, and no file")));
+    }
+    if name.contains('\\') {
+        return Err(Error::invalid("bad_path", format!("{name:?}: folders are parted by /")));
+    }
+    let path = if into.is_empty() { name.to_owned() } else { format!("{into}/{name}") };
+    DocumentPath::new(&path).map_err(|error| Error::invalid("bad_path", format!("{name:?}: {error}")))
+}
+
+/// Refuses a path that differs from another of the archive, or from a folder above one, in capital letters only: on many
+/// systems they are one file.
+fn refuse_clash(spellings: &mut HashMap<String, String>, path: &str) -> Result<()> {
+    for end in path.match_indices('/').map(|(at, _)| at).chain([path.len()]) {
+        let part = &path[..end];
+        let known = spellings.entry(part.to_lowercase()).or_insert_with(|| part.to_owned());
+        if known != part {
+            return Err(bad(format!("{part:?} and {known:?} differ in capital letters only")));
+        }
+    }
+    Ok(())
+}
+
+/// Takes a file's bytes out, as many as it said and no more than are left.
+fn read<R: Read>(file: &mut ZipFile<'_, R>, name: &str, left: &mut u64, deadline: Instant) -> Result<Vec<u8>> {
+    let claimed = file.size();
+    let mut bytes = Vec::new();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        if Instant::now() >= deadline {
+            let seconds = limits::ARCHIVE_TIME.as_secs();
+            return Err(Error::TooLarge(format!("the archive takes longer than {seconds} s to unpack, at {name:?}")));
+        }
+        let read = file.read(&mut piece).map_err(|error| bad(format!("{name:?} is damaged: {error}")))?;
+        if read == 0 {
+            break;
+        }
+        bytes.extend_from_slice(&piece[..read]);
+        if bytes.len() as u64 > claimed {
+            return Err(bad(format!("{name:?} is larger than it says")));
+        }
+        *left = left.checked_sub(read as u64).ok_or_else(|| too_much(name))?;
+    }
+    if (bytes.len() as u64) < claimed {
+        return Err(bad(format!("{name:?} is smaller than it says")));
+    }
+    Ok(bytes)
+}
+
+/// Text is what is UTF-8 without NUL.
+fn sort(unpacked: &mut Unpacked, path: DocumentPath, name: &str, bytes: Vec<u8>) -> Result<()> {
+    match String::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => unpacked.texts.push((path, text)),
+        other => {
+            let bytes = other.map_or_else(std::string::FromUtf8Error::into_bytes, String::into_bytes);
+            if bytes.len() > limits::BLOB_BYTES {
+                let most = limits::BLOB_BYTES;
+                return Err(Error::TooLarge(format!("{name:?} is no text and has more than {most} bytes")));
+            }
+            let own = path.as_str().rsplit('/').next().unwrap_or_default().to_owned();
+            unpacked.others.push((own, bytes.into()));
+        }
+    }
+    Ok(())
+}
+
+fn bad(message: impl Into<String>) -> Error {
+    Error::invalid("bad_zip", message)
+}

@@ -1,0 +1,383 @@
+//! Who may ask for what: every operation of the description, and every frame that writes in every dialect, by everybody
+//! there is. The operations are the router's own list, so one without a rule here fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use coterie::ids::{DocumentId, ProjectId};
+use coterie::router;
+use reqwest::{Method, StatusCode, header};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use yrs::encoding::write::Write;
+
+use crate::client::{TestClient, answer};
+use crate::engines::{Engine, on_both_engines};
+use crate::peer::{DIALECTS, Dialect, Peer, typed};
+use crate::server::TestServer;
+
+on_both_engines![everybody_asks_for_everything, everybody_sends_every_frame_that_writes];
+
+/// Who asks, from those who may least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    /// Shows nothing.
+    Nobody,
+    /// Shows a login that has ended.
+    Expired,
+    /// Signed in, and no member.
+    Stranger,
+    /// Was an editor until a moment ago.
+    Removed,
+    Viewer,
+    Commenter,
+    Editor,
+    Owner,
+}
+
+const EVERYBODY: [Who; 8] =
+    [Who::Nobody, Who::Expired, Who::Stranger, Who::Removed, Who::Viewer, Who::Commenter, Who::Editor, Who::Owner];
+
+impl Who {
+    /// Whether they are members.
+    fn role(self) -> Option<&'static str> {
+        match self {
+            Self::Viewer => Some("viewer"),
+            Self::Commenter => Some("commenter"),
+            Self::Editor | Self::Removed => Some("editor"),
+            Self::Nobody | Self::Expired | Self::Stranger | Self::Owner => None,
+        }
+    }
+}
+
+/// Who an operation is for.
+#[derive(Debug, Clone, Copy)]
+enum For {
+    /// Anybody at all.
+    Everybody,
+    /// Anybody who is signed in.
+    SignedIn,
+    /// Members from this one on; to others the project does not exist.
+    Members(Who),
+    /// Nobody here: they are no operators, and it does not exist for them.
+    Operators,
+}
+
+/// A rule for each operation: who it is for, and the body it needs.
+fn rule(operation: &str) -> Option<(For, Option<Value>)> {
+    use Who::{Commenter, Editor, Owner, Viewer};
+    let members = |least| Some((For::Members(least), None));
+    let sent = |least, body| Some((For::Members(least), Some(body)));
+    match operation {
+        "healthz" | "readyz" | "metrics" | "ways_in" | "sign_out" => Some((For::Everybody, None)),
+        "sign_in_as_guest" => Some((For::Everybody, Some(json!({ "name": "New" })))),
+        "me" | "list_projects" | "list_deleted_projects" | "list_keys" | "list_logins" => Some((For::SignedIn, None)),
+        "create_project" => Some((For::SignedIn, Some(json!({ "name": "More" })))),
+        "create_key" => Some((For::SignedIn, Some(json!({ "name": "a bot", "scopes": ["read"] })))),
+        // What is somebody's own, which others' ids do not name; and what ends the login that asks. Each has tests of
+        // its own, and here only: nobody does it without being signed in.
+        "revoke_key" | "end_login" | "end_logins" | "accept_invite" | "restore_project" => Some((For::SignedIn, None)),
+        // Answers with a page or leads elsewhere; `sign_in` plays it against GitHub.
+        "sign_in_with_github" | "github_callback" => Some((For::Everybody, None)),
+        "get_project" | "list_documents" | "get_document" | "read_update" | "read_text" | "read_root" | "search"
+        | "list_members" | "read_feed" | "export_project" | "list_sessions" | "list_blobs" | "get_blob" => {
+            members(Viewer)
+        }
+        "issue_token" => sent(Viewer, json!({})),
+        // Everybody may leave, and only owners remove others.
+        "remove_member" => members(Owner),
+        "put_blob" => sent(Commenter, Value::Null),
+        "create_document" => sent(Editor, json!({ "path": "new", "content": "text" })),
+        "rename_document" => sent(Editor, json!({ "path": "elsewhere" })),
+        "change_documents" => sent(Editor, json!({ "operations": [{ "op": "create", "path": "new" }] })),
+        "write_update" | "write_text" | "import_files" => sent(Editor, Value::Null),
+        "delete_document" | "delete_blob" => members(Editor),
+        "list_invites" | "delete_invite" | "list_audit" | "delete_project" => members(Owner),
+        "change_project" => sent(Owner, json!({ "name": "Other" })),
+        "change_member" => sent(Owner, json!({ "role": "viewer" })),
+        "create_invite" => sent(Owner, json!({ "role": "viewer" })),
+        "transfer" => Some((For::Members(Owner), Some(Value::Null))),
+        "admin_change_user" => Some((For::Operators, Some(json!({ "suspended": true })))),
+        "admin_set_quotas" => Some((For::Operators, Some(json!({ "documents_max": 1 })))),
+        "admin_quarantine" => Some((For::Operators, Some(json!({ "reason": "because" })))),
+        "admin_list_users"
+        | "admin_list_projects"
+        | "admin_delete_project"
+        | "admin_restore_project"
+        | "admin_list_documents"
+        | "admin_release"
+        | "admin_list_audit" => Some((For::Operators, None)),
+        _ => None,
+    }
+}
+
+/// A project with everybody about it.
+struct Scene {
+    people: BTreeMap<Who, TestClient>,
+    /// A member for others to act on.
+    target: TestClient,
+    project: ProjectId,
+}
+
+/// Somebody whose login ended a moment ago.
+async fn expired(server: &TestServer) -> TestClient {
+    let expired = TestClient::guest(server.place(), "Expired").await;
+    let cookie = expired.cookie();
+    assert_eq!(expired.post("/auth/logout", json!({})).await.0, StatusCode::NO_CONTENT);
+    TestClient::showing(server.place(), &cookie)
+}
+
+async fn scene(server: &TestServer, known: &BTreeMap<Who, TestClient>) -> Scene {
+    let owner = &known[&Who::Owner];
+    let project = owner.project().await;
+    for who in EVERYBODY {
+        if let Some(role) = who.role() {
+            owner.invite(project, &known[&who], role).await;
+        }
+    }
+    let removed = format!("/api/projects/{project}/members/{}", known[&Who::Removed].id);
+    assert_eq!(owner.delete(&removed).await.0, StatusCode::NO_CONTENT);
+    let target = TestClient::guest(server.place(), "Target").await;
+    owner.invite(project, &target, "editor").await;
+    Scene { people: known.clone(), target, project }
+}
+
+async fn everybody(server: &TestServer) -> BTreeMap<Who, TestClient> {
+    let mut people = BTreeMap::new();
+    for who in EVERYBODY {
+        let client = match who {
+            Who::Nobody => TestClient::nobody(server.place()),
+            Who::Expired => expired(server).await,
+            _ => TestClient::guest(server.place(), &format!("{who:?}")).await,
+        };
+        people.insert(who, client);
+    }
+    people
+}
+
+impl Scene {
+    fn owner(&self) -> &TestClient {
+        &self.people[&Who::Owner]
+    }
+
+    /// The address with ids of what is really there, made anew for each who asks.
+    async fn address(&self, path: &str) -> String {
+        let (owner, project) = (self.owner(), self.project);
+        let base = format!("/api/projects/{project}");
+        let mut address = path.replace("{p}", &project.to_string()).replace("{user}", &self.target.id.to_string());
+        if address.contains("{d}") {
+            let document = owner.create(project, &format!("{}", Uuid::now_v7()), "text").await;
+            address = address.replace("{d}", &document.to_string());
+        }
+        if address.contains("{i}") {
+            let (_, invite) = owner.post(&format!("{base}/invites"), json!({ "role": "viewer" })).await;
+            address = address.replace("{i}", invite["id"].as_str().unwrap());
+        }
+        if address.contains("{sha256}") {
+            let bytes = Uuid::now_v7().as_bytes().to_vec();
+            let request = owner.request(Method::PUT, &format!("{base}/blobs?name=x"));
+            let request = request.header(header::CONTENT_TYPE, "application/octet-stream").body(bytes);
+            address = address.replace("{sha256}", answer(request).await.1["hash"].as_str().unwrap());
+        }
+        let parts = address.split('/').map(|part| match part.strip_prefix('{') {
+            Some("token}") => "no-invite".to_owned(),
+            Some(_) => Uuid::now_v7().to_string(),
+            None => part.to_owned(),
+        });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    /// What somebody is answered.
+    async fn ask(&self, who: Who, operation: &str, method: &str, path: &str, body: Option<&Value>) -> StatusCode {
+        let address = self.address(path).await;
+        let into = format!("?into={}", Uuid::now_v7());
+        let query = match operation {
+            "search" => "?q=text",
+            "put_blob" => "?name=a",
+            "import_files" => into.as_str(),
+            _ => "",
+        };
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let request = self.people[&who].request(method, &format!("{address}{query}"));
+        let octets = |bytes| (header::CONTENT_TYPE, "application/octet-stream", bytes);
+        let (name, kind, bytes) = match operation {
+            "put_blob" => octets(Uuid::now_v7().as_bytes().to_vec()),
+            "write_update" => octets(typed(u64::from(rand::random::<u32>()), "more")),
+            "import_files" => {
+                (header::CONTENT_TYPE, "application/zip", crate::archive::archive_of(&[("a.md", b"text")]))
+            }
+            "write_text" => (header::CONTENT_TYPE, "text/plain", b"other".to_vec()),
+            "transfer" => {
+                let to = json!({ "user_id": self.target.id });
+                return answer_of(request.json(&to)).await;
+            }
+            _ => match body {
+                Some(body) => return answer_of(request.json(&fresh(body))).await,
+                None => return answer_of(request).await,
+            },
+        };
+        answer_of(request.header(name, kind).body(bytes)).await
+    }
+}
+
+/// A path that nobody has taken yet, where one is named.
+fn fresh(body: &Value) -> Value {
+    let text = body.to_string().replace("\"new\"", &format!("\"{}\"", Uuid::now_v7()));
+    serde_json::from_str(&text.replace("\"elsewhere\"", &format!("\"{}\"", Uuid::now_v7()))).unwrap()
+}
+
+async fn answer_of(request: reqwest::RequestBuilder) -> StatusCode {
+    request.send().await.unwrap().status()
+}
+
+/// Whether an answer is what the rule says for somebody.
+fn is_right(who: Who, wanted: For, status: StatusCode) -> bool {
+    let let_in = !status.is_server_error() && !matches!(status.as_u16(), 401 | 403);
+    match wanted {
+        For::Everybody => let_in,
+        For::SignedIn | For::Members(_) | For::Operators if who <= Who::Expired => status == StatusCode::UNAUTHORIZED,
+        For::SignedIn => let_in,
+        For::Operators => status == StatusCode::NOT_FOUND,
+        For::Members(_) if who <= Who::Removed => status == StatusCode::NOT_FOUND,
+        For::Members(least) if who < least => status == StatusCode::FORBIDDEN,
+        For::Members(_) => status.is_success(),
+    }
+}
+
+async fn everybody_asks_for_everything(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let known = everybody(&server).await;
+    let description = router::description();
+    let mut wrong = Vec::new();
+    let mut asked = BTreeSet::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for (method, described) in item.as_object().unwrap() {
+            let operation = described["operationId"].as_str().unwrap();
+            let Some((wanted, body)) = rule(operation) else {
+                wrong.push(format!("{operation}: no rule says who may do this"));
+                continue;
+            };
+            asked.insert(operation.to_owned());
+            if matches!(operation, "sign_out" | "sign_in_as_guest" | "end_logins" | "github_callback") {
+                only_those_who_show_nothing(&known, operation, method, path, &mut wrong).await;
+                continue;
+            }
+            let scene = scene(&server, &known).await;
+            for who in EVERYBODY {
+                let status = scene.ask(who, operation, &method.to_uppercase(), path, body.as_ref()).await;
+                if !is_right(who, wanted, status) {
+                    wrong.push(format!("{operation} by {who:?}: {status}, but it is for {wanted:?}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(asked.len() > 40, "{asked:?}");
+}
+
+/// What ends or begins a login is asked for without one, so that the people of the other cases stay who they are.
+async fn only_those_who_show_nothing(
+    known: &BTreeMap<Who, TestClient>,
+    operation: &str,
+    method: &str,
+    path: &str,
+    wrong: &mut Vec<String>,
+) {
+    for who in [Who::Nobody, Who::Expired] {
+        let fresh = known[&who].without_keeping_cookies();
+        let request = fresh.request(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(), path);
+        let request = if operation == "sign_in_as_guest" { request.json(&json!({ "name": "New" })) } else { request };
+        let status = answer_of(request).await;
+        let right = match operation {
+            "end_logins" => status == StatusCode::UNAUTHORIZED,
+            _ => !status.is_server_error() && status != StatusCode::UNAUTHORIZED,
+        };
+        if !right {
+            wrong.push(format!("{operation} by {who:?}: {status}"));
+        }
+    }
+}
+
+/// A frame that brings something new into a document.
+#[derive(Debug, Clone, Copy)]
+enum Frame {
+    Update,
+    Step2,
+    Deletion,
+}
+
+async fn send(peer: &mut Peer, frame: Frame) {
+    match frame {
+        Frame::Update => peer.send_update(&typed(peer.client(), "news")).await,
+        Frame::Step2 => {
+            let update = typed(peer.client(), "news");
+            peer.send(&[0, 1], |out| out.write_buf(update)).await;
+        }
+        Frame::Deletion => peer.delete(0, 1).await,
+    }
+}
+
+async fn everybody_sends_every_frame_that_writes(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let known = everybody(&server).await;
+    let scene = scene(&server, &known).await;
+    let (owner, project) = (scene.owner(), scene.project);
+    for dialect in DIALECTS {
+        for frame in [Frame::Update, Frame::Step2, Frame::Deletion] {
+            for who in EVERYBODY {
+                // Who was shown nothing has nothing to delete.
+                if matches!(frame, Frame::Deletion) && who <= Who::Removed {
+                    continue;
+                }
+                let what = format!("{frame:?} on {dialect:?} by {who:?}");
+                let document = owner.create(project, &format!("{}", Uuid::now_v7()), "text").await;
+                let mut watcher = owner.socket(Dialect::Hocuspocus, project, document).join().await;
+                let opening = scene.people[&who].socket(dialect, project, document);
+                let mut peer = opening.presence(json!({})).open().await;
+                if who <= Who::Removed {
+                    // Sent at once, as providers do that do not wait to be let in.
+                    send(&mut peer, frame).await;
+                    refused_entry(&mut peer, dialect, &what).await;
+                } else {
+                    peer.until("it is let in", |peer| peer.synced).await;
+                    send(&mut peer, frame).await;
+                    peer.round_trip().await;
+                }
+                if who >= Who::Editor {
+                    watcher.until("it is shown", |peer| peer.text() != "text").await;
+                    peer.round_trip().await;
+                    let written = text_and_head(owner, project, document).await;
+                    assert_eq!(written, (watcher.text(), 2), "{what}");
+                    assert!(peer.denied.is_empty() && !peer.statuses.contains(&false), "{what}: {peer:?}");
+                } else {
+                    watcher.round_trip().await;
+                    let written = text_and_head(owner, project, document).await;
+                    assert_eq!(written, ("text".to_owned(), 1), "{what}");
+                    assert_eq!((watcher.text().as_str(), watcher.updates), ("text", 0), "{what}");
+                }
+                if matches!(who, Who::Viewer | Who::Commenter) {
+                    let told = peer.statuses.contains(&false) || !peer.denied.is_empty();
+                    assert!(told, "{what}: its author is told that it is not saved: {peer:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Somebody who may not come in is told so, and shown nothing.
+async fn refused_entry(peer: &mut Peer, dialect: Dialect, what: &str) {
+    match dialect {
+        Dialect::Yjs => {
+            let code = peer.until_closed().await;
+            assert!(matches!(code, 4401 | 4404), "{what}: {code}");
+        }
+        Dialect::Hocuspocus => {
+            peer.until("it is refused", |peer| !peer.denied.is_empty()).await;
+        }
+    }
+    assert!(!peer.synced && peer.text() != "text" && peer.statuses.is_empty(), "{what}: {peer:?}");
+}
+
+async fn text_and_head(owner: &TestClient, project: ProjectId, document: DocumentId) -> (String, i64) {
+    let (update, head) = owner.read(project, document).await;
+    (crate::peer::text_of(&update), head)
+}

@@ -401,9 +401,8 @@ pub const SEARCH_TIME: Duration = Duration::from_secs(10);
 
 // --- folding ---
 
-/// Rows after the last snapshot at which a document is folded; loading them takes some milliseconds. A busy document has a
-/// row for each commit, so fewer would have it folded every few seconds.
-pub const FOLD_ROWS: usize = 500;
+/// Rows after the last snapshot at which a document is folded; loading them takes some milliseconds.
+pub const FOLD_ROWS: usize = 200;
 /// How much longer than a fold took the next one waits: folding takes a fifth of one core at most, and never crowds out
 /// editing when a hundred documents are due together.
 pub const FOLD_REST: u32 = 4;

@@ -205,7 +205,13 @@ impl Scene {
         let began = Instant::now();
         loop {
             let total = self.place.ledger.total();
-            if total.unacked == 0 && total.unshown == 0 {
+            // Who has not come back yet still brings what they typed before.
+            let all_back = self.seats.iter().all(|seat| {
+                seat.memory.is_none_or(|Memory { client, typed }| {
+                    self.place.ledger.account(seat.document, client).sent >= typed
+                })
+            });
+            if all_back && total.unacked == 0 && total.unshown == 0 {
                 break;
             }
             self.assert_nobody_left();

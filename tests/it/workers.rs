@@ -23,6 +23,7 @@ use crate::opening::{DIALECTS, Dialect};
 use crate::program::{PROGRAM, Program};
 use crate::server::{TestServer, until};
 use crate::stored::store;
+use crate::update::{hex, number};
 
 on_both_engines![
     people_type_and_read_while_workers_are_killed,
@@ -121,21 +122,6 @@ async fn people_type_and_read_while_workers_are_killed(engine: Engine) {
         until("its text is read", async || ann.read_text(project, *document).await.1 == expected).await;
     }
     assert_eq!((server.tally("refused"), server.db_findings().await), (0, Vec::new()));
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
-}
-
-fn number(mut value: u64) -> Vec<u8> {
-    let mut out = Vec::new();
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-    out
 }
 
 /// Text nested in text, and then the outermost deleted.

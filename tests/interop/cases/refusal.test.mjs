@@ -52,7 +52,7 @@ const REFUSED = {
     code: 4404,
     reason: /not found/,
   },
-  'to a path that cannot be': { asks: () => ({ name: 'a/../b' }), code: 4404, reason: /not found/, only: (kind) => !isYjs(kind) },
+  'to a path that cannot be': { asks: () => ({ name: 'a/../b' }), code: 4404, reason: /no document can have this path/, only: (kind) => !isYjs(kind) },
 }
 
 describe('refusal', { concurrency: 4 }, () => {

@@ -34,7 +34,9 @@ async function runOnStub() {
 
 /** Four files at a time: most of it is waiting. */
 function run(files, reporter, env) {
-  const child = spawn(process.execPath, ['--test', '--test-concurrency=4', `--test-reporter=${reporter}`, ...files], {
+  // What waits for something that never comes fails; the longest case takes two minutes, or 25 with many sessions.
+  const limits = ['--test-concurrency=4', `--test-timeout=${30 * 60_000}`]
+  const child = spawn(process.execPath, ['--test', ...limits, `--test-reporter=${reporter}`, ...files], {
     cwd: HERE,
     env: { ...process.env, COTERIE_BIN: binary, ...env },
     stdio: ['ignore', reporter === 'spec' ? 'inherit' : 'pipe', 'inherit'],

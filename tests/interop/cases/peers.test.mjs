@@ -55,7 +55,7 @@ function letters(text) {
 
 describe('what peers test', { concurrency: 3 }, () => {
   test('what only servers send reaches nobody when a client sends it', async (t) => {
-    const { server, person, project, address } = await setUp(t, 'bypass.md')
+    const { server, person, project, stored, address } = await setUp(t, 'bypass.md')
     const ben = await opened(t, HP4, { person, project, name: 'bypass.md' })
     await ben.insert(0, 'all is well')
     await ben.saved()
@@ -78,6 +78,7 @@ describe('what peers test', { concurrency: 3 }, () => {
     await ben.insert(0, 'still ')
     await ben.saved()
     assert.equal(await ben.text(), 'still all is well')
+    assert.equal(await stored(), 'still all is well')
     assert.deepEqual((await ben.status()).stateless, before)
     assert.deepEqual((await ben.status()).failures, [])
   })
@@ -162,7 +163,11 @@ describe('what peers test', { concurrency: 3 }, () => {
       for (let n = 0; n < 200 && many.socket.readyState === WebSocket.OPEN; n += 1) many.send(address, 0, 2, update)
     }, 5)
     t.after(() => clearInterval(sending))
-    assert.equal(await many.closed, 1009, 'more than may wait')
+    let code
+    many.closed.then((said) => (code = said))
+    await until('it is sent away', async () => code !== undefined)
+    clearInterval(sending)
+    assert.equal(code, 1009, 'more than may wait')
     const wrong = await bare(t, server)
     wrong.send(address, 0, 2, update)
     wrong.send(address, 2, 0, 'wrong', '4.8.0')

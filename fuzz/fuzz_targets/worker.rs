@@ -10,7 +10,7 @@ use coterie::error::Error;
 use coterie::gate::{Context, State, Writer, decide};
 use coterie::head::Head;
 use coterie::ids::{DocumentId, UserId};
-use coterie::replica::{Replicas, Reply, Source, Verb};
+use coterie::replica::{Part, Replicas, Reply, Source, Turn, Verb};
 use coterie::update::{ClientId, StateVector, merge, seed};
 use coterie_fuzz::tally::count;
 use coterie_fuzz::{History, Plan};
@@ -54,7 +54,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     }
     let root = || "content".to_owned();
     let verb = match verb {
-        0 => Verb::Text { root: root() },
+        0 => Verb::Text { root: root(), part: Part::Whole },
         1 => Verb::Edit { root: root(), text: "other".to_owned() },
         2 => Verb::Fold,
         3 => Verb::Digest,
@@ -75,13 +75,13 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if STAGE.replicas.lost() > lost {
         count("documents that cost a worker");
         let honest = seed(ClientId(3), "content", "honest");
-        let Ok(Reply::Text(text)) = ask(&honest, Verb::Text { root: root() }) else { panic!("the next is not read") };
+        let Ok(Reply::Text(text)) = ask(&honest, Verb::Text { root: root(), part: Part::Whole }) else { panic!("the next is not read") };
         assert_eq!(text, "honest");
     }
 });
 
 fn ask(update: &[u8], verb: Verb) -> Result<Reply, Error> {
     let source = Source { head: Head { seq: 1, epoch: 1 }, from: None, update: Bytes::copy_from_slice(update) };
-    let asked = STAGE.replicas.ask(DocumentId::new(), &source, verb);
+    let asked = STAGE.replicas.ask(Turn::Server, DocumentId::new(), &source, verb);
     STAGE.runtime.block_on(asked).map(|told| told.expect("a whole source needs no warm document").reply)
 }

@@ -52,9 +52,7 @@ pub(crate) async fn json_body<S: Send + Sync>(request: Request, state: &S) -> Re
 where
     Intake: FromRef<S>,
 {
-    if !has_type(request.headers(), "application/json") {
-        return Err(Error::UnsupportedMediaType("JSON with content-type: application/json"));
-    }
+    require_type(request.headers(), "application/json", "JSON with content-type: application/json")?;
     read(request, state).await
 }
 
@@ -88,9 +86,11 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        if !has_type(request.headers(), "application/octet-stream") {
-            return Err(Error::UnsupportedMediaType("bytes with content-type: application/octet-stream"));
-        }
+        require_type(
+            request.headers(),
+            "application/octet-stream",
+            "bytes with content-type: application/octet-stream",
+        )?;
         read(request, state).await.map(Self)
     }
 }
@@ -106,9 +106,7 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        if !has_type(request.headers(), "application/zip") {
-            return Err(Error::UnsupportedMediaType("a zip archive with content-type: application/zip"));
-        }
+        require_type(request.headers(), "application/zip", "a zip archive with content-type: application/zip")?;
         // Without it, the body would count for less than an archive may be.
         if request.body().size_hint().exact().is_none() {
             return Err(Error::invalid("no_length", "say how long the archive is, by Content-Length"));
@@ -128,9 +126,7 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        if !has_type(request.headers(), "text/plain") {
-            return Err(Error::UnsupportedMediaType("text with content-type: text/plain"));
-        }
+        require_type(request.headers(), "text/plain", "text with content-type: text/plain")?;
         let body = read(request, state).await?;
         let text = String::from_utf8(body.to_vec());
         text.map(Self).map_err(|_| Error::invalid("bad_text", "the body is not text in UTF-8"))
@@ -195,9 +191,11 @@ where
     Ok(body)
 }
 
-fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
+/// Refuses a body of another content type than `wanted`; `send` says what to send instead.
+fn require_type(headers: &HeaderMap, wanted: &str, send: &'static str) -> Result<()> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    given.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
+    let is_wanted = given.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted));
+    if is_wanted { Ok(()) } else { Err(Error::UnsupportedMediaType(send)) }
 }
 
 /// A lifetime given in seconds, within 1 and `max`.

@@ -58,10 +58,7 @@ pub struct Search {
 /// 503 when its text cannot be had; the document goes on syncing.
 pub async fn text(rooms: &Rooms, replicas: &Replicas, document: &Document, part: Part) -> Result<Content> {
     let told = ask(rooms, replicas, document, Verb::Text { root: CONTENT.to_owned(), part }).await?;
-    match told.reply {
-        Reply::Text(text) => Ok(Content { text, head: told.head }),
-        other => Err(nonsense(&other)),
-    }
+    content(told)
 }
 
 /// Any root of a document as JSON, whatever its type; `null` where there is none of that name.
@@ -70,10 +67,7 @@ pub async fn text(rooms: &Rooms, replicas: &Replicas, document: &Document, part:
 /// As [`text`].
 pub async fn json(rooms: &Rooms, replicas: &Replicas, document: &Document, root: String) -> Result<Content> {
     let told = ask(rooms, replicas, document, Verb::Json { root }).await?;
-    match told.reply {
-        Reply::Text(text) => Ok(Content { text, head: told.head }),
-        other => Err(nonsense(&other)),
-    }
+    content(told)
 }
 
 /// The edit that makes a document's text another, and the head it was made at; `None` when it says that already.
@@ -222,6 +216,14 @@ async fn ask(rooms: &Rooms, replicas: &Replicas, document: &Document, verb: Verb
     let whole = rooms.source(document, None).await?;
     let told = replicas.ask(turn, document, &whole, verb).await?;
     told.ok_or_else(|| Error::Internal(anyhow::anyhow!("a worker wants more than a whole document")))
+}
+
+/// A text that a worker answered.
+fn content(told: Told) -> Result<Content> {
+    match told.reply {
+        Reply::Text(text) => Ok(Content { text, head: told.head }),
+        other => Err(nonsense(&other)),
+    }
 }
 
 fn nonsense(reply: &Reply) -> Error {

@@ -38,19 +38,22 @@ async fn sqlite_syncs_its_log_before_anyone_is_told() {
     assert!(finding.faults.is_empty(), "{:#?}", finding.faults);
     let syncs = finding.syncs;
 
-    // The same trace without its syncs, and without one of them, must be found wrong.
+    // The same trace without its syncs must be found wrong; and without any single one, what stood on that one. Some
+    // cover no edit: those of the start, and of the project's own rows.
     let is_sync = |call: &Call| call.is_sync() && call.target.ends_with("-wal");
-    let without_any: Vec<Call> = calls.iter().filter(|call| !is_sync(call)).cloned().collect();
-    let found = check(&without_any, Store::Sqlite, port).faults.len();
+    let faults_when = |kept: &dyn Fn(&Call) -> bool| {
+        let kept: Vec<Call> = calls.iter().filter(|call| kept(call)).cloned().collect();
+        check(&kept, Store::Sqlite, port).faults.len()
+    };
+    let found = faults_when(&|call| !is_sync(call));
     assert_eq!(found, finding.acked + finding.shown);
-    let in_the_middle = calls.iter().filter(|call| is_sync(call)).nth(syncs / 2).unwrap();
-    let without_one: Vec<Call> = calls.iter().filter(|call| *call != in_the_middle).cloned().collect();
-    let found_one = check(&without_one, Store::Sqlite, port).faults.len();
-    assert!((3..found).contains(&found_one), "{found_one}");
+    let found_each: usize =
+        calls.iter().filter(|call| is_sync(call)).map(|one| faults_when(&|call: &Call| call != one)).sum();
+    assert!(found_each > found / 2, "{found_each} of {found}");
 
     say(&format!(
         "durability, SQLite traced: {} acknowledgements and {} frames to peers, each after one of {syncs} syncs that \
-         covers it; without one sync {found_one} faults are found, without any {found}",
+         covers it; without them {found} faults are found, with each left out in turn {found_each}",
         finding.acked, finding.shown,
     ));
 }

@@ -57,6 +57,10 @@ uuid_id! {
     KeyId;
     /// A signed-in browser, as lists name it.
     LoginId;
+    /// A thread of messages in a project.
+    ConversationId;
+    /// A message.
+    MessageId;
     /// One attempt to append rows to one document's log; kept with the rows, so that an unknown outcome can be settled.
     BatchId;
 }

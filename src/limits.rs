@@ -1,6 +1,10 @@
 //! Every limit of the server, each with its unit and its reason.
 
+mod ai;
+
 use std::time::Duration;
+
+pub use self::ai::*;
 
 // --- the database ---
 

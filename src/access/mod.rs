@@ -49,6 +49,14 @@ pub(crate) async fn role_of(db: &Db, user: &User, project: ProjectId) -> Result<
     sql::role(db, user.id, project).await
 }
 
+/// The same of a user that is known by id only.
+///
+/// # Errors
+/// When the database fails.
+pub async fn role_of_user(db: &Db, user: UserId, project: ProjectId) -> Result<Option<Role>> {
+    sql::role(db, user, project).await
+}
+
 /// The same caller and what they may do now, for what stays open, such as a socket: [`role`] alone does not see a logout.
 ///
 /// # Errors

@@ -35,6 +35,17 @@ pub enum Credential {
     Key(KeyGrant),
 }
 
+impl Credential {
+    /// Whose right it borrows, if it does.
+    #[must_use]
+    pub fn issuer(&self) -> Option<UserId> {
+        match self {
+            Self::Token(grant) => Some(grant.issuer),
+            Self::Login { .. } | Self::Key(_) => None,
+        }
+    }
+}
+
 /// What a project token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Grant {

@@ -28,7 +28,7 @@ pub use self::external::{EndUser, external};
 pub use self::login::{Logins, cookie_name, layer};
 pub use self::operator::Operator;
 pub use self::secret::{Digest, Secret, digest};
-pub use self::user::{Kind, User, UserView};
+pub use self::user::{ASSISTANT, Kind, User, UserView};
 
 use crate::db::{Db, Tx, micros, now_us};
 use crate::error::{Error, Result};
@@ -121,6 +121,16 @@ pub async fn participant(db: &Db, user: &User) -> Result<Participant> {
 pub async fn create_guest(db: &Db, name: &str) -> Result<User> {
     let user = User { id: UserId::new(), name: text::name(name)?, kind: Kind::Guest, avatar: None, color: None };
     sql::insert_user(db, &user, now_us()).await?;
+    Ok(user)
+}
+
+/// The AI teammate, who is a user like others and never signs in.
+///
+/// # Errors
+/// When the database fails.
+pub async fn assistant(db: &Db) -> Result<User> {
+    let user = User { id: ASSISTANT, name: "Assistant".to_owned(), kind: Kind::Assistant, avatar: None, color: None };
+    sql::put_assistant(db, &user, now_us()).await?;
     Ok(user)
 }
 

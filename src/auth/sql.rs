@@ -122,6 +122,28 @@ pub(super) async fn insert_user(db: &Db, user: &User, now_us: i64) -> Result<()>
 }
 
 /// The end user whom `owner`'s application calls `external_id`: as given, under the id it has or a new one.
+/// Writes the assistant down, unless it is there.
+pub(super) async fn put_assistant(db: &Db, user: &User, now_us: i64) -> Result<()> {
+    const FIND: &str = "select id from users where id = $1";
+    const TEXT: &str =
+        "insert into users (id, name, kind, created_us) values ($1, $2, $3, $4) on conflict (id) do nothing";
+    let found: Option<(UserId,)> =
+        on_pool!(db, read, pool => sqlx::query_as(FIND).bind(user.id).fetch_optional(pool).await)?;
+    if found.is_none() {
+        on_pool!(db, write, pool => {
+            sqlx::query(TEXT)
+                .bind(user.id)
+                .bind(&user.name)
+                .bind(user.kind.as_str())
+                .bind(now_us)
+                .execute(pool)
+                .await
+                .map(drop)
+        })?;
+    }
+    Ok(())
+}
+
 pub(super) async fn put_external(db: &Db, owner: UserId, external_id: &str, user: &User, now_us: i64) -> Result<User> {
     const TEXT: &str = "
         insert into users (id, name, kind, avatar, color, external_of, external_id, created_us)

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::ids::UserId;
 
@@ -53,6 +54,9 @@ impl Kind {
         [Self::Guest, Self::Person, Self::External, Self::Assistant].into_iter().find(|kind| kind.as_str() == word)
     }
 }
+
+/// The AI teammate, the same on every server.
+pub const ASSISTANT: UserId = UserId(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0a55_1574));
 
 /// Colours on which white text is readable (at least 5.1 : 1), each with the translucent one for selections.
 const COLORS: [(&str, &str); 10] = [

@@ -153,6 +153,14 @@ pub(crate) async fn all(db: &Db, project: ProjectId) -> Result<Vec<Blob>> {
     sql::list(db, project, None, i64::MAX).await
 }
 
+/// Whether a project has these bytes.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn exists(db: &Db, project: ProjectId, hash: Hash) -> Result<bool> {
+    Ok(sql::find(db, project, hash).await?.is_some())
+}
+
 /// The bytes themselves; `None` when they were deleted meanwhile.
 ///
 /// # Errors

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::ids::{DocumentId, SessionId, UserId};
+use crate::ids::{ConversationId, DocumentId, MessageId, SessionId, UserId};
 use crate::role::Role;
 
 /// Somebody an event tells of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Person {
     /// The principal.
     pub id: UserId,
@@ -47,6 +48,22 @@ pub enum Event {
     BlobAdded { hash: String, name: String, size: i64 },
     #[serde(rename = "blob.deleted")]
     BlobDeleted { hash: String, name: String },
+    #[serde(rename = "conversation.created")]
+    ConversationCreated { id: ConversationId, title: String },
+    /// A null title is that of the first one.
+    #[serde(rename = "conversation.changed")]
+    ConversationChanged { id: ConversationId, title: Option<String>, answers: String },
+    /// The message as the API tells it.
+    #[serde(rename = "message.created")]
+    MessageCreated { id: MessageId, conversation: ConversationId, message: Value },
+    #[serde(rename = "message.updated")]
+    MessageUpdated { id: MessageId, conversation: ConversationId, message: Value },
+    /// An answer of the assistant has come to its end, whichever.
+    #[serde(rename = "message.completed")]
+    MessageCompleted { id: MessageId, conversation: ConversationId, message: Value },
+    /// What the log said of its text before is taken out.
+    #[serde(rename = "message.deleted")]
+    MessageDeleted { id: MessageId, conversation: ConversationId },
     /// Deleted for everybody; its owners may restore it for a while.
     #[serde(rename = "project.deleted")]
     ProjectDeleted {},
@@ -63,6 +80,11 @@ impl Event {
             | Self::FileRenamed { document_id, .. }
             | Self::FileDeleted { document_id, .. }
             | Self::FileChanged { document_id, .. } => Some(document_id.0),
+            Self::MessageCreated { id, .. }
+            | Self::MessageUpdated { id, .. }
+            | Self::MessageCompleted { id, .. }
+            | Self::MessageDeleted { id, .. } => Some(id.0),
+            Self::ConversationCreated { id, .. } | Self::ConversationChanged { id, .. } => Some(id.0),
             Self::ProjectChanged { .. }
             | Self::ProjectDeleted {}
             | Self::ProjectRestored {}
@@ -94,10 +116,10 @@ impl Event {
 pub enum Signal {
     /// Somebody is writing a message.
     #[serde(rename = "typing")]
-    Typing { conversation: Uuid, user: Person },
+    Typing { conversation: ConversationId, user: Person },
     /// More of a message that is being written: `offset` counts UTF-16 units of its text so far.
     #[serde(rename = "message.delta")]
-    MessageDelta { id: Uuid, offset: u64, text: String },
+    MessageDelta { id: MessageId, offset: u64, text: String },
     /// How far an import has come, in files.
     #[serde(rename = "import.progress")]
     ImportProgress { import: Uuid, done: u64, total: u64 },

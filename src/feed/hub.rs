@@ -4,9 +4,11 @@
 //! It is rung by commits of this process, and by a poll that finds those of others. *Absent: anything that an append
 //! hands over in memory; what is shown has been read back, so it is committed and in order.*
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +17,7 @@ use super::follower::Follower;
 use super::{Entry, Signal, Wanted, sql};
 use crate::db::{Db, Tx};
 use crate::error::Result;
-use crate::ids::ProjectId;
+use crate::ids::{MessageId, ProjectId};
 use crate::limits;
 
 /// What a follower is shown.
@@ -55,7 +57,21 @@ pub struct Feed(Arc<Shared>);
 struct Shared {
     db: Db,
     channels: DashMap<ProjectId, Arc<Channel>>,
+    /// Messages that are being written here, as far as they were told.
+    texts: Mutex<HashMap<MessageId, Text>>,
+    /// Projects that were appended to here since somebody asked.
+    appended: Mutex<BTreeSet<ProjectId>>,
+    /// Rings for that.
+    appending: Notify,
     shutdown: CancellationToken,
+}
+
+/// A text that is being written.
+#[derive(Debug, Default)]
+struct Text {
+    said: String,
+    /// Its length in UTF-16 units.
+    units: u64,
 }
 
 /// What the followers of one project share.
@@ -74,7 +90,14 @@ impl Feed {
     /// Nobody follows yet. It ends with `shutdown`.
     #[must_use]
     pub fn new(db: Db, shutdown: CancellationToken) -> Self {
-        Self(Arc::new(Shared { db, channels: DashMap::new(), shutdown }))
+        Self(Arc::new(Shared {
+            db,
+            channels: DashMap::new(),
+            texts: Mutex::default(),
+            appended: Mutex::default(),
+            appending: Notify::new(),
+            shutdown,
+        }))
     }
 
     /// The database that holds the log.
@@ -98,6 +121,42 @@ impl Feed {
         if let Some(channel) = self.0.channels.get(&project) {
             channel.bell.notify_one();
         }
+        self.0.appended.lock().insert(project);
+        self.0.appending.notify_one();
+    }
+
+    /// The projects that were appended to in this process since this was answered last; waits for one. For one who
+    /// looks after all of them.
+    pub async fn appended(&self) -> BTreeSet<ProjectId> {
+        loop {
+            let appended = std::mem::take(&mut *self.0.appended.lock());
+            if !appended.is_empty() {
+                return appended;
+            }
+            self.0.appending.notified().await;
+        }
+    }
+
+    /// Tells more of a message that is being written, and keeps it for who comes later.
+    pub fn write(&self, project: ProjectId, id: MessageId, more: &str) {
+        // Told under the lock, so that whoever follows and then reads what was said misses nothing in between.
+        let mut texts = self.0.texts.lock();
+        let text = texts.entry(id).or_default();
+        let offset = text.units;
+        text.said.push_str(more);
+        text.units += u64::try_from(more.encode_utf16().count()).unwrap_or(u64::MAX);
+        self.signal(project, Signal::MessageDelta { id, offset, text: more.to_owned() });
+    }
+
+    /// What was told so far of a message that is being written here.
+    #[must_use]
+    pub fn written(&self, id: MessageId) -> Option<String> {
+        self.0.texts.lock().get(&id).map(|text| text.said.clone())
+    }
+
+    /// Lets go of what was told of a message; it is stored by then.
+    pub fn written_down(&self, id: MessageId) {
+        self.0.texts.lock().remove(&id);
     }
 
     /// Tells those who follow a project now, and nobody else.

@@ -123,6 +123,14 @@ pub async fn lock(tx: &mut Tx, project: ProjectId) -> Result<()> {
     sql::advance(tx, project, 0).await.map(drop)
 }
 
+/// Takes out what the log says of something: its events keep their numbers and names, and say `data` instead.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn redact(tx: &mut Tx, project: ProjectId, subject: uuid::Uuid, data: &Value) -> Result<()> {
+    sql::redact(tx, project, subject, &data.to_string()).await
+}
+
 /// The number of the last event; 0 before the first.
 ///
 /// # Errors

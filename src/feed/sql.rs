@@ -71,6 +71,14 @@ pub(super) async fn insert(
     Ok(())
 }
 
+pub(super) async fn redact(tx: &mut Tx, project: ProjectId, subject: Uuid, data: &str) -> Result<()> {
+    const TEXT: &str = "update feed_event set data = $3 where project_id = $1 and subject_id = $2";
+    on_tx!(tx, conn => {
+        sqlx::query(TEXT).bind(project).bind(subject).bind(data).execute(conn).await.map(drop)
+    })?;
+    Ok(())
+}
+
 pub(super) async fn read(db: &Db, project: ProjectId, wanted: &Wanted, limit: i64) -> Result<Vec<Entry>> {
     const FORTH: &str = "
         select e.seq, e.kind, e.data, e.created_us,

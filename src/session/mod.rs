@@ -257,6 +257,14 @@ async fn record(feed: &Feed, run: Uuid, project: ProjectId, change: &Change) -> 
     feed.commit(tx, project).await
 }
 
+/// Who is in a project's session now, at any server; nobody where none is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn people(db: &Db, project: ProjectId) -> Result<Vec<UserId>> {
+    sql::people(db, project).await
+}
+
 /// The sessions of a project, the latest first.
 ///
 /// # Errors

@@ -96,6 +96,17 @@ pub(super) async fn unseen(db: &Db, before_us: i64) -> Result<Vec<(ProjectId, Uu
         .collect())
 }
 
+pub(super) async fn people(db: &Db, project: ProjectId) -> Result<Vec<UserId>> {
+    const TEXT: &str = "
+        select distinct coalesce(u.merged_into, u.id)
+        from session s
+        join session_stay t on t.session_id = s.id
+        join users u on u.id = t.user_id
+        where s.project_id = $1 and s.ended_us is null and t.left_us is null";
+    let rows: Vec<(UserId,)> = on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(project).fetch_all(pool).await)?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 pub(super) async fn sessions(
     db: &Db,
     project: ProjectId,

@@ -271,7 +271,7 @@ async fn signals_reach_those_who_follow_and_are_not_stored(engine: Engine) {
     let ann = TestClient::guest(server.place(), "Ann").await;
     let project = ann.project().await;
     let feed = &server.state().feed;
-    let delta = |offset| Signal::MessageDelta { id: project.0, offset, text: "hello".into() };
+    let delta = |offset| Signal::MessageDelta { id: coterie::ids::MessageId(project.0), offset, text: "hello".into() };
     feed.signal(project, delta(0));
     let mut follower = feed.follow(project, None);
     follower.position().await;

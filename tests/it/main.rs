@@ -23,6 +23,7 @@ mod bad_input;
 mod blobs;
 mod cancelled;
 mod changes;
+mod chat;
 mod conformance;
 mod creation;
 mod description;

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use coterie::auth;
+use coterie::chat::{self, NewMessage, State};
 use coterie::ids::{DocumentId, ProjectId};
 use coterie::router;
 use reqwest::{Method, StatusCode, header};
@@ -79,9 +81,17 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         // Answers with a page or leads elsewhere; `sign_in` plays it against GitHub.
         "sign_in_with_github" | "github_callback" => Some((For::Everybody, None)),
         "get_project" | "list_documents" | "get_document" | "read_update" | "read_text" | "read_root" | "search"
-        | "list_members" | "read_feed" | "export_project" | "list_sessions" | "list_blobs" | "get_blob" => {
+        | "list_members" | "read_feed" | "export_project" | "list_sessions" | "list_blobs" | "get_blob"
+        | "list_messages" | "get_message" | "search_messages" | "export_messages" | "list_conversations" => {
             members(Viewer)
         }
+        "mark_read" => sent(Viewer, json!({ "seq": 1 })),
+        "post_message" => sent(Commenter, json!({ "body": "hello" })),
+        "edit_message" => sent(Commenter, json!({ "body": "other" })),
+        "delete_message" => members(Commenter),
+        "create_conversation" => sent(Commenter, json!({ "title": "About" })),
+        "change_conversation" => sent(Commenter, json!({ "title": "Other" })),
+        "tell_typing" => sent(Commenter, json!({})),
         "issue_token" => sent(Viewer, json!({})),
         // Everybody may leave, and only owners remove others.
         "remove_member" => members(Owner),
@@ -111,7 +121,8 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
 }
 
 /// A project with everybody about it.
-struct Scene {
+struct Scene<'a> {
+    server: &'a TestServer,
     people: BTreeMap<Who, TestClient>,
     /// A member for others to act on.
     target: TestClient,
@@ -126,7 +137,7 @@ async fn expired(server: &TestServer) -> TestClient {
     TestClient::showing(server.place(), &cookie)
 }
 
-async fn scene(server: &TestServer, known: &BTreeMap<Who, TestClient>) -> Scene {
+async fn scene<'a>(server: &'a TestServer, known: &BTreeMap<Who, TestClient>) -> Scene<'a> {
     let owner = &known[&Who::Owner];
     let project = owner.project().await;
     for who in EVERYBODY {
@@ -138,7 +149,7 @@ async fn scene(server: &TestServer, known: &BTreeMap<Who, TestClient>) -> Scene 
     assert_eq!(owner.delete(&removed).await.0, StatusCode::NO_CONTENT);
     let target = TestClient::guest(server.place(), "Target").await;
     owner.invite(project, &target, "editor").await;
-    Scene { people: known.clone(), target, project }
+    Scene { server, people: known.clone(), target, project }
 }
 
 async fn everybody(server: &TestServer) -> BTreeMap<Who, TestClient> {
@@ -154,13 +165,13 @@ async fn everybody(server: &TestServer) -> BTreeMap<Who, TestClient> {
     people
 }
 
-impl Scene {
+impl Scene<'_> {
     fn owner(&self) -> &TestClient {
         &self.people[&Who::Owner]
     }
 
     /// The address with ids of what is really there, made anew for each who asks.
-    async fn address(&self, path: &str) -> String {
+    async fn address(&self, who: Who, path: &str) -> String {
         let (owner, project) = (self.owner(), self.project);
         let base = format!("/api/projects/{project}");
         let mut address = path.replace("{p}", &project.to_string()).replace("{user}", &self.target.id.to_string());
@@ -171,6 +182,30 @@ impl Scene {
         if address.contains("{i}") {
             let (_, invite) = owner.post(&format!("{base}/invites"), json!({ "role": "viewer" })).await;
             address = address.replace("{i}", invite["id"].as_str().unwrap());
+        }
+        if address.contains("{m}") {
+            // Their own, of those who may write one.
+            let author = if who >= Who::Commenter { &self.people[&who] } else { owner };
+            let message = match path.rsplit('/').next() {
+                Some("stop") => self.answer(State::Queued).await,
+                Some("retry") => self.answer(State::Failed).await,
+                _ => {
+                    let (_, message) = author.post(&format!("{base}/messages"), json!({ "body": "hello" })).await;
+                    message["id"].as_str().unwrap().to_owned()
+                }
+            };
+            address = address.replace("{m}", &message);
+        }
+        if address.contains("{c}") {
+            let (_, conversation) = owner.post(&format!("{base}/conversations"), json!({ "title": "One" })).await;
+            let id = conversation["id"].as_str().unwrap();
+            if path.ends_with("/summary") {
+                let id = self.server.database.literal(id.parse().unwrap());
+                let columns = "conversation_id, seq, body, model, created_us";
+                let row = format!("insert into conversation_summary ({columns}) values ({id}, 1, 'short', 'm', 1)");
+                self.server.database.execute(row).await;
+            }
+            address = address.replace("{c}", id);
         }
         if address.contains("{sha256}") {
             let bytes = Uuid::now_v7().as_bytes().to_vec();
@@ -186,12 +221,21 @@ impl Scene {
         parts.collect::<Vec<_>>().join("/")
     }
 
+    /// An answer of the assistant in this state.
+    async fn answer(&self, state: State) -> String {
+        let assistant = auth::assistant(self.server.db()).await.unwrap();
+        let wanted = NewMessage { state: Some(state), body: "hm".to_owned(), ..NewMessage::default() };
+        let feed = &self.server.state().feed;
+        chat::post(feed, self.project, assistant.id, wanted).await.unwrap().0.id.to_string()
+    }
+
     /// What somebody is answered.
     async fn ask(&self, who: Who, operation: &str, method: &str, path: &str, body: Option<&Value>) -> StatusCode {
-        let address = self.address(path).await;
+        let address = self.address(who, path).await;
         let into = format!("?into={}", Uuid::now_v7());
         let query = match operation {
-            "search" => "?q=text",
+            "search" | "search_messages" => "?q=text",
+            "export_messages" => "?format=md",
             "put_blob" => "?name=a",
             "import_files" => into.as_str(),
             _ => "",

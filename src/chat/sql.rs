@@ -1,0 +1,418 @@
+//! The statements over `conversation`, `message` and `conversation_read`.
+
+use anyhow::Context;
+
+use super::answer::Progress;
+use super::conversation::{Answers, Conversation};
+use super::mention::Mention;
+use super::message::{Author, Message, NewMessage, State};
+use super::reading::Cursor;
+use crate::auth::Kind;
+use crate::db::{Db, Tx};
+use crate::error::Result;
+use crate::feed::Person;
+use crate::ids::{ConversationId, MessageId, ProjectId, UserId};
+use crate::role::Role;
+use crate::{on_pool, on_tx};
+
+#[derive(sqlx::FromRow)]
+struct ConversationRow {
+    id: ConversationId,
+    title: Option<String>,
+    head: i64,
+    answers: String,
+    created_us: i64,
+}
+
+impl ConversationRow {
+    fn conversation(self) -> Result<Conversation> {
+        let answers = Answers::from_word(&self.answers).context("a conversation of an unknown kind is stored")?;
+        let Self { id, title, head, created_us, .. } = self;
+        Ok(Conversation { id, title, head, answers, created_us })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct ReadRow {
+    #[sqlx(flatten)]
+    conversation: ConversationRow,
+    read_to: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct MessageRow {
+    id: MessageId,
+    conversation_id: ConversationId,
+    seq: i64,
+    author_id: UserId,
+    author_name: String,
+    author_kind: String,
+    author_role: Option<String>,
+    author_issuer_id: Option<UserId>,
+    via_id: Option<UserId>,
+    via_name: Option<String>,
+    persona: Option<String>,
+    reply_to: Option<MessageId>,
+    addressed: Option<String>,
+    body: String,
+    state: String,
+    attachments: String,
+    mentions: String,
+    details: String,
+    created_us: i64,
+    edited_us: Option<i64>,
+    deleted_us: Option<i64>,
+}
+
+impl MessageRow {
+    fn message(self) -> Result<Message> {
+        let kind = Kind::from_word(&self.author_kind).context("a user of an unknown kind is stored")?;
+        let stored = || format!("message {} cannot be read", self.id);
+        Ok(Message {
+            state: State::from_word(&self.state).context("a message of an unknown state is stored")?,
+            attachments: serde_json::from_str(&self.attachments).with_context(stored)?,
+            mentions: serde_json::from_str(&self.mentions).with_context(stored)?,
+            details: serde_json::from_str(&self.details).with_context(stored)?,
+            id: self.id,
+            seq: self.seq,
+            conversation: self.conversation_id,
+            author: Author::new(self.author_id, self.author_name, kind),
+            role: self.author_role.as_deref().and_then(Role::from_word),
+            issuer: self.author_issuer_id,
+            via: self.via_id.zip(self.via_name).map(|(id, name)| Person { id, name }),
+            persona: self.persona,
+            reply_to: self.reply_to,
+            to: self.addressed,
+            body: self.body,
+            created_us: self.created_us,
+            edited_us: self.edited_us,
+            deleted_us: self.deleted_us,
+        })
+    }
+}
+
+/// A message that is to be inserted.
+pub(super) struct NewRow<'a> {
+    pub(super) id: MessageId,
+    pub(super) conversation: ConversationId,
+    pub(super) seq: i64,
+    pub(super) author: UserId,
+    pub(super) body: String,
+    pub(super) state: State,
+    pub(super) mentions: Vec<Mention>,
+    pub(super) wanted: &'a NewMessage,
+}
+
+/// Every column of a message, with its author as they are called now.
+macro_rules! messages {
+    ($rest:literal) => {
+        concat!(
+            "select x.id, x.conversation_id, x.seq,
+                coalesce(m.id, u.id) as author_id, coalesce(m.name, u.name) as author_name,
+                coalesce(m.kind, u.kind) as author_kind, x.author_role,
+                x.author_issuer_id,
+                coalesce(vm.id, v.id) as via_id, coalesce(vm.name, v.name) as via_name, x.persona, x.reply_to, x.addressed, x.body, x.state,
+                x.attachments, x.mentions, x.details, x.created_us, x.edited_us, x.deleted_us
+            from message x
+            join conversation c on c.id = x.conversation_id
+            join users u on u.id = x.author_id
+            left join users m on m.id = u.merged_into
+            left join users v on v.id = x.via_id
+            left join users vm on vm.id = v.merged_into ",
+            $rest
+        )
+    };
+}
+
+const BY_ID: &str = messages!("where x.id = $1 and c.project_id = $2");
+
+pub(super) async fn conversation(db: &Db, project: ProjectId, id: ConversationId) -> Result<Option<Conversation>> {
+    const TEXT: &str =
+        "select id, title, head, answers, created_us from conversation where project_id = $1 and id = $2";
+    let row: Option<ConversationRow> =
+        on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(project).bind(id).fetch_optional(pool).await)?;
+    row.map(ConversationRow::conversation).transpose()
+}
+
+/// The conversations of a project, each with how far a user has read.
+pub(super) async fn conversations(
+    db: &Db,
+    project: ProjectId,
+    user: UserId,
+    limit: i64,
+) -> Result<Vec<(Conversation, i64)>> {
+    const TEXT: &str = "
+        select c.id, c.title, c.head, c.answers, c.created_us, coalesce(r.seq, 0) as read_to
+        from conversation c
+        left join conversation_read r on r.conversation_id = c.id and r.user_id = $2
+        where c.project_id = $1 order by c.id limit $3";
+    let rows: Vec<ReadRow> = on_pool!(db, read, pool => {
+        sqlx::query_as(TEXT).bind(project).bind(user).bind(limit).fetch_all(pool).await
+    })?;
+    rows.into_iter().map(|row| Ok((row.conversation.conversation()?, row.read_to))).collect()
+}
+
+pub(super) async fn count(tx: &mut Tx, project: ProjectId) -> Result<i64> {
+    const TEXT: &str = "select count(*) from conversation where project_id = $1";
+    let (count,): (i64,) = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(project).fetch_one(conn).await)?;
+    Ok(count)
+}
+
+pub(super) async fn insert_conversation(
+    tx: &mut Tx,
+    project: ProjectId,
+    conversation: &Conversation,
+    creator: Option<UserId>,
+) -> Result<()> {
+    const TEXT: &str = "
+        insert into conversation (id, project_id, title, head, answers, created_by, created_us)
+        values ($1, $2, $3, 0, $4, $5, $6)
+        on conflict (id) do nothing";
+    on_tx!(tx, conn => {
+        sqlx::query(TEXT)
+            .bind(conversation.id)
+            .bind(project)
+            .bind(&conversation.title)
+            .bind(conversation.answers.as_str())
+            .bind(creator)
+            .bind(conversation.created_us)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Makes the first conversation's row, if it is not there.
+pub(super) async fn begin_first(tx: &mut Tx, project: ProjectId, now_us: i64) -> Result<()> {
+    let id = super::conversation::first(project);
+    let first = Conversation { id, title: None, head: 0, answers: Answers::Auto, created_us: now_us };
+    insert_conversation(tx, project, &first, None).await
+}
+
+pub(super) async fn change(
+    tx: &mut Tx,
+    project: ProjectId,
+    id: ConversationId,
+    title: Option<&str>,
+    answers: Option<Answers>,
+) -> Result<Option<Conversation>> {
+    const TEXT: &str = "
+        update conversation set title = coalesce($3, title), answers = coalesce($4, answers)
+        where id = $1 and project_id = $2
+        returning id, title, head, answers, created_us";
+    let answers = answers.map(Answers::as_str);
+    let row: Option<ConversationRow> = on_tx!(tx, conn => {
+        sqlx::query_as(TEXT).bind(id).bind(project).bind(title).bind(answers).fetch_optional(conn).await
+    })?;
+    row.map(ConversationRow::conversation).transpose()
+}
+
+/// Locks a conversation by numbering its next message.
+pub(super) async fn advance(tx: &mut Tx, id: ConversationId) -> Result<Option<i64>> {
+    const TEXT: &str = "update conversation set head = head + 1 where id = $1 returning head";
+    let row: Option<(i64,)> = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(id).fetch_optional(conn).await)?;
+    Ok(row.map(|(head,)| head))
+}
+
+/// Notes how far somebody has read, never back; answers it.
+pub(super) async fn mark_read(tx: &mut Tx, id: ConversationId, user: UserId, seq: i64) -> Result<i64> {
+    const TEXT: &str = "
+        insert into conversation_read (conversation_id, user_id, seq) values ($1, $2, $3)
+        on conflict (conversation_id, user_id) do update
+        set seq = case when excluded.seq > conversation_read.seq then excluded.seq else conversation_read.seq end
+        returning seq";
+    let (seq,): (i64,) = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(id).bind(user).bind(seq).fetch_one(conn).await)?;
+    Ok(seq)
+}
+
+pub(super) async fn read_by(tx: &mut Tx, id: ConversationId, user: UserId) -> Result<i64> {
+    const TEXT: &str = "select seq from conversation_read where conversation_id = $1 and user_id = $2";
+    let row: Option<(i64,)> = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(id).bind(user).fetch_optional(conn).await)?;
+    Ok(row.map_or(0, |(seq,)| seq))
+}
+
+pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>, now_us: i64) -> Result<()> {
+    const TEXT: &str = "
+        insert into message (id, conversation_id, seq, author_id, via_id, persona, reply_to, addressed, body, folded,
+            state, attachments, mentions, details, client_key, created_us, author_role,
+            author_issuer_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    let attachments = serde_json::to_string(&row.wanted.attachments).map_err(anyhow::Error::from)?;
+    let mentions = serde_json::to_string(&row.mentions).map_err(anyhow::Error::from)?;
+    let details = serde_json::to_string(&row.wanted.details).map_err(anyhow::Error::from)?;
+    on_tx!(tx, conn => {
+        sqlx::query(TEXT)
+            .bind(row.id)
+            .bind(row.conversation)
+            .bind(row.seq)
+            .bind(row.author)
+            .bind(row.wanted.via)
+            .bind(&row.wanted.persona)
+            .bind(row.wanted.reply_to)
+            .bind(&row.wanted.to)
+            .bind(&row.body)
+            .bind(row.body.to_lowercase())
+            .bind(row.state.as_str())
+            .bind(&attachments)
+            .bind(&mentions)
+            .bind(&details)
+            .bind(&row.wanted.key)
+            .bind(now_us)
+            .bind(row.wanted.role.map(Role::as_str))
+            .bind(row.wanted.issuer)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+pub(super) async fn find(db: &Db, project: ProjectId, id: MessageId) -> Result<Option<Message>> {
+    let row: Option<MessageRow> =
+        on_pool!(db, read, pool => sqlx::query_as(BY_ID).bind(id).bind(project).fetch_optional(pool).await)?;
+    row.map(MessageRow::message).transpose()
+}
+
+pub(super) async fn find_in(tx: &mut Tx, project: ProjectId, id: MessageId) -> Result<Option<Message>> {
+    let row: Option<MessageRow> =
+        on_tx!(tx, conn => sqlx::query_as(BY_ID).bind(id).bind(project).fetch_optional(conn).await)?;
+    row.map(MessageRow::message).transpose()
+}
+
+/// Locks a message that was not deleted, and reads it.
+pub(super) async fn lock(tx: &mut Tx, project: ProjectId, id: MessageId) -> Result<Option<Message>> {
+    const TEXT: &str = "update message set state = state where id = $1 and deleted_us is null";
+    let found = on_tx!(&mut *tx, conn => {
+        sqlx::query(TEXT).bind(id).execute(conn).await.map(|done| done.rows_affected())
+    })?;
+    if found == 1 { find_in(tx, project, id).await } else { Ok(None) }
+}
+
+/// An author's message in a conversation by their own name for it.
+pub(super) async fn by_key(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    author: UserId,
+    key: &str,
+) -> Result<Option<Message>> {
+    const TEXT: &str = messages!("where x.conversation_id = $1 and x.author_id = $2 and x.client_key = $3");
+    let row: Option<MessageRow> = on_tx!(tx, conn => {
+        sqlx::query_as(TEXT).bind(conversation).bind(author).bind(key).fetch_optional(conn).await
+    })?;
+    row.map(MessageRow::message).transpose()
+}
+
+pub(super) async fn set_body(tx: &mut Tx, id: MessageId, body: &str, mentions: &[Mention], now_us: i64) -> Result<()> {
+    const TEXT: &str = "update message set body = $2, folded = $3, mentions = $4, edited_us = $5 where id = $1";
+    let mentions = serde_json::to_string(mentions).map_err(anyhow::Error::from)?;
+    on_tx!(tx, conn => {
+        sqlx::query(TEXT)
+            .bind(id)
+            .bind(body)
+            .bind(body.to_lowercase())
+            .bind(&mentions)
+            .bind(now_us)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+pub(super) async fn set_progress(tx: &mut Tx, id: MessageId, now: &Progress) -> Result<()> {
+    const TEXT: &str = "update message set body = $2, folded = $3, state = $4, details = $5 where id = $1";
+    let details = serde_json::to_string(&now.details).map_err(anyhow::Error::from)?;
+    on_tx!(tx, conn => {
+        sqlx::query(TEXT)
+            .bind(id)
+            .bind(&now.body)
+            .bind(now.body.to_lowercase())
+            .bind(now.state.as_str())
+            .bind(&details)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Notes for whom an answer is given.
+pub(super) async fn set_via(tx: &mut Tx, id: MessageId, user: UserId) -> Result<()> {
+    const TEXT: &str = "update message set via_id = $2 where id = $1";
+    on_tx!(tx, conn => sqlx::query(TEXT).bind(id).bind(user).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// Keeps the text so far of an answer that is being written.
+pub(super) async fn keep(db: &Db, id: MessageId, body: &str) -> Result<()> {
+    const TEXT: &str = "
+        update message set body = $2, folded = $3 where id = $1 and state = 'streaming' and deleted_us is null";
+    on_pool!(db, write, pool => {
+        sqlx::query(TEXT).bind(id).bind(body).bind(body.to_lowercase()).execute(pool).await.map(drop)
+    })?;
+    Ok(())
+}
+
+/// Takes out what a message said.
+pub(super) async fn mark_deleted(tx: &mut Tx, id: MessageId, now_us: i64) -> Result<()> {
+    const TEXT: &str = "
+        update message set body = '', folded = '', attachments = '[]', mentions = '[]', details = '{}', deleted_us = $2,
+            state = case when state in ('queued', 'streaming') then 'stopped' else state end
+        where id = $1";
+    on_tx!(tx, conn => sqlx::query(TEXT).bind(id).bind(now_us).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// Messages in the order they were written after a number; before one, and else, the newest first.
+pub(super) async fn page(db: &Db, conversation: ConversationId, cursor: &Cursor, limit: i64) -> Result<Vec<Message>> {
+    const FORTH: &str = messages!(
+        "where x.conversation_id = $1 and x.seq > $2 and ($3 is null or x.folded like $3 escape '!')
+        order by x.seq limit $4"
+    );
+    const BACK: &str = messages!(
+        "where x.conversation_id = $1 and x.seq < $2 and ($3 is null or x.folded like $3 escape '!')
+        order by x.seq desc limit $4"
+    );
+    let (text, bound) = match (cursor.after, cursor.before) {
+        (Some(after), _) => (FORTH, after),
+        (None, before) => (BACK, before.unwrap_or(i64::MAX)),
+    };
+    let pattern = cursor.containing.as_ref().map(|text| like(text));
+    let rows: Vec<MessageRow> = on_pool!(db, read, pool => {
+        sqlx::query_as(text).bind(conversation).bind(bound).bind(&pattern).bind(limit).fetch_all(pool).await
+    })?;
+    rows.into_iter().map(MessageRow::message).collect()
+}
+
+/// The messages of all conversations of a project that contain a text, the newest first.
+pub(super) async fn search(
+    db: &Db,
+    project: ProjectId,
+    text: &str,
+    before: Option<MessageId>,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    const TEXT: &str = messages!(
+        "where c.project_id = $1 and x.folded like $2 escape '!' and ($3 is null or x.id < $3)
+        order by x.id desc limit $4"
+    );
+    let rows: Vec<MessageRow> = on_pool!(db, read, pool => {
+        sqlx::query_as(TEXT).bind(project).bind(like(text)).bind(before).bind(limit).fetch_all(pool).await
+    })?;
+    rows.into_iter().map(MessageRow::message).collect()
+}
+
+/// The pattern of what contains a text.
+fn like(text: &str) -> String {
+    let text = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("%{text}%")
+}
+
+/// Who can be mentioned: the members, by their names.
+pub(super) async fn mentionable(db: &Db, project: ProjectId, limit: i64) -> Result<Vec<(UserId, String)>> {
+    const TEXT: &str = "
+        select u.id, u.name from member x join users u on u.id = x.user_id where x.project_id = $1
+        order by x.created_us limit $2";
+    Ok(on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(project).bind(limit).fetch_all(pool).await)?)
+}

@@ -2,6 +2,8 @@
 //!
 //! The only file that reads the environment. A [`Config`] is made by hand in tests.
 
+mod ai;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use axum::http::Uri;
 use clap::{Args, Parser, Subcommand};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+pub use self::ai::{Ai, AiSettings, Budget, ModelSettings, Prices};
 use crate::address::Proxies;
 use crate::ids::DocumentId;
 use crate::limits;
@@ -121,6 +124,9 @@ pub struct Settings {
     /// Requests to one project, a second for long and at once [default: 200/2000].
     #[arg(long, env = "COTERIE_PROJECT_RATE", value_name = "SECOND/ONCE", global = true)]
     pub project_rate: Option<String>,
+    /// The assistant's.
+    #[command(flatten)]
+    pub ai: AiSettings,
     /// How log lines look: text or json [default: text].
     #[arg(long, env = "COTERIE_LOG_FORMAT", value_name = "text|json", global = true)]
     pub log_format: Option<String>,
@@ -150,6 +156,8 @@ pub struct Config {
     pub github: Option<GithubApp>,
     /// Operators, as GitHub logins or numeric ids; empty for whoever signs in first.
     pub admins: Vec<String>,
+    /// The models that the assistant asks, and how much.
+    pub ai: Ai,
     /// How often one may ask.
     pub rates: Allowed,
     /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
@@ -208,6 +216,7 @@ impl Config {
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
             github: None,
             admins: Vec::new(),
+            ai: Ai::default(),
             rates: Allowed {
                 user: Rate::new(limits::USER_RATE),
                 address: Rate::new(limits::ADDRESS_RATE),
@@ -252,6 +261,7 @@ impl TryFrom<Settings> for Config {
                 given(settings.github_api_url),
             )?,
             admins: given(settings.admins).map(|names| admins(&names)).unwrap_or_default(),
+            ai: settings.ai.try_into()?,
             rates: Allowed {
                 user: rate("COTERIE_USER_RATE", given(settings.user_rate), limits::USER_RATE)?,
                 address: rate("COTERIE_ADDRESS_RATE", given(settings.address_rate), limits::ADDRESS_RATE)?,
@@ -426,6 +436,7 @@ mod tests {
             user_rate: empty.clone(),
             address_rate: empty.clone(),
             project_rate: empty,
+            ai: AiSettings::default(),
             log_format: None,
             log: None,
         };

@@ -34,6 +34,7 @@ pub mod turnstile;
 // floor 2
 pub mod extract;
 pub mod github;
+pub mod model;
 pub mod replica;
 
 // floor 3

@@ -40,6 +40,7 @@ mod logs;
 mod machine;
 mod matrix;
 mod meetings;
+mod model;
 mod names;
 mod once;
 mod operation;

@@ -1,0 +1,88 @@
+//! How requests go out: once each, with every wait bounded, and a refusal read before the library sees it, since it
+//! keeps neither `Retry-After` nor a body that is not JSON.
+
+use std::time::Duration;
+
+use async_openai::error::OpenAIError;
+use async_openai::middleware::HttpRequestFactory;
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+use super::fault::Fault;
+use crate::limits;
+
+/// A client that follows no redirect: the key is for the configured server only.
+pub(super) fn client() -> anyhow::Result<reqwest::Client> {
+    // Another part of the program may have chosen already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder()
+        .connect_timeout(limits::MODEL_CONNECT)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("coterie/", env!("CARGO_PKG_VERSION")))
+        .build()?;
+    Ok(client)
+}
+
+/// Sends one request; anything but a success is a [`Fault`].
+pub(super) async fn send(
+    client: reqwest::Client,
+    request: HttpRequestFactory,
+    model: String,
+    patience: Duration,
+) -> Result<reqwest::Response, OpenAIError> {
+    let request = request.build().await?;
+    let response = timeout(patience, client.execute(request));
+    let response = match response.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) if error.is_connect() => return Err(boxed(Fault::Unreachable)),
+        Ok(Err(_)) => return Err(boxed(Fault::BrokeOff)),
+        Err(_) => return Err(boxed(Fault::Silent(patience))),
+    };
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let status = StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let retry_after = response.headers().get(RETRY_AFTER.as_str()).and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.and_then(seconds);
+    let body = beginning(response).await;
+    tracing::debug!(%status, body, "a model's server refused");
+    Err(boxed(Fault::of_response(status, retry_after, &body, &model)))
+}
+
+fn boxed(fault: Fault) -> OpenAIError {
+    OpenAIError::Boxed(Box::new(fault))
+}
+
+/// What went wrong, as far as the library tells.
+pub(super) fn fault(error: &OpenAIError, has_begun: bool) -> Fault {
+    match error {
+        OpenAIError::Boxed(error) => error.downcast_ref::<Fault>().cloned().unwrap_or(Fault::BrokeOff),
+        OpenAIError::JSONDeserialize(..) => Fault::Unreadable,
+        OpenAIError::StreamError(_) => Fault::BrokeOff,
+        _ if has_begun => Fault::BrokeOff,
+        _ => Fault::Unreachable,
+    }
+}
+
+/// `Retry-After` in seconds; the form with a date is not used by models' servers.
+fn seconds(value: &str) -> Option<Duration> {
+    let seconds: f64 = value.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds.ceil()).ok()
+}
+
+/// The beginning of a body, as text.
+async fn beginning(response: reqwest::Response) -> String {
+    let mut bytes = Vec::new();
+    let mut body = response.bytes_stream();
+    while let Ok(Some(Ok(part))) = timeout(limits::MODEL_IDLE, body.next()).await {
+        bytes.extend_from_slice(&part);
+        if bytes.len() >= limits::MODEL_REFUSAL_BYTES {
+            bytes.truncate(limits::MODEL_REFUSAL_BYTES);
+            break;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,165 @@
+//! The models that may be asked, from the settings.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, ensure};
+use async_openai::Client;
+use async_openai::config::OpenAIConfig;
+use futures_util::StreamExt;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+use tower::service_fn;
+
+use super::answer::Answer;
+use super::chunk::Usage;
+use super::fault::Fault;
+use super::{Ask, http};
+use crate::config::{ModelSettings, Prices};
+
+/// What an exchange costs at these prices, in millionths of a dollar.
+#[must_use]
+pub fn cost_micros(prices: Prices, usage: Usage) -> i64 {
+    #[allow(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+    let micros = usage.prompt_tokens as f64 * prices.prompt + usage.completion_tokens as f64 * prices.completion;
+    #[allow(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
+    let rounded = micros.round() as i64;
+    rounded
+}
+
+/// A model that can be asked.
+#[derive(Debug)]
+pub struct Model {
+    settings: ModelSettings,
+    client: Client<OpenAIConfig>,
+    /// What its server calls it.
+    model: OnceCell<String>,
+    /// Whether it refused to call tools.
+    toolless: AtomicBool,
+}
+
+impl Model {
+    fn new(settings: ModelSettings, http: &reqwest::Client) -> Self {
+        let key = settings.api_key.as_ref().map_or("", |key| key.expose_secret());
+        let config = OpenAIConfig::new().with_api_base(settings.base_url.trim_end_matches('/')).with_api_key(key);
+        let (sender, asked, patience) = (http.clone(), settings.model.clone(), settings.first_byte);
+        let service = service_fn(move |request| http::send(sender.clone(), request, asked.clone(), patience));
+        let client = Client::with_config(config).with_http_service(service);
+        let model = if settings.model.is_empty() { OnceCell::new() } else { OnceCell::from(settings.model.clone()) };
+        Self { settings, client, model, toolless: AtomicBool::new(false) }
+    }
+
+    /// What people call it; empty for one that goes by its server's name, which was not asked for yet.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &*self.settings.name {
+            "" => self.model.get().map_or("", String::as_str),
+            name => name,
+        }
+    }
+
+    /// Tokens it can read and write at once.
+    #[must_use]
+    pub fn context_tokens(&self) -> u32 {
+        self.settings.context_tokens
+    }
+
+    /// Whether it can call tools, where the settings say so or it refused to.
+    #[must_use]
+    pub fn tools(&self) -> Option<bool> {
+        self.settings.tools.or_else(|| self.toolless.load(Ordering::Relaxed).then_some(false))
+    }
+
+    /// Notes that it cannot call tools.
+    pub fn has_no_tools(&self) {
+        self.toolless.store(true, Ordering::Relaxed);
+    }
+
+    /// What it costs, where the settings say.
+    #[must_use]
+    pub fn prices(&self) -> Option<Prices> {
+        self.settings.prices
+    }
+
+    /// Asks it. The answer comes as it is given.
+    ///
+    /// # Errors
+    /// Why there will be none.
+    pub async fn ask(&self, ask: &Ask) -> Result<Answer, Fault> {
+        let model = self.model().await?;
+        let chat = self.client.chat();
+        let chunks = chat.create_stream_byot(ask.body(model)).await.map_err(|error| http::fault(&error, false))?;
+        Ok(Answer::new(chunks.boxed(), model.to_owned(), self.settings.idle))
+    }
+
+    /// What its server calls it, asked for once where the settings do not say.
+    ///
+    /// # Errors
+    /// When its server cannot be asked, or lists none.
+    pub async fn model(&self) -> Result<&str, Fault> {
+        let model = self.model.get_or_try_init(|| async {
+            let models = self.client.models();
+            let listed: Listed = timeout(self.settings.first_byte, models.list_byot())
+                .await
+                .map_err(|_| Fault::Silent(self.settings.first_byte))?
+                .map_err(|error| http::fault(&error, false))?;
+            listed.data.into_iter().next().map(|first| first.id).ok_or(Fault::NotConnected)
+        });
+        model.await.map(String::as_str)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    data: Vec<ListedModel>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ListedModel {
+    id: String,
+}
+
+/// The models that may be asked; the first is asked when nobody chooses.
+#[derive(Debug, Default)]
+pub struct Models(Vec<Model>);
+
+impl Models {
+    /// The models of the settings.
+    ///
+    /// # Errors
+    /// An address that is none, or a name given twice; the message says which.
+    pub fn new(settings: &[ModelSettings]) -> anyhow::Result<Self> {
+        if settings.is_empty() {
+            return Ok(Self::default());
+        }
+        let http = http::client().context("cannot make requests to models")?;
+        for (at, one) in settings.iter().enumerate() {
+            let url = reqwest::Url::parse(&one.base_url).ok().filter(|url| url.has_host());
+            let is_web = url.is_some_and(|url| matches!(url.scheme(), "http" | "https"));
+            ensure!(is_web, "a model's address is {:?}, but must be like https://api.openai.com/v1", one.base_url);
+            let twice = settings[..at].iter().any(|other| other.name == one.name);
+            ensure!(!twice, "two models are called {:?}; give each a name of its own", one.name);
+        }
+        Ok(Self(settings.iter().map(|one| Model::new(one.clone(), &http)).collect()))
+    }
+
+    /// The model that goes by this name, or the first when none is named.
+    ///
+    /// # Errors
+    /// [`Fault::NotConnected`] when there is none at all, [`Fault::NotListed`] when none goes by this name.
+    pub fn find(&self, name: Option<&str>) -> Result<&Model, Fault> {
+        let first = self.0.first().ok_or(Fault::NotConnected)?;
+        match name {
+            None => Ok(first),
+            Some(name) => {
+                self.0.iter().find(|model| model.name() == name).ok_or_else(|| Fault::NotListed(name.to_owned()))
+            }
+        }
+    }
+
+    /// All of them, the default first.
+    pub fn iter(&self) -> impl Iterator<Item = &Model> {
+        self.0.iter()
+    }
+}

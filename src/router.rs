@@ -26,7 +26,7 @@ use crate::meters::seconds;
 use crate::state::AppState;
 use crate::turnstile::{Standing, Whose};
 use crate::{
-    access, activity, admin, archive, auth, blob, chat, document, limits, openapi, operation, policy,
+    access, activity, admin, archive, assistant, auth, blob, chat, document, limits, openapi, operation, policy,
     project, socket, studio,
 };
 
@@ -56,6 +56,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(blob::routes())
         .merge(archive::routes())
         .merge(chat::routes())
+        .merge(assistant::routes())
 }
 
 /// What `/api/openapi.json` says.

@@ -17,10 +17,11 @@ use crate::db::Db;
 use crate::github::Github;
 use crate::ids::DocumentId;
 use crate::meters::Meters;
+use crate::model::Models;
 use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
-use crate::{accept, auth, compaction, feed, limits, once, project, rights, router, session};
+use crate::{accept, assistant, auth, compaction, feed, limits, once, project, rights, router, session};
 
 /// A server that does not listen yet.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub struct Running {
     /// Ends the accepting, and after it the connections that wait for a request.
     stop: CancellationToken,
     accepting: JoinHandle<()>,
-    background: [JoinHandle<()>; 6],
+    background: [JoinHandle<()>; 7],
     _on_drop: [DropGuard; 2],
 }
 
@@ -57,8 +58,9 @@ impl Server {
         let rooms = Rooms::new(db.clone(), full_tails, &meters);
         let replicas = Replicas::new(db.clone(), config.program.clone());
         let github = config.github.clone().map(Github::new).transpose().context("cannot prepare for GitHub")?;
+        let models = Models::new(&config.ai.models)?;
         let rights_seen = rights::head(&db).await.context("cannot read the database")?;
-        Ok(Self { state: AppState::new(config, db, rooms, replicas, github, meters), to_fold, rights_seen })
+        Ok(Self { state: AppState::new(config, db, rooms, replicas, models, github, meters), to_fold, rights_seen })
     }
 
     /// A listener on an address, as a server wants it.
@@ -114,6 +116,7 @@ impl Server {
             tokio::spawn(looking),
             tokio::spawn(tidy(state.clone())),
             tokio::spawn(session::run(state.sessions.clone())),
+            tokio::spawn(assistant::run(state.clone())),
         ];
         let _on_drop = [stop.clone().drop_guard(), state.shutdown.clone().drop_guard()];
         Ok(Running { state, address, stop, accepting, background, _on_drop })

@@ -18,6 +18,7 @@ use crate::github::Github;
 use crate::intake::Intake;
 use crate::limits;
 use crate::meters::Meters;
+use crate::model::Models;
 use crate::replica::Replicas;
 use crate::rights::Rights;
 use crate::room::Rooms;
@@ -41,6 +42,8 @@ pub struct Shared {
     pub sessions: Sessions,
     /// The live documents.
     pub rooms: Rooms,
+    /// The models that the assistant may ask.
+    pub models: Models,
     /// The workers that know what documents say.
     pub replicas: Replicas,
     /// Cancelled when the server stops; every socket then says so to its client and closes.
@@ -78,6 +81,7 @@ impl AppState {
         db: Db,
         rooms: Rooms,
         replicas: Replicas,
+        models: Models,
         github: Option<Github>,
         meters: Arc<Meters>,
     ) -> Self {
@@ -97,6 +101,7 @@ impl AppState {
             db,
             rooms,
             replicas,
+            models,
             shutdown,
             sockets: TaskTracker::new(),
             rights: Rights::default(),

@@ -35,7 +35,7 @@ const PATH_PARTS: [(&str, &str); 13] = [
 ];
 
 /// Words that group operations.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("sign-in", "Who one is: signing in and out."),
     ("projects", "What people share."),
     ("people", "Members of a project, invites and tokens."),
@@ -44,6 +44,7 @@ const TAGS: [(&str, &str); 9] = [
     ("feed", "What happened in a project."),
     ("blobs", "Files of bytes and attachments."),
     ("chat", "Conversations and their messages."),
+    ("assistant", "The AI teammate: stopping and repeating its answers, its personas, and what they take."),
     ("server", "For whoever looks after the server."),
 ];
 

@@ -19,6 +19,7 @@ mod stored;
 
 mod admin;
 mod archive;
+mod assistant;
 mod bad_input;
 mod blobs;
 mod cancelled;

@@ -85,6 +85,9 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         | "list_messages" | "get_message" | "search_messages" | "export_messages" | "list_conversations" => {
             members(Viewer)
         }
+        "list_personas" | "get_summary" => members(Viewer),
+        "read_usage" | "stop_message" | "retry_message" | "delete_summary" => members(Editor),
+        "list_models" => Some((For::SignedIn, None)),
         "mark_read" => sent(Viewer, json!({ "seq": 1 })),
         "post_message" => sent(Commenter, json!({ "body": "hello" })),
         "edit_message" => sent(Commenter, json!({ "body": "other" })),

@@ -1,0 +1,182 @@
+//! The assistant over HTTP: what may be asked of it while it answers, as whom it speaks, and what it took.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::persona::{self, Persona};
+use super::sql;
+use super::summary::{self, SummaryView};
+use super::usage::{self, BudgetView, UsageView};
+use crate::access::{Editor, Viewer};
+use crate::auth::CurrentUser;
+use crate::chat::{self, MessageView};
+use crate::db::{Db, now_us};
+use crate::error::{Error, ErrorView, Result};
+use crate::extract::{Json, PathId, Query};
+use crate::feed::Feed;
+use crate::ids::{ConversationId, MessageId};
+use crate::limits;
+use crate::page::Page;
+use crate::state::AppState;
+
+/// `/api/models`, and below a project `…/messages/{m}/stop|retry`, `…/personas`, `…/usage` and `…/summary`.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(models))
+        .routes(routes!(personas))
+        .routes(routes!(read_usage))
+        .routes(routes!(stop))
+        .routes(routes!(retry))
+        .routes(routes!(read_summary, forget_summary))
+}
+
+/// A model that may be asked.
+#[derive(Debug, Serialize, ToSchema)]
+struct ModelView {
+    name: String,
+    /// Whether it is asked when nobody chooses.
+    default: bool,
+    /// Tokens that it reads and writes at once.
+    context_tokens: u32,
+    /// Whether it calls tools; null where that is not known yet.
+    #[schema(required)]
+    tools: Option<bool>,
+    /// US dollars for a million tokens; null where nobody said.
+    #[schema(required)]
+    prices: Option<PricesView>,
+}
+
+/// What a model costs.
+#[derive(Debug, Serialize, ToSchema)]
+struct PricesView {
+    prompt: f64,
+    completion: f64,
+}
+
+/// The models that the assistant may ask; none where nobody connected one.
+#[utoipa::path(
+    get, path = "/api/models", operation_id = "list_models", tag = "assistant",
+    responses((status = 200, body = Page<ModelView>))
+)]
+async fn models(_: CurrentUser, State(state): State<AppState>) -> Json<Page<ModelView>> {
+    let view = |(at, model): (usize, &crate::model::Model)| ModelView {
+        name: model.name().to_owned(),
+        default: at == 0,
+        context_tokens: model.context_tokens(),
+        tools: model.tools(),
+        prices: model.prices().map(|prices| PricesView { prompt: prices.prompt, completion: prices.completion }),
+    };
+    Json(Page { items: state.models.iter().enumerate().map(view).collect(), next: None })
+}
+
+/// As whom the assistant speaks here: built in, and from the files below `.coterie/personas/`.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/personas", operation_id = "list_personas", tag = "assistant",
+    responses((status = 200, body = Page<Persona>))
+)]
+async fn personas(access: Viewer, State(state): State<AppState>) -> Result<Json<Page<Persona>>> {
+    let items = persona::of_project(&state, access.project).await?;
+    Ok(Json(Page { items, next: None }))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct UsageQuery {
+    /// How many days, today included.
+    #[param(minimum = 1, maximum = 366, default = 30)]
+    days: Option<i64>,
+}
+
+/// What the assistant took.
+#[derive(Debug, Serialize, ToSchema)]
+struct UsagePage {
+    /// For each day, person and model, the latest day first.
+    items: Vec<UsageView>,
+    /// The project's budget for today; null where there is none.
+    #[schema(required)]
+    project_budget: Option<BudgetView>,
+    /// The caller's, over all projects; null where there is none.
+    #[schema(required)]
+    user_budget: Option<BudgetView>,
+}
+
+/// What the assistant took in a project: tokens and money, by day, person and model. For editors.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/usage", operation_id = "read_usage", tag = "assistant", params(UsageQuery),
+    responses((status = 200, body = UsagePage))
+)]
+async fn read_usage(
+    access: Editor,
+    State(state): State<AppState>,
+    Query(query): Query<UsageQuery>,
+) -> Result<Json<UsagePage>> {
+    let days = query.days.unwrap_or(30);
+    if !(1..=limits::USAGE_DAYS).contains(&days) {
+        return Err(Error::invalid("bad_query", format!("days must be 1 to {}", limits::USAGE_DAYS)));
+    }
+    let (db, ai, today) = (&state.db, &state.config.ai, usage::day_of(now_us()));
+    let rows = sql::usage(db, access.project, today - days + 1, limits::USAGE_ROWS).await?;
+    let user = access.caller.user.id;
+    Ok(Json(UsagePage {
+        items: rows.into_iter().map(usage::UsageRow::view).collect(),
+        project_budget: usage::budget(db, ai.project_budget, today, Some(access.project), None).await?,
+        user_budget: usage::budget(db, ai.user_budget, today, None, Some(user)).await?,
+    }))
+}
+
+/// Stops an answer that waits or is being written; what it says so far stays. For editors.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/messages/{m}/stop", operation_id = "stop_message", tag = "assistant",
+    responses(
+        (status = 200, description = "It is stopped.", body = MessageView),
+        (status = 409, description = "`not_running`: it has ended, or is no answer.", body = ErrorView),
+    )
+)]
+async fn stop(access: Editor, State(feed): State<Feed>, PathId(id): PathId<MessageId>) -> Result<Json<chat::Message>> {
+    chat::stop(&feed, access.project, access.caller.user.id, id).await.map(Json)
+}
+
+/// Has an answer that failed or was stopped given again, in its place, for the caller. For editors.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/messages/{m}/retry", operation_id = "retry_message", tag = "assistant",
+    responses(
+        (status = 200, description = "It waits for its turn.", body = MessageView),
+        (status = 409, description = "`not_failed`: it is any other message.", body = ErrorView),
+    )
+)]
+async fn retry(access: Editor, State(feed): State<Feed>, PathId(id): PathId<MessageId>) -> Result<Json<chat::Message>> {
+    chat::again(&feed, access.project, access.caller.user.id, id).await.map(Json)
+}
+
+/// What was said in a conversation in short, up to which message: what the assistant reads instead of it.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/conversations/{c}/summary", operation_id = "get_summary", tag = "assistant",
+    responses((status = 200, body = SummaryView))
+)]
+async fn read_summary(
+    access: Viewer,
+    State(db): State<Db>,
+    PathId(id): PathId<ConversationId>,
+) -> Result<Json<SummaryView>> {
+    chat::conversation(&db, access.project, id).await?;
+    let summary = summary::find(&db, id).await?.ok_or(Error::NotFound)?;
+    Ok(Json(summary.view()))
+}
+
+/// Takes a summary away that is wrong; the next answer that needs one has it written anew. For editors.
+#[utoipa::path(
+    delete, path = "/api/projects/{p}/conversations/{c}/summary", operation_id = "delete_summary", tag = "assistant",
+    responses((status = 204, description = "It is gone."))
+)]
+async fn forget_summary(
+    access: Editor,
+    State(db): State<Db>,
+    PathId(id): PathId<ConversationId>,
+) -> Result<StatusCode> {
+    chat::conversation(&db, access.project, id).await?;
+    if sql::drop_summary(&db, id, 0).await? { Ok(StatusCode::NO_CONTENT) } else { Err(Error::NotFound) }
+}

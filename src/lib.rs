@@ -63,6 +63,7 @@ pub mod document;
 
 // floor 8
 pub mod archive;
+pub mod proposal;
 
 // floor 9
 pub mod project;

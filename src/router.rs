@@ -26,7 +26,8 @@ use crate::meters::seconds;
 use crate::state::AppState;
 use crate::turnstile::{Standing, Whose};
 use crate::{
-    access, activity, admin, archive, auth, blob, document, limits, openapi, operation, policy, project, socket, studio,
+    access, activity, admin, archive, auth, blob, document, limits, openapi, operation, policy, project, proposal,
+    socket, studio,
 };
 
 /// What a page of ours may ask the browser for: nothing that it does not need.
@@ -54,6 +55,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(activity::routes())
         .merge(blob::routes())
         .merge(archive::routes())
+        .merge(proposal::routes())
 }
 
 /// What `/api/openapi.json` says.

@@ -18,7 +18,7 @@ use crate::error::ErrorView;
 pub const ADDRESS: &str = "/api/openapi.json";
 
 /// Parts of paths that handlers need not describe: all but the last two are UUIDs.
-const PATH_PARTS: [(&str, &str); 12] = [
+const PATH_PARTS: [(&str, &str); 13] = [
     ("p", "The project."),
     ("d", "The document."),
     ("user", "The member."),
@@ -29,18 +29,20 @@ const PATH_PARTS: [(&str, &str); 12] = [
     ("document", "The document."),
     ("m", "The message."),
     ("s", "The session."),
+    ("proposal", "The proposal."),
     ("token", "The secret at the end of an invite's link."),
     ("sha256", "The content's SHA-256 in hexadecimal."),
 ];
 
 /// Words that group operations.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("sign-in", "Who one is: signing in and out."),
     ("projects", "What people share."),
     ("people", "Members of a project, invites and tokens."),
     ("documents", "The tree of documents, and their content as Yjs updates."),
     ("text", "Documents as plain text, and changes of many at once."),
     ("feed", "What happened in a project."),
+    ("proposals", "Changes that somebody suggests and others decide on."),
     ("blobs", "Files of bytes and attachments."),
     ("server", "For whoever looks after the server."),
 ];

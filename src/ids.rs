@@ -53,6 +53,8 @@ uuid_id! {
     InviteId;
     /// A live meeting of a project's participants.
     SessionId;
+    /// A change that somebody suggests.
+    ProposalId;
     /// An API key.
     KeyId;
     /// A signed-in browser, as lists name it.

@@ -65,6 +65,7 @@ pub mod document;
 // floor 8
 pub mod archive;
 pub mod chat;
+pub mod proposal;
 
 // floor 9
 pub mod project;

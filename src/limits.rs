@@ -403,6 +403,32 @@ pub const SEARCH_LINES_PER_DOCUMENT: usize = 100;
 /// How long a search looks before it answers what it has.
 pub const SEARCH_TIME: Duration = Duration::from_secs(10);
 
+// --- proposals ---
+
+/// Files of one proposal; more are a migration, which nobody reviews by hand.
+pub const PROPOSAL_FILES: usize = 50;
+/// Hunks of one proposal; what people still look at one by one.
+pub const PROPOSAL_HUNKS: usize = 500;
+/// Text of one proposal, before and after, in bytes; it is read whole by everybody who looks at it.
+pub const PROPOSAL_BYTES: usize = 1024 * 1024;
+/// Body of a request that makes a proposal, in bytes: the texts it is made from, and room for escapes.
+pub const PROPOSAL_BODY_BYTES: usize = 4 * 1024 * 1024;
+/// Proposals of one project that wait for a decision; a longer list is not read.
+pub const PROPOSALS_OPEN: i64 = 100;
+/// Length of a proposal's summary, in characters: a line.
+pub const PROPOSAL_SUMMARY_CHARS: usize = 200;
+/// Length of its reasons, and of those for rejecting it, in characters.
+pub const PROPOSAL_REASON_CHARS: usize = 10_000;
+/// Length of a persona's or model's name, in characters.
+pub const PROPOSAL_LABEL_CHARS: usize = 100;
+/// Personas and models that trust is told of.
+pub const TRUST_ROWS: i64 = 500;
+/// How often hunks are applied beside people who type, each time to what is there by then, before the documents are held
+/// for it.
+pub const ACCEPT_TRIES: usize = 8;
+/// How long documents are held for it; whoever writes to them waits meanwhile.
+pub const ACCEPT_HELD: Duration = Duration::from_secs(1);
+
 // --- folding ---
 
 /// Rows after the last snapshot at which a document is folded; loading them takes some milliseconds.

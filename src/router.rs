@@ -27,7 +27,7 @@ use crate::state::AppState;
 use crate::turnstile::{Standing, Whose};
 use crate::{
     access, activity, admin, archive, assistant, auth, blob, chat, document, limits, openapi, operation, policy,
-    project, socket, studio,
+    project, proposal, socket, studio,
 };
 
 /// What a page of ours may ask the browser for: nothing that it does not need.
@@ -57,6 +57,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(archive::routes())
         .merge(chat::routes())
         .merge(assistant::routes())
+        .merge(proposal::routes())
 }
 
 /// What `/api/openapi.json` says.

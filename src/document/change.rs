@@ -73,14 +73,14 @@ enum Prepared {
 
 /// An edit of a document's text.
 #[derive(Debug)]
-pub(super) struct Edit {
-    pub(super) document: DocumentId,
+pub(crate) struct Edit {
+    pub(crate) document: DocumentId,
     /// The head it was made at.
-    pub(super) read: Head,
+    pub(crate) read: Head,
     /// Whether it may only be made there. Otherwise what was written since stays, merged with it.
-    pub(super) only_there: bool,
+    pub(crate) only_there: bool,
     /// The edit; `None` when the text is there already.
-    pub(super) update: Option<bytes::Bytes>,
+    pub(crate) update: Option<bytes::Bytes>,
 }
 
 impl Prepared {
@@ -253,7 +253,11 @@ fn refuse_twice(prepared: &[Prepared]) -> Result<()> {
 }
 
 /// Appends an edit to a log that is locked, gated against what it holds now.
-async fn write_in(tx: &mut Tx, project: ProjectId, author: &Participant, edit: Edit) -> Result<Document> {
+///
+/// # Errors
+/// [`Error::PreconditionFailed`] where it may only be made at another head, [`Error::NotFound`] for a deleted document, what
+/// the gate refuses, or when the database fails.
+pub(crate) async fn write_in(tx: &mut Tx, project: ProjectId, author: &Participant, edit: Edit) -> Result<Document> {
     let Edit { document, read, only_there, update } = edit;
     let Resolved::Live(mut found) = sql::by_id_in(tx, project, document).await? else {
         return Err(Error::NotFound);

@@ -207,7 +207,7 @@ async fn look(
 }
 
 /// Asks a worker, from where it has the document or, if it let it go meanwhile, from nothing.
-async fn ask(rooms: &Rooms, replicas: &Replicas, document: &Document, verb: Verb) -> Result<Told> {
+pub(super) async fn ask(rooms: &Rooms, replicas: &Replicas, document: &Document, verb: Verb) -> Result<Told> {
     let (turn, document) = (Turn::Project(document.project), document.id);
     let source = rooms.source(document, replicas.warm(document)).await?;
     if let Some(told) = replicas.ask(turn, document, &source, verb.clone()).await? {
@@ -226,6 +226,6 @@ fn content(told: Told) -> Result<Content> {
     }
 }
 
-fn nonsense(reply: &Reply) -> Error {
+pub(super) fn nonsense(reply: &Reply) -> Error {
     Error::Internal(anyhow::anyhow!("a worker answered what was not asked: {reply:?}"))
 }

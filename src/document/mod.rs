@@ -5,6 +5,7 @@
 
 mod change;
 mod content;
+mod hunks;
 mod path;
 mod routes;
 mod sql;
@@ -14,7 +15,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::change::{Changed, Operation, change};
+pub(crate) use self::change::{Edit, write_in};
 pub use self::content::{Content, Search, json, search, text, write, write_at};
+pub(crate) use self::hunks::{apply, apply_held, fit, propose, revert};
 pub use self::path::DocumentPath;
 pub use self::routes::routes;
 pub use self::target::Target;
@@ -181,6 +184,28 @@ pub async fn refuse_too_many(tx: &mut Tx, project: ProjectId, more: usize) -> Re
     Ok(())
 }
 
+/// A living document, as it is in a transaction.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn living_in(tx: &mut Tx, project: ProjectId, document: DocumentId) -> Result<Option<Document>> {
+    match sql::by_id_in(tx, project, document).await? {
+        Resolved::Live(document) => Ok(Some(document)),
+        Resolved::Deleted | Resolved::Unknown => Ok(None),
+    }
+}
+
+/// A living document by its id.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn living(db: &Db, project: ProjectId, document: DocumentId) -> Result<Option<Document>> {
+    match sql::by_id(db, project, document).await? {
+        Resolved::Live(document) => Ok(Some(document)),
+        Resolved::Deleted | Resolved::Unknown => Ok(None),
+    }
+}
+
 /// All documents of a project.
 ///
 /// # Errors
@@ -190,7 +215,7 @@ pub async fn all(db: &Db, project: ProjectId) -> Result<Vec<Document>> {
 }
 
 /// A text as documents hold it: LF line ends, within the limit.
-fn content_of(given: &str) -> Result<String> {
+pub(crate) fn content_of(given: &str) -> Result<String> {
     let content = texts::to_lf(given);
     if content.len() > limits::CONTENT_BYTES {
         return Err(Error::TooLarge(format!("a document's text has at most {} bytes", limits::CONTENT_BYTES)));
@@ -221,7 +246,7 @@ pub async fn rename(
 }
 
 /// Moves a document, and answers what there is to tell if it was elsewhere.
-async fn move_in(
+pub(crate) async fn move_in(
     tx: &mut Tx,
     project: ProjectId,
     document: DocumentId,
@@ -257,7 +282,7 @@ pub async fn delete(feed: &Feed, rooms: &Rooms, project: ProjectId, actor: UserI
 }
 
 /// Deletes a document, and answers what there is to tell.
-async fn delete_in(tx: &mut Tx, project: ProjectId, document: DocumentId) -> Result<Event> {
+pub(crate) async fn delete_in(tx: &mut Tx, project: ProjectId, document: DocumentId) -> Result<Event> {
     let path = sql::mark_deleted(tx, project, document, now_us()).await?.ok_or(Error::NotFound)?;
     journal::end(tx, document).await?;
     Ok(Event::FileDeleted { document_id: document, path })

@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::ids::{ConversationId, DocumentId, MessageId, SessionId, UserId};
+use crate::ids::{ConversationId, DocumentId, MessageId, ProposalId, SessionId, UserId};
 use crate::role::Role;
 
 /// Somebody an event tells of.
@@ -64,6 +64,21 @@ pub enum Event {
     /// What the log said of its text before is taken out.
     #[serde(rename = "message.deleted")]
     MessageDeleted { id: MessageId, conversation: ConversationId },
+    /// The summary as it was; hunks are named by their numbers.
+    #[serde(rename = "proposal.opened")]
+    ProposalOpened { proposal_id: ProposalId, summary: String, hunks: usize },
+    #[serde(rename = "proposal.accepted")]
+    ProposalAccepted { proposal_id: ProposalId, summary: String, hunks: Vec<i64>, state: String },
+    #[serde(rename = "proposal.rejected")]
+    ProposalRejected { proposal_id: ProposalId, summary: String, hunks: Vec<i64>, state: String },
+    #[serde(rename = "proposal.undone")]
+    ProposalUndone { proposal_id: ProposalId, summary: String, hunks: Vec<i64>, state: String },
+    /// Not applied, since what these hunks were made from has changed.
+    #[serde(rename = "proposal.stale")]
+    ProposalStale { proposal_id: ProposalId, summary: String, hunks: Vec<i64>, state: String },
+    /// 1 for it, -1 against it, 0 for a vote taken back.
+    #[serde(rename = "proposal.voted")]
+    ProposalVoted { proposal_id: ProposalId, value: i64 },
     /// Deleted for everybody; its owners may restore it for a while.
     #[serde(rename = "project.deleted")]
     ProjectDeleted {},
@@ -85,6 +100,12 @@ impl Event {
             | Self::MessageCompleted { id, .. }
             | Self::MessageDeleted { id, .. } => Some(id.0),
             Self::ConversationCreated { id, .. } | Self::ConversationChanged { id, .. } => Some(id.0),
+            Self::ProposalOpened { proposal_id, .. }
+            | Self::ProposalAccepted { proposal_id, .. }
+            | Self::ProposalRejected { proposal_id, .. }
+            | Self::ProposalUndone { proposal_id, .. }
+            | Self::ProposalStale { proposal_id, .. }
+            | Self::ProposalVoted { proposal_id, .. } => Some(proposal_id.0),
             Self::ProjectChanged { .. }
             | Self::ProjectDeleted {}
             | Self::ProjectRestored {}

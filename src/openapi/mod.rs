@@ -18,7 +18,7 @@ use crate::error::ErrorView;
 pub const ADDRESS: &str = "/api/openapi.json";
 
 /// Parts of paths that handlers need not describe: all but the last two are UUIDs.
-const PATH_PARTS: [(&str, &str); 13] = [
+const PATH_PARTS: [(&str, &str); 14] = [
     ("p", "The project."),
     ("d", "The document."),
     ("user", "The member."),
@@ -30,18 +30,20 @@ const PATH_PARTS: [(&str, &str); 13] = [
     ("m", "The message."),
     ("c", "The conversation."),
     ("s", "The session."),
+    ("proposal", "The proposal."),
     ("token", "The secret at the end of an invite's link."),
     ("sha256", "The content's SHA-256 in hexadecimal."),
 ];
 
 /// Words that group operations.
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     ("sign-in", "Who one is: signing in and out."),
     ("projects", "What people share."),
     ("people", "Members of a project, invites and tokens."),
     ("documents", "The tree of documents, and their content as Yjs updates."),
     ("text", "Documents as plain text, and changes of many at once."),
     ("feed", "What happened in a project."),
+    ("proposals", "Changes that somebody suggests and others decide on."),
     ("blobs", "Files of bytes and attachments."),
     ("chat", "Conversations and their messages."),
     ("assistant", "The AI teammate: stopping and repeating its answers, its personas, and what they take."),

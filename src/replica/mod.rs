@@ -6,6 +6,7 @@
 
 mod confine;
 mod fault;
+mod hunks;
 mod pool;
 mod said;
 mod sql;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use fault::{Fault, faults, quarantine, release};
+pub use hunks::{Anchor, Fitted, Gone, Held, Hunk, Replacement, Wanted};
 pub use turns::Turn;
 pub use wire::{Hit, Part, Reply, Verb};
 
@@ -91,6 +93,7 @@ impl Replicas {
                 "not_text",
                 "the document holds something that is not text; edit it as a Yjs document",
             )),
+            Ok(Told { reply: Reply::Wrong(said), .. }) => Err(Error::invalid("bad_edit", said)),
             Ok(told) => Ok(Some(told)),
             Err(Lost::Busy) => Err(Error::unavailable("too many text requests at once, try again")),
             Err(Lost::Late) => Err(Error::unavailable("this takes too long for so much text; send or ask for less")),

@@ -164,7 +164,7 @@ impl Pool {
         verb: Verb,
     ) -> Result<Told, Lost> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let is_documents = !matches!(verb, Verb::Edit { .. } | Verb::Search { .. });
+        let is_documents = matches!(verb, Verb::Text { .. } | Verb::Json { .. } | Verb::Fold | Verb::Digest);
         let Source { head, from, update } = source;
         let request = Request { document, head: *head, from: *from, update: update.to_vec(), verb };
         let frame = wire::encode(&request).map_err(|_| Lost::TooLong)?;

@@ -102,7 +102,7 @@ pub(super) fn edit(state: &[u8], root: &str, wanted: &str) -> Reply {
 }
 
 /// Before which units of a text something else stands, in order; once for each.
-fn embeds(text: &TextRef, txn: &impl ReadTxn) -> Vec<u32> {
+pub(super) fn embeds(text: &TextRef, txn: &impl ReadTxn) -> Vec<u32> {
     let mut places = Vec::new();
     let mut at = 0;
     for chunk in text.diff(txn, YChange::identity) {
@@ -116,14 +116,14 @@ fn embeds(text: &TextRef, txn: &impl ReadTxn) -> Vec<u32> {
 
 /// One replacement in a text, in UTF-16 units of the text before any change.
 #[derive(Debug, PartialEq, Eq)]
-struct Change {
-    at: u32,
-    remove: u32,
-    insert: String,
+pub(super) struct Change {
+    pub(super) at: u32,
+    pub(super) remove: u32,
+    pub(super) insert: String,
 }
 
 /// The replacements between two texts, in order. Beyond a time or a number of them, one that spans all.
-fn changes(from: &str, to: &str) -> Vec<Change> {
+pub(super) fn changes(from: &str, to: &str) -> Vec<Change> {
     let from: Vec<char> = from.chars().collect();
     let to: Vec<char> = to.chars().collect();
     let head = from.iter().zip(&to).take_while(|(a, b)| a == b).count();

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::hunks::{Fitted, Gone, Held, Hunk, Wanted};
 use crate::head::Head;
 use crate::ids::DocumentId;
 use crate::limits;
@@ -50,6 +51,36 @@ pub enum Verb {
         /// The text it shall be.
         text: String,
     },
+    /// The hunks that make a root's text another one.
+    Propose {
+        /// The root's name.
+        root: String,
+        /// What it is to become.
+        wanted: Wanted,
+    },
+    /// Whether hunks fit what a root says.
+    Fit {
+        /// The root's name.
+        root: String,
+        /// Which.
+        hunks: Vec<Held>,
+    },
+    /// The edit that applies those of some hunks that fit.
+    Apply {
+        /// The root's name.
+        root: String,
+        /// Which.
+        hunks: Vec<Held>,
+    },
+    /// The edit that takes back what clients wrote and puts back what they removed.
+    Revert {
+        /// The root's name.
+        root: String,
+        /// The clients.
+        clients: Vec<u64>,
+        /// What they removed.
+        gone: Vec<Gone>,
+    },
     /// The document's state, folded.
     Fold,
     /// A digest of everything the document says, root by root.
@@ -81,6 +112,12 @@ pub enum Reply {
     Found(Vec<Hit>),
     /// An update: an edit to be written, or a folded state.
     Update(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// The hunks that were asked for.
+    Hunks(Vec<Hunk>),
+    /// What became of hunks.
+    Fitted(Fitted),
+    /// What was asked for cannot be done with this text; why.
+    Wrong(String),
     /// The worker does not have the document at the row asked for.
     Cold,
     /// The document cannot be read; what yrs said.

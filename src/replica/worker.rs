@@ -12,7 +12,7 @@ use yrs::updates::decoder::Decode;
 use yrs::{Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, Update, WriteTxn};
 
 use super::wire::{self, Answer, Reply, Request, Verb};
-use super::{confine, said, verbs};
+use super::{confine, hunks, said, verbs};
 use crate::head::Head;
 use crate::ids::DocumentId;
 use crate::limits;
@@ -93,6 +93,10 @@ fn answer(warm: &mut HashMap<DocumentId, Warm>, request: Request, now: u64) -> R
         Verb::Text { root, part } => verbs::text(&document.doc, &root, part),
         Verb::Search { root, needle, case, limit } => verbs::search(&document.doc, &root, &needle, case, limit),
         Verb::Edit { root, text } => verbs::edit(&state(&document.doc), &root, &text),
+        Verb::Propose { root, wanted } => hunks::propose(&document.doc, &root, &wanted),
+        Verb::Fit { root, hunks } => hunks::fit(&document.doc, &root, &hunks),
+        Verb::Apply { root, hunks } => hunks::apply(&state(&document.doc), &root, &hunks),
+        Verb::Revert { root, clients, gone } => hunks::revert(&state(&document.doc), &root, &clients, &gone),
         Verb::Fold => Reply::Update(state(&document.doc)),
         Verb::Digest => said::digest(&document.doc),
         Verb::Json { root } => said::json(&document.doc, &root),

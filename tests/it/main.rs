@@ -49,6 +49,7 @@ mod outage;
 mod ownership;
 mod people;
 mod presence;
+mod proposal;
 mod rates;
 mod refused_rows;
 mod rights;

@@ -82,7 +82,8 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         "sign_in_with_github" | "github_callback" => Some((For::Everybody, None)),
         "get_project" | "list_documents" | "get_document" | "read_update" | "read_text" | "read_root" | "search"
         | "list_members" | "read_feed" | "export_project" | "list_sessions" | "list_blobs" | "get_blob"
-        | "list_messages" | "get_message" | "search_messages" | "export_messages" | "list_conversations" => {
+        | "list_messages" | "get_message" | "search_messages" | "export_messages" | "list_conversations" | "list_proposals"
+        | "get_proposal" | "read_trust" => {
             members(Viewer)
         }
         "list_personas" | "get_summary" => members(Viewer),
@@ -103,7 +104,13 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         "rename_document" => sent(Editor, json!({ "path": "elsewhere" })),
         "change_documents" => sent(Editor, json!({ "operations": [{ "op": "create", "path": "new" }] })),
         "write_update" | "write_text" | "import_files" => sent(Editor, Value::Null),
-        "delete_document" | "delete_blob" => members(Editor),
+        "delete_document" | "delete_blob" | "undo_proposal" => members(Editor),
+        "create_proposal" => {
+            sent(Commenter, json!({ "summary": "More", "files": [{ "op": "create", "path": "new" }] }))
+        }
+        "vote_on_proposal" => sent(Commenter, json!({ "value": 1 })),
+        // And who proposed it may withdraw it.
+        "accept_proposal" | "reject_proposal" => sent(Editor, json!({})),
         "list_invites" | "delete_invite" | "list_audit" | "delete_project" => members(Owner),
         "change_project" => sent(Owner, json!({ "name": "Other" })),
         "change_member" => sent(Owner, json!({ "role": "viewer" })),
@@ -215,6 +222,14 @@ impl Scene<'_> {
             let request = owner.request(Method::PUT, &format!("{base}/blobs?name=x"));
             let request = request.header(header::CONTENT_TYPE, "application/octet-stream").body(bytes);
             address = address.replace("{sha256}", answer(request).await.1["hash"].as_str().unwrap());
+        }
+        if address.contains("{proposal}") {
+            let file = json!({ "op": "create", "path": Uuid::now_v7() });
+            let (_, made) = owner.post(&format!("{base}/proposals"), json!({ "summary": "x", "files": [file] })).await;
+            address = address.replace("{proposal}", made["id"].as_str().unwrap());
+            if let Some(before) = address.strip_suffix("/undo") {
+                assert_eq!(owner.post(&format!("{before}/accept"), json!({})).await.0, StatusCode::OK);
+            }
         }
         let parts = address.split('/').map(|part| match part.strip_prefix('{') {
             Some("token}") => "no-invite".to_owned(),

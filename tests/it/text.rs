@@ -38,11 +38,11 @@ const SEEDS: u64 = 1_000;
 const AT_ONCE: usize = 16;
 
 /// Characters that nobody removes: each is put in once, and must be there once in the end. Some take two UTF-16 units.
-fn kept(number: u32) -> char {
+pub fn kept(number: u32) -> char {
     char::from_u32(if number.is_multiple_of(2) { 0x4e00 } else { 0x1f300 } + number / 2).unwrap()
 }
 
-fn is_kept(c: &char) -> bool {
+pub fn is_kept(c: &char) -> bool {
     *c >= '\u{4e00}'
 }
 
@@ -198,12 +198,12 @@ async fn type_and_put(ann: &TestClient, project: ProjectId, document: DocumentId
     puts
 }
 
-fn fork(random: &mut StdRng) -> StdRng {
+pub fn fork(random: &mut StdRng) -> StdRng {
     StdRng::seed_from_u64(random.random())
 }
 
 /// Types some characters, one by one, at random places; removes others' letters now and then.
-async fn type_some(peer: &mut Peer, first: u32, count: u32, random: &mut StdRng) {
+pub async fn type_some(peer: &mut Peer, first: u32, count: u32, random: &mut StdRng) {
     for number in first..first + count {
         let text: Vec<char> = peer.text().chars().collect();
         let at = random.random_range(0..=text.len());

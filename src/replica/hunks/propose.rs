@@ -1,0 +1,165 @@
+//! The way from one text to another, cut into hunks that are held by what a document has.
+
+use std::time::{Duration, Instant};
+
+use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
+use yrs::{Doc, GetString, ReadTxn, TextRef, Transact};
+
+use super::{Anchor, Hunk, Replacement, Wanted, id_at, units};
+use crate::limits;
+use crate::replica::verbs::{Change, changes, embeds};
+use crate::replica::wire::Reply;
+
+/// Equal lines between two changes that still make one hunk of them; nobody would decide on them apart.
+const JOINED_LINES: usize = 1;
+
+/// The hunks that make a root's text what is wanted.
+pub(in crate::replica) fn propose(doc: &Doc, root: &str, wanted: &Wanted) -> Reply {
+    let text = doc.get_or_insert_text(root);
+    let txn = doc.transact();
+    if !embeds(&text, &txn).is_empty() {
+        return Reply::NotText;
+    }
+    let live = text.get_string(&txn);
+    let (base, wanted) = match wanted {
+        Wanted::Text { base, text } => (base.as_ref().filter(|base| **base != live), text.clone()),
+        Wanted::Edits(edits) => match replaced(&live, edits) {
+            Ok(text) => (None, text),
+            Err(said) => return Reply::Wrong(said),
+        },
+    };
+    let from = base.unwrap_or(&live);
+    let parts = parts(from, &wanted);
+    if parts.len() > limits::PROPOSAL_HUNKS {
+        return Reply::Wrong(format!("a proposal has at most {} hunks; this text has more", limits::PROPOSAL_HUNKS));
+    }
+    let since = base.map(|base| changes(base, &live)).unwrap_or_default();
+    let hunks = parts.into_iter().map(|part| hunk(&text, &txn, from, &since, &part));
+    Reply::Hunks(hunks.collect())
+}
+
+/// A text with replacements made in it, or why they cannot be.
+pub(super) fn replaced(live: &str, edits: &[Replacement]) -> Result<String, String> {
+    let mut places: Vec<(usize, usize, &str)> = Vec::with_capacity(edits.len());
+    for (number, edit) in (1..).zip(edits) {
+        places.push(match edit {
+            Replacement::Found { find, replace } => {
+                let mut found = live.match_indices(find.as_str()).map(|(at, _)| at);
+                match (find.is_empty(), found.next(), found.next()) {
+                    (false, Some(at), None) => (at, at + find.len(), replace),
+                    (_, None, _) => return Err(format!("what edit {number} looks for is not in the text")),
+                    (true, ..) => return Err(format!("edit {number} looks for nothing")),
+                    (false, Some(_), Some(_)) => {
+                        return Err(format!(
+                            "what edit {number} looks for is there more than once; take in more of it"
+                        ));
+                    }
+                }
+            }
+            Replacement::Range { from, to, replace } => {
+                let ends = byte_of(live, *from).zip(byte_of(live, *to)).filter(|(from, to)| from <= to);
+                let Some((from, to)) = ends else {
+                    return Err(format!("the range of edit {number} is none of the text"));
+                };
+                (from, to, replace)
+            }
+        });
+    }
+    places.sort_by_key(|&(from, to, _)| (from, to));
+    if places.windows(2).any(|pair| pair[1].0 < pair[0].1) {
+        return Err("two edits change the same part of the text".to_owned());
+    }
+    let (mut text, mut at) = (String::with_capacity(live.len()), 0);
+    for (from, to, replace) in places {
+        text.push_str(&live[at..from]);
+        text.push_str(replace);
+        at = to;
+    }
+    text.push_str(&live[at..]);
+    Ok(text)
+}
+
+/// The byte at which a UTF-16 unit begins; none within a character, and none beyond the end.
+fn byte_of(text: &str, unit: u32) -> Option<usize> {
+    let mut passed = 0;
+    for (at, c) in text.char_indices() {
+        if passed >= unit {
+            return (passed == unit).then_some(at);
+        }
+        passed += if c.len_utf16() == 1 { 1 } else { 2 };
+    }
+    (passed == unit).then_some(text.len())
+}
+
+/// Neighbouring lines that change: bytes of the text before.
+#[derive(Debug, PartialEq, Eq)]
+struct Part {
+    from: usize,
+    to: usize,
+    line: usize,
+    after: String,
+}
+
+/// Where two texts differ, line by line.
+fn parts(from: &str, to: &str) -> Vec<Part> {
+    let old: Vec<&str> = from.split_inclusive('\n').collect();
+    let new: Vec<&str> = to.split_inclusive('\n').collect();
+    let deadline = Instant::now() + Duration::from_millis(limits::EDIT_DIFF_MILLIS);
+    let ops = capture_diff_slices_deadline(Algorithm::Myers, &old, &new, Some(deadline));
+    // Lines of either text, from and up to.
+    let mut joined: Vec<[usize; 4]> = Vec::new();
+    for op in ops.iter().filter(|op| !matches!(op, DiffOp::Equal { .. })) {
+        let (was, is) = (op.old_range(), op.new_range());
+        match joined.last_mut() {
+            Some(last) if was.start - last[1] <= JOINED_LINES => (last[1], last[3]) = (was.end, is.end),
+            _ => joined.push([was.start, was.end, is.start, is.end]),
+        }
+    }
+    let mut begins = Vec::with_capacity(old.len() + 1);
+    let mut at = 0;
+    for line in &old {
+        begins.push(at);
+        at += line.len();
+    }
+    begins.push(at);
+    let part = |[first, end, from, to]: [usize; 4]| Part {
+        from: begins[first],
+        to: begins[end],
+        line: first + 1,
+        after: new[from..to].concat(),
+    };
+    joined.into_iter().map(part).collect()
+}
+
+/// A part as a hunk of the live text, into which its own became by `since`.
+fn hunk(text: &TextRef, txn: &impl ReadTxn, from: &str, since: &[Change], part: &Part) -> Hunk {
+    let (above, before, below) = (&from[..part.from], &from[part.from..part.to], &from[part.to..]);
+    let is_insertion = before.is_empty();
+    let neighbour = |c: Option<char>| c.filter(|_| is_insertion).map(String::from).unwrap_or_default();
+    let (lead, trail) = (neighbour(above.chars().next_back()), neighbour(below.chars().next()));
+    let first = units(above) - units(&lead);
+    let last = units(above) + units(before) + units(&trail);
+    let (at_start, at_end) = (is_insertion && lead.is_empty(), is_insertion && trail.is_empty());
+    let anchor = moved(since, first, last, at_start, at_end).and_then(|first| {
+        let last = first + (units(&lead) + units(before) + units(&trail));
+        let start = if at_start { None } else { Some(id_at(text, txn, first)?) };
+        let end = if at_end { None } else { Some(id_at(text, txn, last.checked_sub(1)?)?) };
+        Some(Anchor { start, end, lead, trail })
+    });
+    Hunk { line: part.line, anchor, before: before.to_owned(), after: part.after.clone() }
+}
+
+/// Where a range went by changes that leave it as it is; `None` when one of them does not.
+fn moved(since: &[Change], first: u32, last: u32, at_start: bool, at_end: bool) -> Option<u32> {
+    let mut at = i64::from(first);
+    for change in since {
+        let end = change.at + change.remove;
+        let before = end <= first && !(at_start && end == first);
+        if before {
+            at += i64::from(units(&change.insert)) - i64::from(change.remove);
+        } else if change.at < last || (change.at == last && at_end) || (at_start && end == first) {
+            return None;
+        }
+    }
+    u32::try_from(at).ok()
+}

@@ -3,7 +3,7 @@
 //! The only file that reads the environment. A [`Config`] is made by hand in tests.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -15,6 +15,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use crate::address::Proxies;
 use crate::ids::DocumentId;
 use crate::limits;
+pub use crate::public_url::{PublicUrl, is_loopback_name};
 use crate::rate::{Allowed, Rate};
 
 /// What a folder's name may hold, but an address takes for something else.
@@ -127,6 +128,12 @@ pub struct Settings {
     /// What is logged, such as `info` or `info,coterie=debug`.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
+    /// Bytes that all documents of a project may take, unless an operator allows it another number [default: 1073741824].
+    #[arg(long, env = "COTERIE_DOCUMENT_BYTES", value_name = "BYTES", global = true)]
+    pub document_bytes: Option<String>,
+    /// Open sockets that one user may have [default: 500].
+    #[arg(long, env = "COTERIE_SOCKETS_PER_USER", value_name = "NUMBER", global = true)]
+    pub sockets_per_user: Option<String>,
 }
 
 /// The settings of one server.
@@ -155,6 +162,10 @@ pub struct Config {
     /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
     pub program: PathBuf,
 }
+    /// What all documents of a project may take, in bytes.
+    pub document_bytes: i64,
+    /// Open sockets that one user may have.
+    pub sockets_per_user: usize,
 
 /// Who may sign in as a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,14 +197,6 @@ impl fmt::Debug for GithubApp {
     }
 }
 
-/// The address people open: scheme, host and port, without a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicUrl {
-    origin: String,
-    https: bool,
-    loopback: bool,
-}
-
 impl Config {
     /// A server on the given database that listens on a free loopback port: what tests start from.
     #[must_use]
@@ -216,6 +219,8 @@ impl Config {
             program: PathBuf::from("coterie"),
         }
     }
+            document_bytes: limits::DOCUMENTS_BYTES,
+            sockets_per_user: limits::SOCKETS_PER_USER,
 }
 
 impl TryFrom<Settings> for Config {
@@ -239,12 +244,11 @@ impl TryFrom<Settings> for Config {
             database_url,
             guests: given(settings.guests).as_deref().unwrap_or("auto").parse()?,
             trusted_proxies: given(settings.trusted_proxies).as_deref().unwrap_or_default().parse()?,
-            connections_per_address: match given(settings.connections_per_address) {
-                None => limits::CONNECTIONS_PER_ADDRESS,
-                Some(text) => text.parse().ok().filter(|&number| number > 0).with_context(|| {
-                    format!("COTERIE_CONNECTIONS_PER_ADDRESS is {text:?}, but must be a whole number above 0")
-                })?,
-            },
+            connections_per_address: number(
+                "COTERIE_CONNECTIONS_PER_ADDRESS",
+                given(settings.connections_per_address),
+                limits::CONNECTIONS_PER_ADDRESS,
+            )?,
             github: github_app(
                 given(settings.github_client_id),
                 given(settings.github_client_secret),
@@ -260,11 +264,23 @@ impl TryFrom<Settings> for Config {
             program: std::env::current_exe().context("cannot find the program that runs")?,
         })
     }
+            document_bytes: number("COTERIE_DOCUMENT_BYTES", given(settings.document_bytes), limits::DOCUMENTS_BYTES)?,
+            sockets_per_user: number(
+                "COTERIE_SOCKETS_PER_USER",
+                given(settings.sockets_per_user),
+                limits::SOCKETS_PER_USER,
+            )?,
 }
 
 fn rate(name: &str, given: Option<String>, default: (u32, u32)) -> anyhow::Result<Rate> {
     match given {
         Some(text) => text.parse().with_context(|| format!("{name} is not a rate")),
+fn number<N: FromStr + Default + PartialOrd>(name: &str, given: Option<String>, default: N) -> anyhow::Result<N> {
+    let Some(text) = given else { return Ok(default) };
+    let number = text.parse().ok().filter(|number| *number > N::default());
+    number.with_context(|| format!("{name} is {text:?}, but must be a whole number above 0"))
+}
+
         None => Ok(Rate::new(default)),
     }
 }
@@ -330,52 +346,6 @@ impl FromStr for Guests {
     }
 }
 
-impl FromStr for PublicUrl {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        let rule = "COTERIE_PUBLIC_URL must be what people open, without a path, such as https://coterie.example.com";
-        let uri: Uri = text.parse().context(rule)?;
-        let https = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => bail!(rule),
-        };
-        let authority = uri.authority().context(rule)?;
-        if authority.as_str().contains('@') || uri.path() != "/" || uri.query().is_some() {
-            bail!(rule);
-        }
-        let host = authority.host().to_ascii_lowercase();
-        let default_port = if https { 443 } else { 80 };
-        let scheme = if https { "https" } else { "http" };
-        let origin = match authority.port_u16() {
-            Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
-            _ => format!("{scheme}://{host}"),
-        };
-        Ok(Self { origin, https, loopback: is_loopback_name(&host) })
-    }
-}
-
-impl PublicUrl {
-    /// The origin as browsers write it: lower case, without a default port and without a slash at the end.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// Whether people reach it over TLS.
-    #[must_use]
-    pub fn is_https(&self) -> bool {
-        self.https
-    }
-
-    /// Whether it names the machine itself.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        self.loopback
-    }
-}
-
 /// How long the allocator (mimalloc) keeps what is free, in milliseconds. It is no setting of ours: the program sets it for
 /// itself where the environment does not.
 pub const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
@@ -385,13 +355,6 @@ pub const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 #[allow(clippy::disallowed_methods, reason = "this is the file that reads it")]
 pub fn allocator_is_told() -> bool {
     std::env::var_os(PURGE_DELAY).is_some()
-}
-
-/// Whether a host (as in an origin: brackets around IPv6) names the machine itself.
-#[must_use]
-pub fn is_loopback_name(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -430,17 +393,6 @@ mod tests {
             log: None,
         };
         assert!(Config::try_from(settings).is_ok());
-    }
-
-    #[test]
-    fn a_public_url_becomes_the_origin_browsers_send() {
-        let origin = |text: &str| text.parse::<PublicUrl>().map(|url| url.origin().to_owned()).ok();
-        assert_eq!(origin("https://Coterie.Example.com:443/"), Some("https://coterie.example.com".to_owned()));
-        assert_eq!(origin("http://localhost:3000"), Some("http://localhost:3000".to_owned()));
-        assert_eq!(origin("http://[::1]:3000"), Some("http://[::1]:3000".to_owned()));
-        for bad in ["coterie.example.com", "ftp://x", "https://x/app", "https://x/?q", "https://me@x", "https://"] {
-            assert_eq!(origin(bad), None, "{bad}");
-        }
     }
 
     #[test]

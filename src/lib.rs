@@ -11,6 +11,7 @@ pub mod head;
 pub mod ids;
 pub mod limits;
 pub mod policy;
+pub mod public_url;
 pub mod rate;
 pub mod role;
 pub mod telemetry;
@@ -20,6 +21,7 @@ pub mod timestamp;
 // floor 1
 pub mod config;
 pub mod db;
+pub mod filter;
 pub mod door;
 pub mod gate;
 pub mod intake;
@@ -42,6 +44,7 @@ pub mod feed;
 pub mod journal;
 pub mod once;
 pub mod rights;
+pub mod quota;
 
 // floor 4
 pub mod compaction;

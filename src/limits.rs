@@ -26,6 +26,14 @@ pub const PATH_BYTES: usize = 255;
 /// Documents in one project; a tree that people can still use.
 pub const DOCUMENTS_PER_PROJECT: i64 = 2_000;
 
+/// All documents of a project, in bytes, where an operator allows it no other number: some hundred of the largest, or all
+/// the files that it may have at half a megabyte each.
+pub const DOCUMENTS_BYTES: i64 = 1024 * 1024 * 1024;
+/// How often what open rooms know of a project's bytes is set right; what other server processes wrote is known by then.
+pub const QUOTA_LOOK: Duration = Duration::from_secs(5);
+/// Projects that one statement of that asks about.
+pub const QUOTA_PROJECTS: usize = 200;
+
 /// How long a deleted project can be restored.
 pub const PROJECT_GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Projects removed for good in one sweep; the rest waits for the next.
@@ -153,6 +161,9 @@ pub const COMMIT_BYTES: usize = 4 * 1024 * 1024;
 /// Pause after a commit that failed because the database is away; doubled up to the longest.
 pub const COMMIT_RETRY_FIRST: Duration = Duration::from_millis(50);
 /// How long a commit may fail or hang before people are told.
+/// Open sockets that one user may have when the operator does not say: a person's tabs on all their machines, or a program
+/// that follows a large project with a socket for each document.
+pub const SOCKETS_PER_USER: usize = 500;
 pub const COMMIT_SLOW: Duration = Duration::from_secs(2);
 /// How long one try may take before it is broken off and tried on another connection; its outcome is then looked up.
 pub const COMMIT_TIME: Duration = Duration::from_secs(8);

@@ -122,18 +122,21 @@ pub struct Settings {
     /// Requests to one project, a second for long and at once [default: 200/2000].
     #[arg(long, env = "COTERIE_PROJECT_RATE", value_name = "SECOND/ONCE", global = true)]
     pub project_rate: Option<String>,
+    /// DSN of a Sentry project to which errors and panics are reported; without secrets, addresses and what people wrote.
+    #[arg(long, env = "SENTRY_DSN", value_name = "DSN", hide_env_values = true, global = true)]
+    pub sentry_dsn: Option<String>,
     /// How log lines look: text or json [default: text].
     #[arg(long, env = "COTERIE_LOG_FORMAT", value_name = "text|json", global = true)]
     pub log_format: Option<String>,
-    /// What is logged, such as `info` or `info,coterie=debug`.
-    #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
-    pub log: Option<String>,
     /// Bytes that all documents of a project may take, unless an operator allows it another number [default: 1073741824].
     #[arg(long, env = "COTERIE_DOCUMENT_BYTES", value_name = "BYTES", global = true)]
     pub document_bytes: Option<String>,
     /// Open sockets that one user may have [default: 500].
     #[arg(long, env = "COTERIE_SOCKETS_PER_USER", value_name = "NUMBER", global = true)]
     pub sockets_per_user: Option<String>,
+    /// What is logged, such as `info` or `info,coterie=debug`.
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
+    pub log: Option<String>,
 }
 
 /// The settings of one server.
@@ -159,13 +162,13 @@ pub struct Config {
     pub admins: Vec<String>,
     /// How often one may ask.
     pub rates: Allowed,
-    /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
-    pub program: PathBuf,
-}
     /// What all documents of a project may take, in bytes.
     pub document_bytes: i64,
     /// Open sockets that one user may have.
     pub sockets_per_user: usize,
+    /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
+    pub program: PathBuf,
+}
 
 /// Who may sign in as a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,11 +219,11 @@ impl Config {
                 address: Rate::new(limits::ADDRESS_RATE),
                 project: Rate::new(limits::PROJECT_RATE),
             },
+            document_bytes: limits::DOCUMENTS_BYTES,
+            sockets_per_user: limits::SOCKETS_PER_USER,
             program: PathBuf::from("coterie"),
         }
     }
-            document_bytes: limits::DOCUMENTS_BYTES,
-            sockets_per_user: limits::SOCKETS_PER_USER,
 }
 
 impl TryFrom<Settings> for Config {
@@ -261,26 +264,26 @@ impl TryFrom<Settings> for Config {
                 address: rate("COTERIE_ADDRESS_RATE", given(settings.address_rate), limits::ADDRESS_RATE)?,
                 project: rate("COTERIE_PROJECT_RATE", given(settings.project_rate), limits::PROJECT_RATE)?,
             },
-            program: std::env::current_exe().context("cannot find the program that runs")?,
-        })
-    }
             document_bytes: number("COTERIE_DOCUMENT_BYTES", given(settings.document_bytes), limits::DOCUMENTS_BYTES)?,
             sockets_per_user: number(
                 "COTERIE_SOCKETS_PER_USER",
                 given(settings.sockets_per_user),
                 limits::SOCKETS_PER_USER,
             )?,
+            program: std::env::current_exe().context("cannot find the program that runs")?,
+        })
+    }
 }
 
-fn rate(name: &str, given: Option<String>, default: (u32, u32)) -> anyhow::Result<Rate> {
-    match given {
-        Some(text) => text.parse().with_context(|| format!("{name} is not a rate")),
 fn number<N: FromStr + Default + PartialOrd>(name: &str, given: Option<String>, default: N) -> anyhow::Result<N> {
     let Some(text) = given else { return Ok(default) };
     let number = text.parse().ok().filter(|number| *number > N::default());
     number.with_context(|| format!("{name} is {text:?}, but must be a whole number above 0"))
 }
 
+fn rate(name: &str, given: Option<String>, default: (u32, u32)) -> anyhow::Result<Rate> {
+    match given {
+        Some(text) => text.parse().with_context(|| format!("{name} is not a rate")),
         None => Ok(Rate::new(default)),
     }
 }
@@ -388,7 +391,10 @@ mod tests {
             admins: empty.clone(),
             user_rate: empty.clone(),
             address_rate: empty.clone(),
-            project_rate: empty,
+            project_rate: empty.clone(),
+            document_bytes: empty.clone(),
+            sockets_per_user: empty,
+            sentry_dsn: None,
             log_format: None,
             log: None,
         };

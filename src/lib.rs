@@ -14,21 +14,21 @@ pub mod policy;
 pub mod public_url;
 pub mod rate;
 pub mod role;
-pub mod telemetry;
 pub mod text;
 pub mod timestamp;
 
 // floor 1
 pub mod config;
 pub mod db;
-pub mod filter;
 pub mod door;
+pub mod filter;
 pub mod gate;
 pub mod intake;
 pub mod meters;
 pub mod openapi;
 pub mod page;
 pub mod protocol;
+pub mod report;
 pub mod studio;
 pub mod together;
 pub mod turnstile;
@@ -37,14 +37,15 @@ pub mod turnstile;
 pub mod extract;
 pub mod github;
 pub mod replica;
+pub mod telemetry;
 
 // floor 3
 pub mod audit;
 pub mod feed;
 pub mod journal;
 pub mod once;
-pub mod rights;
 pub mod quota;
+pub mod rights;
 
 // floor 4
 pub mod compaction;

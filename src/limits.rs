@@ -129,6 +129,23 @@ pub const NAME_CHARS: usize = 80;
 /// Length of a project's description, in characters.
 pub const DESCRIPTION_CHARS: usize = 2_000;
 
+// --- reports of errors ---
+
+/// Reports that wait to be sent; what comes beyond it is in the log only.
+pub const REPORTS_WAITING: usize = 64;
+/// How long sending one may take, and at a shutdown all that wait.
+pub const REPORT_TIME: Duration = Duration::from_secs(3);
+/// How long what happens again at the same place is only counted.
+pub const REPORT_PAUSE: Duration = Duration::from_secs(10);
+/// How long nothing is sent where a server asks to be spared and does not say for how long, and at most.
+pub const REPORT_QUIET: Duration = Duration::from_secs(60);
+/// The same, whatever it says.
+pub const REPORT_QUIET_MAX: Duration = Duration::from_secs(3600);
+/// Length of an error's text in a report, in characters.
+pub const REPORT_CHARS: usize = 1_000;
+/// Length from which a word in it is taken for a secret, in bytes; longer than any word that is written by hand.
+pub const REPORT_WORD: usize = 32;
+
 // --- the server ---
 
 /// How long a shutdown waits for rooms and sockets before the process ends anyway.
@@ -144,6 +161,9 @@ pub const FILES_KEPT: usize = 128;
 pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Connections that one address may have open when the operator does not say; a company behind one router.
 pub const CONNECTIONS_PER_ADDRESS: usize = 1_000;
+/// Open sockets that one user may have when the operator does not say: a person's tabs on all their machines, or a program
+/// that follows a large project with a socket for each document.
+pub const SOCKETS_PER_USER: usize = 500;
 /// Connections of one address that did not ask anything yet and are read; others of it wait. The same of sockets that did
 /// not say who they are.
 pub const STRANGERS_PER_ADDRESS: usize = 20;
@@ -161,9 +181,6 @@ pub const COMMIT_BYTES: usize = 4 * 1024 * 1024;
 /// Pause after a commit that failed because the database is away; doubled up to the longest.
 pub const COMMIT_RETRY_FIRST: Duration = Duration::from_millis(50);
 /// How long a commit may fail or hang before people are told.
-/// Open sockets that one user may have when the operator does not say: a person's tabs on all their machines, or a program
-/// that follows a large project with a socket for each document.
-pub const SOCKETS_PER_USER: usize = 500;
 pub const COMMIT_SLOW: Duration = Duration::from_secs(2);
 /// How long one try may take before it is broken off and tried on another connection; its outcome is then looked up.
 pub const COMMIT_TIME: Duration = Duration::from_secs(8);

@@ -180,7 +180,7 @@ pub async fn create(
     Ok(document)
 }
 
-/// Creates a document in a transaction that holds the project's lock, and answers what there is to tell. Whoever begun the
+/// Creates a document in a transaction that holds the project's lock, and answers what there is to tell. Whoever began the
 /// transaction is to hold it against the project's quota.
 ///
 /// # Errors

@@ -5,7 +5,7 @@
 mod ai;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -18,6 +18,7 @@ pub use self::ai::{Ai, AiSettings, Budget, ModelSettings, Prices};
 use crate::address::Proxies;
 use crate::ids::DocumentId;
 use crate::limits;
+pub use crate::public_url::{PublicUrl, is_loopback_name};
 use crate::rate::{Allowed, Rate};
 
 /// What a folder's name may hold, but an address takes for something else.
@@ -127,9 +128,18 @@ pub struct Settings {
     /// The assistant's.
     #[command(flatten)]
     pub ai: AiSettings,
+    /// DSN of a Sentry project to which errors and panics are reported; without secrets, addresses and what people wrote.
+    #[arg(long, env = "SENTRY_DSN", value_name = "DSN", hide_env_values = true, global = true)]
+    pub sentry_dsn: Option<String>,
     /// How log lines look: text or json [default: text].
     #[arg(long, env = "COTERIE_LOG_FORMAT", value_name = "text|json", global = true)]
     pub log_format: Option<String>,
+    /// Bytes that all documents of a project may take, unless an operator allows it another number [default: 1073741824].
+    #[arg(long, env = "COTERIE_DOCUMENT_BYTES", value_name = "BYTES", global = true)]
+    pub document_bytes: Option<String>,
+    /// Open sockets that one user may have [default: 500].
+    #[arg(long, env = "COTERIE_SOCKETS_PER_USER", value_name = "NUMBER", global = true)]
+    pub sockets_per_user: Option<String>,
     /// What is logged, such as `info` or `info,coterie=debug`.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -160,6 +170,10 @@ pub struct Config {
     pub ai: Ai,
     /// How often one may ask.
     pub rates: Allowed,
+    /// What all documents of a project may take, in bytes.
+    pub document_bytes: i64,
+    /// Open sockets that one user may have.
+    pub sockets_per_user: usize,
     /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
     pub program: PathBuf,
 }
@@ -194,14 +208,6 @@ impl fmt::Debug for GithubApp {
     }
 }
 
-/// The address people open: scheme, host and port, without a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicUrl {
-    origin: String,
-    https: bool,
-    loopback: bool,
-}
-
 impl Config {
     /// A server on the given database that listens on a free loopback port: what tests start from.
     #[must_use]
@@ -222,6 +228,8 @@ impl Config {
                 address: Rate::new(limits::ADDRESS_RATE),
                 project: Rate::new(limits::PROJECT_RATE),
             },
+            document_bytes: limits::DOCUMENTS_BYTES,
+            sockets_per_user: limits::SOCKETS_PER_USER,
             program: PathBuf::from("coterie"),
         }
     }
@@ -248,12 +256,11 @@ impl TryFrom<Settings> for Config {
             database_url,
             guests: given(settings.guests).as_deref().unwrap_or("auto").parse()?,
             trusted_proxies: given(settings.trusted_proxies).as_deref().unwrap_or_default().parse()?,
-            connections_per_address: match given(settings.connections_per_address) {
-                None => limits::CONNECTIONS_PER_ADDRESS,
-                Some(text) => text.parse().ok().filter(|&number| number > 0).with_context(|| {
-                    format!("COTERIE_CONNECTIONS_PER_ADDRESS is {text:?}, but must be a whole number above 0")
-                })?,
-            },
+            connections_per_address: number(
+                "COTERIE_CONNECTIONS_PER_ADDRESS",
+                given(settings.connections_per_address),
+                limits::CONNECTIONS_PER_ADDRESS,
+            )?,
             github: github_app(
                 given(settings.github_client_id),
                 given(settings.github_client_secret),
@@ -267,9 +274,21 @@ impl TryFrom<Settings> for Config {
                 address: rate("COTERIE_ADDRESS_RATE", given(settings.address_rate), limits::ADDRESS_RATE)?,
                 project: rate("COTERIE_PROJECT_RATE", given(settings.project_rate), limits::PROJECT_RATE)?,
             },
+            document_bytes: number("COTERIE_DOCUMENT_BYTES", given(settings.document_bytes), limits::DOCUMENTS_BYTES)?,
+            sockets_per_user: number(
+                "COTERIE_SOCKETS_PER_USER",
+                given(settings.sockets_per_user),
+                limits::SOCKETS_PER_USER,
+            )?,
             program: std::env::current_exe().context("cannot find the program that runs")?,
         })
     }
+}
+
+fn number<N: FromStr + Default + PartialOrd>(name: &str, given: Option<String>, default: N) -> anyhow::Result<N> {
+    let Some(text) = given else { return Ok(default) };
+    let number = text.parse().ok().filter(|number| *number > N::default());
+    number.with_context(|| format!("{name} is {text:?}, but must be a whole number above 0"))
 }
 
 fn rate(name: &str, given: Option<String>, default: (u32, u32)) -> anyhow::Result<Rate> {
@@ -340,52 +359,6 @@ impl FromStr for Guests {
     }
 }
 
-impl FromStr for PublicUrl {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        let rule = "COTERIE_PUBLIC_URL must be what people open, without a path, such as https://coterie.example.com";
-        let uri: Uri = text.parse().context(rule)?;
-        let https = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => bail!(rule),
-        };
-        let authority = uri.authority().context(rule)?;
-        if authority.as_str().contains('@') || uri.path() != "/" || uri.query().is_some() {
-            bail!(rule);
-        }
-        let host = authority.host().to_ascii_lowercase();
-        let default_port = if https { 443 } else { 80 };
-        let scheme = if https { "https" } else { "http" };
-        let origin = match authority.port_u16() {
-            Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
-            _ => format!("{scheme}://{host}"),
-        };
-        Ok(Self { origin, https, loopback: is_loopback_name(&host) })
-    }
-}
-
-impl PublicUrl {
-    /// The origin as browsers write it: lower case, without a default port and without a slash at the end.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// Whether people reach it over TLS.
-    #[must_use]
-    pub fn is_https(&self) -> bool {
-        self.https
-    }
-
-    /// Whether it names the machine itself.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        self.loopback
-    }
-}
-
 /// How long the allocator (mimalloc) keeps what is free, in milliseconds. It is no setting of ours: the program sets it for
 /// itself where the environment does not.
 pub const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
@@ -395,13 +368,6 @@ pub const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 #[allow(clippy::disallowed_methods, reason = "this is the file that reads it")]
 pub fn allocator_is_told() -> bool {
     std::env::var_os(PURGE_DELAY).is_some()
-}
-
-/// Whether a host (as in an origin: brackets around IPv6) names the machine itself.
-#[must_use]
-pub fn is_loopback_name(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -435,23 +401,15 @@ mod tests {
             admins: empty.clone(),
             user_rate: empty.clone(),
             address_rate: empty.clone(),
-            project_rate: empty,
+            project_rate: empty.clone(),
             ai: AiSettings::default(),
+            document_bytes: empty.clone(),
+            sockets_per_user: empty,
+            sentry_dsn: None,
             log_format: None,
             log: None,
         };
         assert!(Config::try_from(settings).is_ok());
-    }
-
-    #[test]
-    fn a_public_url_becomes_the_origin_browsers_send() {
-        let origin = |text: &str| text.parse::<PublicUrl>().map(|url| url.origin().to_owned()).ok();
-        assert_eq!(origin("https://Coterie.Example.com:443/"), Some("https://coterie.example.com".to_owned()));
-        assert_eq!(origin("http://localhost:3000"), Some("http://localhost:3000".to_owned()));
-        assert_eq!(origin("http://[::1]:3000"), Some("http://[::1]:3000".to_owned()));
-        for bad in ["coterie.example.com", "ftp://x", "https://x/app", "https://x/?q", "https://me@x", "https://"] {
-            assert_eq!(origin(bad), None, "{bad}");
-        }
     }
 
     #[test]

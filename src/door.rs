@@ -1,7 +1,7 @@
-//! How much of the server strangers may hold: open connections of one address, how many of them have not asked anything
-//! yet, and how many sockets have not said who they are.
+//! How much of the server anybody may hold: open connections of one address, how many of them have not asked anything
+//! yet, how many sockets have not said who they are, and how many one user has.
 //!
-//! The latter bounds make others of that address wait, never those of another; so a crowd behind one router comes in one
+//! The bounds on strangers make others of that address wait, never those of another; so a crowd behind one router comes in one
 //! after the other, and somebody who opens sockets and says nothing holds up themselves.
 
 use std::collections::HashMap;
@@ -12,14 +12,17 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::address::ClientAddress;
+use crate::ids::UserId;
 use crate::limits;
 
 /// Who is at the door. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Door {
     places: Arc<Mutex<HashMap<ClientAddress, Place>>>,
+    users: Arc<Mutex<HashMap<UserId, usize>>>,
     joins: Arc<Semaphore>,
     per_address: usize,
+    per_user: usize,
 }
 
 /// One address.
@@ -39,16 +42,36 @@ pub struct Visit {
     strangers: Arc<Semaphore>,
 }
 
+/// One open socket of a user; it counts until this is dropped.
+#[derive(Debug)]
+pub struct Sitting {
+    door: Door,
+    user: UserId,
+}
+
 /// Somebody's turn; the next has it when this is dropped.
 #[derive(Debug)]
 pub struct Turn(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
 impl Door {
-    /// Nobody is here yet. One address may have this many connections; the machine itself any number, since a proxy on it
-    /// speaks for everyone.
+    /// Nobody is here yet. One address may have so many connections (the machine itself any number, since a proxy on it
+    /// speaks for everyone), and one user so many sockets.
     #[must_use]
-    pub fn new(per_address: usize) -> Self {
-        Self { places: Arc::default(), joins: Arc::new(Semaphore::new(limits::JOINS_AT_ONCE)), per_address }
+    pub fn new(per_address: usize, per_user: usize) -> Self {
+        let joins = Arc::new(Semaphore::new(limits::JOINS_AT_ONCE));
+        Self { places: Arc::default(), users: Arc::default(), joins, per_address, per_user }
+    }
+
+    /// Counts one more socket of a user; `None` when they have too many.
+    #[must_use]
+    pub fn sit(&self, user: UserId) -> Option<Sitting> {
+        let mut users = self.users.lock();
+        let open = users.entry(user).or_default();
+        if *open >= self.per_user {
+            return None;
+        }
+        *open += 1;
+        Some(Sitting { door: self.clone(), user })
     }
 
     /// Counts one more connection of an address; `None` when it has too many.
@@ -106,6 +129,25 @@ impl Drop for Visit {
     }
 }
 
+impl Sitting {
+    /// Whose it is.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+}
+
+impl Drop for Sitting {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut open) = self.door.users.lock().entry(self.user) {
+            *open.get_mut() -= 1;
+            if *open.get() == 0 {
+                open.remove();
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,7 +158,7 @@ mod tests {
 
     #[test]
     fn one_address_has_so_many_connections_and_others_are_not_asked() {
-        let door = Door::new(2);
+        let door = Door::new(2, 9);
         let first = door.visit(address("192.0.2.1")).unwrap();
         let _second = door.visit(address("192.0.2.1")).unwrap();
         assert!(door.visit(address("192.0.2.1")).is_none());
@@ -128,9 +170,21 @@ mod tests {
         assert_eq!(door.open(), 1);
     }
 
+    #[test]
+    fn one_user_has_so_many_sockets_and_others_are_not_asked() {
+        let door = Door::new(9, 2);
+        let (ann, bob) = (UserId::new(), UserId::new());
+        let first = door.sit(ann).unwrap();
+        let _second = door.sit(ann).unwrap();
+        assert!(door.sit(ann).is_none() && door.sit(bob).is_some());
+        drop(first);
+        assert!(door.sit(ann).is_some());
+        assert_eq!(door.users.lock().len(), 1, "who has none is forgotten");
+    }
+
     #[tokio::test]
     async fn strangers_of_one_address_wait_for_each_other() {
-        let door = Door::new(1_000);
+        let door = Door::new(1_000, 9);
         let visit = door.visit(address("192.0.2.1")).unwrap();
         let mut turns = Vec::new();
         for _ in 0..limits::STRANGERS_PER_ADDRESS {

@@ -202,7 +202,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
         if status.is_server_error() {
-            tracing::error!(error = ?self, "request failed");
+            tracing::error!(error = %format!("{self:#}"), "request failed");
         }
         let retry_after = match &self {
             Self::RateLimited { retry_after } => Some(*retry_after),

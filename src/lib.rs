@@ -11,9 +11,9 @@ pub mod head;
 pub mod ids;
 pub mod limits;
 pub mod policy;
+pub mod public_url;
 pub mod rate;
 pub mod role;
-pub mod telemetry;
 pub mod text;
 pub mod timestamp;
 
@@ -21,12 +21,14 @@ pub mod timestamp;
 pub mod config;
 pub mod db;
 pub mod door;
+pub mod filter;
 pub mod gate;
 pub mod intake;
 pub mod meters;
 pub mod openapi;
 pub mod page;
 pub mod protocol;
+pub mod report;
 pub mod studio;
 pub mod together;
 pub mod turnstile;
@@ -36,12 +38,14 @@ pub mod extract;
 pub mod github;
 pub mod model;
 pub mod replica;
+pub mod telemetry;
 
 // floor 3
 pub mod audit;
 pub mod feed;
 pub mod journal;
 pub mod once;
+pub mod quota;
 pub mod rights;
 
 // floor 4

@@ -30,6 +30,14 @@ pub const PATH_BYTES: usize = 255;
 /// Documents in one project; a tree that people can still use.
 pub const DOCUMENTS_PER_PROJECT: i64 = 2_000;
 
+/// All documents of a project, in bytes, where an operator allows it no other number: some hundred of the largest, or all
+/// the files that it may have at half a megabyte each.
+pub const DOCUMENTS_BYTES: i64 = 1024 * 1024 * 1024;
+/// How often what open rooms know of a project's bytes is set right; what other server processes wrote is known by then.
+pub const QUOTA_LOOK: Duration = Duration::from_secs(5);
+/// Projects that one statement of that asks about.
+pub const QUOTA_PROJECTS: usize = 200;
+
 /// How long a deleted project can be restored.
 pub const PROJECT_GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Projects removed for good in one sweep; the rest waits for the next.
@@ -125,6 +133,23 @@ pub const NAME_CHARS: usize = 80;
 /// Length of a project's description, in characters.
 pub const DESCRIPTION_CHARS: usize = 2_000;
 
+// --- reports of errors ---
+
+/// Reports that wait to be sent; what comes beyond it is in the log only.
+pub const REPORTS_WAITING: usize = 64;
+/// How long sending one may take, and at a shutdown all that wait.
+pub const REPORT_TIME: Duration = Duration::from_secs(3);
+/// How long what happens again at the same place is only counted.
+pub const REPORT_PAUSE: Duration = Duration::from_secs(10);
+/// How long nothing is sent where a server asks to be spared and does not say for how long, and at most.
+pub const REPORT_QUIET: Duration = Duration::from_secs(60);
+/// The same, whatever it says.
+pub const REPORT_QUIET_MAX: Duration = Duration::from_secs(3600);
+/// Length of an error's text in a report, in characters.
+pub const REPORT_CHARS: usize = 1_000;
+/// Length from which a word in it is taken for a secret, in bytes; longer than any word that is written by hand.
+pub const REPORT_WORD: usize = 32;
+
 // --- the server ---
 
 /// How long a shutdown waits for rooms and sockets before the process ends anyway.
@@ -140,6 +165,9 @@ pub const FILES_KEPT: usize = 128;
 pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Connections that one address may have open when the operator does not say; a company behind one router.
 pub const CONNECTIONS_PER_ADDRESS: usize = 1_000;
+/// Open sockets that one user may have when the operator does not say: a person's tabs on all their machines, or a program
+/// that follows a large project with a socket for each document.
+pub const SOCKETS_PER_USER: usize = 500;
 /// Connections of one address that did not ask anything yet and are read; others of it wait. The same of sockets that did
 /// not say who they are.
 pub const STRANGERS_PER_ADDRESS: usize = 20;

@@ -10,8 +10,9 @@ use coterie::db::Db;
 use coterie::error::Error;
 use coterie::replica::{self, Fault, worker};
 use coterie::server::Server;
-use coterie::{doctor, journal, telemetry};
+use coterie::{doctor, journal, report, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -64,7 +65,23 @@ fn refuse(said: &str) -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let given = |value: &Option<String>| value.clone().filter(|text| !text.is_empty());
-    telemetry::start(given(&cli.settings.log).as_deref(), given(&cli.settings.log_format).as_deref())?;
+    let (reporting, courier) = given(&cli.settings.sentry_dsn).map(|dsn| report::to(&dsn)).transpose()?.unzip();
+    telemetry::start(given(&cli.settings.log).as_deref(), given(&cli.settings.log_format).as_deref(), reporting)?;
+    let stop = CancellationToken::new();
+    let courier = courier.map(|courier| {
+        report::note_panics();
+        tokio::spawn(courier.run(stop.clone()))
+    });
+    let done = carry_out(cli).await;
+    stop.cancel();
+    if let Some(courier) = courier {
+        // It ends by itself, soon.
+        let _ = courier.await;
+    }
+    done
+}
+
+async fn carry_out(cli: Cli) -> anyhow::Result<()> {
     let config = Config::try_from(cli.settings)?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await,

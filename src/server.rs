@@ -18,10 +18,11 @@ use crate::github::Github;
 use crate::ids::DocumentId;
 use crate::meters::Meters;
 use crate::model::Models;
+use crate::quota::Quotas;
 use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
-use crate::{accept, assistant, auth, compaction, feed, limits, once, project, rights, router, session};
+use crate::{accept, assistant, auth, compaction, feed, limits, once, project, quota, rights, router, session};
 
 /// A server that does not listen yet.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub struct Running {
     /// Ends the accepting, and after it the connections that wait for a request.
     stop: CancellationToken,
     accepting: JoinHandle<()>,
-    background: [JoinHandle<()>; 7],
+    background: [JoinHandle<()>; 8],
     _on_drop: [DropGuard; 2],
 }
 
@@ -55,7 +56,8 @@ impl Server {
         let db = Db::connect(&config.database_url).await?;
         let (full_tails, to_fold) = mpsc::channel(limits::FOLD_QUEUE);
         let meters = Arc::new(Meters::new());
-        let rooms = Rooms::new(db.clone(), full_tails, &meters);
+        let quotas = Quotas::new(db.clone(), config.document_bytes);
+        let rooms = Rooms::new(db.clone(), quotas, full_tails, &meters);
         let replicas = Replicas::new(db.clone(), config.program.clone());
         let github = config.github.clone().map(Github::new).transpose().context("cannot prepare for GitHub")?;
         let models = Models::new(&config.ai.models)?;
@@ -117,6 +119,7 @@ impl Server {
             tokio::spawn(tidy(state.clone())),
             tokio::spawn(session::run(state.sessions.clone())),
             tokio::spawn(assistant::run(state.clone())),
+            tokio::spawn(quota::run(state.rooms.quotas().clone(), state.shutdown.clone())),
         ];
         let _on_drop = [stop.clone().drop_guard(), state.shutdown.clone().drop_guard()];
         Ok(Running { state, address, stop, accepting, background, _on_drop })

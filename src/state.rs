@@ -88,7 +88,7 @@ impl AppState {
         let shutdown = CancellationToken::new();
         let feed = Feed::new(db.clone(), shutdown.clone());
         Self(Arc::new(Shared {
-            door: Door::new(config.connections_per_address),
+            door: Door::new(config.connections_per_address, config.sockets_per_user),
             large_frames: Arc::new(Semaphore::new(limits::LARGE_FRAMES)),
             intake: Intake::default(),
             imports: Arc::new(Semaphore::new(limits::ARCHIVES)),

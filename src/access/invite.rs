@@ -12,6 +12,7 @@ use crate::db::{Db, Tx, micros, now_us};
 use crate::error::{Error, Result};
 use crate::extract::lifetime;
 use crate::feed::{self, Event, Feed, Person};
+use crate::filter::By;
 use crate::ids::{InviteId, ProjectId, UserId};
 use crate::limits;
 use crate::page::{Page, PageQuery};
@@ -116,9 +117,9 @@ pub(super) async fn create(
     Ok((invite, secret))
 }
 
-pub(super) async fn list(db: &Db, project: ProjectId, page: &PageQuery) -> Result<Page<Invite>> {
+pub(super) async fn list(db: &Db, project: ProjectId, page: &PageQuery, by: By) -> Result<Page<Invite>> {
     let limit = page.limit()?;
-    let invites = sql::invites(db, project, page.after()?, now_us(), limit + 1).await?;
+    let invites = sql::invites(db, project, page.after()?, by.author, now_us(), limit + 1).await?;
     Ok(Page::cut(invites, limit, |invite| invite.id))
 }
 

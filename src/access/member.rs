@@ -10,6 +10,7 @@ use crate::auth::{User, UserView};
 use crate::db::{Db, Tx, now_us};
 use crate::error::{Error, Result};
 use crate::feed::{self, Event, Feed, Person};
+use crate::filter::Words;
 use crate::ids::{ProjectId, UserId};
 use crate::page::{Page, PageQuery};
 use crate::rights::{self, Change, Rights};
@@ -38,9 +39,9 @@ impl Member {
     }
 }
 
-pub(super) async fn list(db: &Db, project: ProjectId, page: &PageQuery) -> Result<Page<Member>> {
-    let limit = page.limit()?;
-    let members = sql::members(db, project, page.after()?, limit + 1).await?;
+pub(super) async fn list(db: &Db, project: ProjectId, page: &PageQuery, words: &Words) -> Result<Page<Member>> {
+    let (limit, words) = (page.limit()?, words.pattern()?);
+    let members = sql::members(db, project, page.after()?, words.as_deref(), limit + 1).await?;
     Ok(Page::cut(members, limit, |member| member.user.id))
 }
 

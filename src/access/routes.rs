@@ -17,6 +17,7 @@ use crate::db::Db;
 use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
 use crate::feed::Feed;
+use crate::filter::{By, Words};
 use crate::ids::{InviteId, UserId};
 use crate::page::{Page, PageQuery};
 use crate::rights::Rights;
@@ -47,15 +48,16 @@ struct MemberChange {
 
 /// The members of a project.
 #[utoipa::path(
-    get, path = "/api/projects/{p}/members", operation_id = "list_members", tag = "people", params(PageQuery),
+    get, path = "/api/projects/{p}/members", operation_id = "list_members", tag = "people", params(PageQuery, Words),
     responses((status = 200, body = Page<MemberView>))
 )]
 async fn members(
     access: Viewer,
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
+    Query(words): Query<Words>,
 ) -> Result<Json<Page<MemberView>>> {
-    let members = member::list(&db, access.project, &page).await?;
+    let members = member::list(&db, access.project, &page, &words).await?;
     Ok(Json(members.map(|member| member.view())))
 }
 
@@ -104,14 +106,19 @@ async fn remove_member(
 
 /// The invites of a project that have not expired, without their secrets. For owners.
 #[utoipa::path(
-    get, path = "/api/projects/{p}/invites", operation_id = "list_invites", tag = "people", params(PageQuery),
+    get, path = "/api/projects/{p}/invites", operation_id = "list_invites", tag = "people", params(PageQuery, By),
     responses(
         (status = 200, body = Page<InviteView>),
         (status = 403, description = "Only an owner of the project can do this.", body = ErrorView),
     )
 )]
-async fn invites(access: Owner, State(db): State<Db>, Query(page): Query<PageQuery>) -> Result<Json<Page<InviteView>>> {
-    let invites = invite::list(&db, access.project, &page).await?;
+async fn invites(
+    access: Owner,
+    State(db): State<Db>,
+    Query(page): Query<PageQuery>,
+    Query(by): Query<By>,
+) -> Result<Json<Page<InviteView>>> {
+    let invites = invite::list(&db, access.project, &page, by).await?;
     Ok(Json(invites.map(|invite| invite.view())))
 }
 
@@ -167,14 +174,20 @@ async fn transfer(
 
 /// Who did what to rights here, the newest first. For owners.
 #[utoipa::path(
-    get, path = "/api/projects/{p}/audit", operation_id = "list_audit", tag = "people", params(PageQuery),
+    get, path = "/api/projects/{p}/audit", operation_id = "list_audit", tag = "people", params(PageQuery, Words, By),
     responses(
         (status = 200, body = Page<EntryView>),
         (status = 403, description = "Only an owner of the project can do this.", body = ErrorView),
     )
 )]
-async fn entries(access: Owner, State(db): State<Db>, Query(page): Query<PageQuery>) -> Result<Json<Page<EntryView>>> {
-    Ok(Json(audit::list(&db, Some(access.project), &page).await?))
+async fn entries(
+    access: Owner,
+    State(db): State<Db>,
+    Query(page): Query<PageQuery>,
+    Query(words): Query<Words>,
+    Query(by): Query<By>,
+) -> Result<Json<Page<EntryView>>> {
+    Ok(Json(audit::list(&db, Some(access.project), &page, &words, by).await?))
 }
 
 /// Issues a short-lived token for sockets and programs. It allows the lesser of its role and what its issuer may do by

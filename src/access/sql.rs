@@ -171,14 +171,21 @@ pub(super) async fn owners_besides(tx: &mut Tx, project: ProjectId, user: UserId
     Ok(count)
 }
 
-pub(super) async fn members(db: &Db, project: ProjectId, after: Option<UserId>, limit: i64) -> Result<Vec<Member>> {
+pub(super) async fn members(
+    db: &Db,
+    project: ProjectId,
+    after: Option<UserId>,
+    words: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Member>> {
     const TEXT: &str = "
         select u.id, u.name, u.kind, u.avatar, u.color, m.role, m.created_us
         from member m join users u on u.id = m.user_id
         where m.project_id = $1 and ($2 is null or m.user_id > $2)
-        order by m.user_id limit $3";
+          and ($3 is null or lower(u.name) like lower($3) escape '!')
+        order by m.user_id limit $4";
     let rows: Vec<MemberRow> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(project).bind(after).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT).bind(project).bind(after).bind(words).bind(limit).fetch_all(pool).await
     })?;
     rows.into_iter().map(MemberRow::member).collect()
 }
@@ -221,6 +228,7 @@ pub(super) async fn invites(
     db: &Db,
     project: ProjectId,
     after: Option<InviteId>,
+    author: Option<UserId>,
     now_us: i64,
     limit: i64,
 ) -> Result<Vec<Invite>> {
@@ -228,9 +236,10 @@ pub(super) async fn invites(
         select id, role, created_by, created_us, expires_us, max_uses, uses
         from invite
         where project_id = $1 and ($2 is null or id > $2) and (expires_us is null or expires_us > $3)
-        order by id limit $4";
+          and ($4 is null or created_by = $4 or exists (select 1 from users g where g.id = created_by and g.merged_into = $4))
+        order by id limit $5";
     let rows: Vec<InviteRow> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(project).bind(after).bind(now_us).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT).bind(project).bind(after).bind(now_us).bind(author).bind(limit).fetch_all(pool).await
     })?;
     rows.into_iter().map(InviteRow::invite).collect()
 }

@@ -16,7 +16,7 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::extract::{Json, Query};
 use crate::feed::{self, Entry, Wanted};
-use crate::ids::UserId;
+use crate::filter::{Below, By};
 use crate::limits;
 use crate::page::{Page, PageQuery};
 use crate::session::{self, SessionView};
@@ -39,8 +39,6 @@ struct FeedQuery {
     limit: Option<i64>,
     /// Only what concerns this document.
     document: Option<Uuid>,
-    /// Only what this person did.
-    author: Option<UserId>,
 }
 
 /// A page of events.
@@ -60,13 +58,15 @@ struct FeedPage {
 /// A stream goes on with what happens, and resumes after the event that `Last-Event-ID` names.
 #[utoipa::path(
     get, path = "/api/projects/{p}/feed", operation_id = "read_feed", tag = "feed",
-    params(FeedQuery, ("last-event-id" = Option<String>, Header, description = "The id of the last event that was read.")),
+    params(FeedQuery, Below, By, ("last-event-id" = Option<String>, Header, description = "The id of the last event that was read.")),
     responses((status = 200, description = "The events.", content((FeedPage = "application/json"), (String = "text/event-stream"))))
 )]
 async fn read(
     access: Viewer,
     State(state): State<AppState>,
     Query(query): Query<FeedQuery>,
+    Query(below): Query<Below>,
+    Query(by): Query<By>,
     headers: HeaderMap,
 ) -> Result<Response> {
     if wants_stream(&headers) {
@@ -84,7 +84,8 @@ async fn read(
         after: query.after.unwrap_or_default(),
         before: query.before,
         subject: query.document,
-        actor: query.author,
+        folder: below.folder()?,
+        actor: by.author,
     };
     // Before the events, so that who reads on until this number has missed nothing.
     let head = feed::head(&state.db, access.project).await?;
@@ -99,15 +100,16 @@ async fn read(
 
 /// The sessions of a project, the latest first: who met, from when to when.
 #[utoipa::path(
-    get, path = "/api/projects/{p}/sessions", operation_id = "list_sessions", tag = "feed", params(PageQuery),
+    get, path = "/api/projects/{p}/sessions", operation_id = "list_sessions", tag = "feed", params(PageQuery, By),
     responses((status = 200, body = Page<SessionView>))
 )]
 async fn sessions(
     access: Viewer,
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
+    Query(by): Query<By>,
 ) -> Result<Json<Page<SessionView>>> {
-    session::list(&db, access.project, &page).await.map(Json)
+    session::list(&db, access.project, &page, by).await.map(Json)
 }
 
 fn raw(entry: &Entry) -> Result<Box<RawValue>> {

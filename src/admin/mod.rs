@@ -14,6 +14,7 @@ use crate::audit::{self, Entry};
 use crate::auth;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
+use crate::filter::{By, Words};
 use crate::ids::{DocumentId, ProjectId, UserId};
 use crate::page::{Page, PageQuery};
 use crate::rights::Rights;
@@ -56,6 +57,11 @@ struct AdminProject {
     /// What its files that are no documents may take together, in bytes, instead of the server's limit; null: that.
     #[schema(required)]
     blob_bytes_max: Option<i64>,
+    /// What its documents take together, in bytes.
+    document_bytes: i64,
+    /// What they may take instead of the server's limit; null: that.
+    #[schema(required)]
+    document_bytes_max: Option<i64>,
     created_at: Timestamp,
     #[schema(required)]
     deleted_at: Option<Timestamp>,
@@ -66,6 +72,7 @@ struct AdminProject {
 struct Quotas {
     documents_max: Option<i64>,
     blob_bytes_max: Option<i64>,
+    document_bytes_max: Option<i64>,
 }
 
 /// A document whose text cannot be had, or that cost a worker.
@@ -77,9 +84,9 @@ struct Quarantined {
     set_aside: bool,
 }
 
-async fn users(db: &Db, page: &PageQuery) -> Result<Page<AdminUser>> {
-    let limit = page.limit()?;
-    let users = sql::users(db, page.after()?, limit + 1).await?;
+async fn users(db: &Db, page: &PageQuery, words: &Words) -> Result<Page<AdminUser>> {
+    let (limit, words) = (page.limit()?, words.pattern()?);
+    let users = sql::users(db, page.after()?, words.as_deref(), limit + 1).await?;
     Ok(Page::cut(users, limit, |user| user.id))
 }
 
@@ -97,21 +104,25 @@ async fn change_user(db: &Db, rights: &Rights, actor: UserId, user: UserId, chan
     sql::user(db, user).await?.ok_or(Error::NotFound)
 }
 
-async fn projects(db: &Db, page: &PageQuery) -> Result<Page<AdminProject>> {
-    let limit = page.limit()?;
-    let projects = sql::projects(db, page.after()?, limit + 1).await?;
+async fn projects(db: &Db, page: &PageQuery, words: &Words, by: By) -> Result<Page<AdminProject>> {
+    let (limit, words) = (page.limit()?, words.pattern()?);
+    let projects = sql::projects(db, page.after()?, words.as_deref(), by.author, limit + 1).await?;
     Ok(Page::cut(projects, limit, |project| project.id))
 }
 
 async fn set_quotas(db: &Db, actor: UserId, project: ProjectId, quotas: Quotas) -> Result<AdminProject> {
-    if [quotas.documents_max, quotas.blob_bytes_max].iter().flatten().any(|most| *most < 0) {
+    if [quotas.documents_max, quotas.blob_bytes_max, quotas.document_bytes_max].iter().flatten().any(|most| *most < 0) {
         return Err(Error::invalid("bad_quota", "a quota is a number from 0 on, or null for the server's limit"));
     }
     let mut tx = db.begin().await?;
     if !sql::set_quotas(&mut tx, project, quotas).await? {
         return Err(Error::NotFound);
     }
-    let detail = json!({ "documents_max": quotas.documents_max, "blob_bytes_max": quotas.blob_bytes_max });
+    let detail = json!({
+        "documents_max": quotas.documents_max,
+        "blob_bytes_max": quotas.blob_bytes_max,
+        "document_bytes_max": quotas.document_bytes_max,
+    });
     note(&mut tx, actor, Some(project), "project.quotas", project.to_string(), detail).await?;
     tx.commit().await?;
     sql::project(db, project).await?.ok_or(Error::NotFound)

@@ -15,6 +15,7 @@ use crate::db::Db;
 use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
 use crate::feed::Feed;
+use crate::filter::{By, Words};
 use crate::ids::{DocumentId, ProjectId, UserId};
 use crate::page::{Page, PageQuery};
 use crate::rights::Rights;
@@ -43,15 +44,16 @@ struct Why {
 
 /// Everybody the server knows.
 #[utoipa::path(
-    get, path = "/api/admin/users", operation_id = "admin_list_users", tag = "server", params(PageQuery),
+    get, path = "/api/admin/users", operation_id = "admin_list_users", tag = "server", params(PageQuery, Words),
     responses((status = 200, body = Page<AdminUser>))
 )]
 async fn users(
     _operator: Operator,
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
+    Query(words): Query<Words>,
 ) -> Result<Json<Page<AdminUser>>> {
-    Ok(Json(super::users(&db, &page).await?))
+    Ok(Json(super::users(&db, &page, &words).await?))
 }
 
 /// Shuts somebody out, or lets them in again.
@@ -71,15 +73,18 @@ async fn change_user(
 
 /// Every project, also deleted ones.
 #[utoipa::path(
-    get, path = "/api/admin/projects", operation_id = "admin_list_projects", tag = "server", params(PageQuery),
+    get, path = "/api/admin/projects", operation_id = "admin_list_projects", tag = "server",
+    params(PageQuery, Words, By),
     responses((status = 200, body = Page<AdminProject>))
 )]
 async fn projects(
     _operator: Operator,
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
+    Query(words): Query<Words>,
+    Query(by): Query<By>,
 ) -> Result<Json<Page<AdminProject>>> {
-    Ok(Json(super::projects(&db, &page).await?))
+    Ok(Json(super::projects(&db, &page, &words, by).await?))
 }
 
 /// Gives a project limits of its own; null means the server's.
@@ -90,10 +95,13 @@ async fn projects(
 async fn set_quotas(
     Operator(caller): Operator,
     State(db): State<Db>,
+    State(rooms): State<Rooms>,
     PathId(project): PathId<ProjectId>,
     Json(quotas): Json<Quotas>,
 ) -> Result<Json<AdminProject>> {
-    Ok(Json(super::set_quotas(&db, caller.user.id, project, quotas).await?))
+    let project = super::set_quotas(&db, caller.user.id, project, quotas).await?;
+    rooms.quotas().look();
+    Ok(Json(project))
 }
 
 /// Deletes a project for everybody in it.
@@ -183,13 +191,15 @@ async fn told(db: &Db, actor: UserId, action: &'static str, document: DocumentId
 
 /// Who did what to rights, keys and logins, on the whole server.
 #[utoipa::path(
-    get, path = "/api/admin/audit", operation_id = "admin_list_audit", tag = "server", params(PageQuery),
+    get, path = "/api/admin/audit", operation_id = "admin_list_audit", tag = "server", params(PageQuery, Words, By),
     responses((status = 200, body = Page<EntryView>))
 )]
 async fn entries(
     _operator: Operator,
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
+    Query(words): Query<Words>,
+    Query(by): Query<By>,
 ) -> Result<Json<Page<EntryView>>> {
-    Ok(Json(audit::list(&db, None, &page).await?))
+    Ok(Json(audit::list(&db, None, &page, &words, by).await?))
 }

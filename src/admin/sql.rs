@@ -27,6 +27,8 @@ struct ProjectRow {
     documents: i64,
     documents_max: Option<i64>,
     blob_bytes_max: Option<i64>,
+    document_bytes: i64,
+    document_bytes_max: Option<i64>,
     created_us: i64,
     deleted_us: Option<i64>,
 }
@@ -55,6 +57,8 @@ impl ProjectRow {
             documents: self.documents,
             documents_max: self.documents_max,
             blob_bytes_max: self.blob_bytes_max,
+            document_bytes: self.document_bytes,
+            document_bytes_max: self.document_bytes_max,
             created_at: Timestamp(self.created_us),
             deleted_at: self.deleted_us.map(Timestamp),
         }
@@ -62,13 +66,14 @@ impl ProjectRow {
 }
 
 /// Everybody who did not become somebody else, the newest first.
-pub(super) async fn users(db: &Db, before: Option<UserId>, limit: i64) -> Result<Vec<AdminUser>> {
+pub(super) async fn users(db: &Db, before: Option<UserId>, words: Option<&str>, limit: i64) -> Result<Vec<AdminUser>> {
     const TEXT: &str = "
         select id, name, kind, github_id, github_login, created_us, suspended_us from users
         where merged_into is null and ($1 is null or id < $1)
-        order by id desc limit $2";
+          and ($2 is null or lower(name) like lower($2) escape '!' or lower(github_login) like lower($2) escape '!')
+        order by id desc limit $3";
     let rows: Vec<UserRow> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(before).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT).bind(before).bind(words).bind(limit).fetch_all(pool).await
     })?;
     Ok(rows.into_iter().map(UserRow::user).collect())
 }
@@ -81,25 +86,38 @@ pub(super) async fn user(db: &Db, user: UserId) -> Result<Option<AdminUser>> {
 }
 
 /// All projects, deleted ones too, the newest first.
-pub(super) async fn projects(db: &Db, before: Option<ProjectId>, limit: i64) -> Result<Vec<AdminProject>> {
+pub(super) async fn projects(
+    db: &Db,
+    before: Option<ProjectId>,
+    words: Option<&str>,
+    author: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<AdminProject>> {
     const TEXT: &str = "
-        select p.id, p.name, p.visibility, p.documents_max, p.blob_bytes_max, p.created_us, p.deleted_us,
+        select p.id, p.name, p.visibility, p.documents_max, p.blob_bytes_max, p.document_bytes_max, p.created_us,
+            p.deleted_us,
             (select count(*) from member m where m.project_id = p.id) as members,
-            (select count(*) from document d where d.project_id = p.id and d.deleted_us is null) as documents
+            (select count(*) from document d where d.project_id = p.id and d.deleted_us is null) as documents,
+            (select coalesce(sum(h.bytes), 0) from document d join document_head h on h.document_id = d.id
+                where d.project_id = p.id and d.deleted_us is null) as document_bytes
         from project p
-        where $1 is null or p.id < $1
-        order by p.id desc limit $2";
+        where ($1 is null or p.id < $1) and ($2 is null or lower(p.name) like lower($2) escape '!')
+          and ($3 is null or p.created_by = $3 or exists (select 1 from users g where g.id = p.created_by and g.merged_into = $3))
+        order by p.id desc limit $4";
     let rows: Vec<ProjectRow> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(before).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT).bind(before).bind(words).bind(author).bind(limit).fetch_all(pool).await
     })?;
     Ok(rows.into_iter().map(ProjectRow::project).collect())
 }
 
 pub(super) async fn project(db: &Db, project: ProjectId) -> Result<Option<AdminProject>> {
     const TEXT: &str = "
-        select p.id, p.name, p.visibility, p.documents_max, p.blob_bytes_max, p.created_us, p.deleted_us,
+        select p.id, p.name, p.visibility, p.documents_max, p.blob_bytes_max, p.document_bytes_max, p.created_us,
+            p.deleted_us,
             (select count(*) from member m where m.project_id = p.id) as members,
-            (select count(*) from document d where d.project_id = p.id and d.deleted_us is null) as documents
+            (select count(*) from document d where d.project_id = p.id and d.deleted_us is null) as documents,
+            (select coalesce(sum(h.bytes), 0) from document d join document_head h on h.document_id = d.id
+                where d.project_id = p.id and d.deleted_us is null) as document_bytes
         from project p where p.id = $1";
     let row: Option<ProjectRow> =
         on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(project).fetch_optional(pool).await)?;
@@ -107,12 +125,15 @@ pub(super) async fn project(db: &Db, project: ProjectId) -> Result<Option<AdminP
 }
 
 pub(super) async fn set_quotas(tx: &mut Tx, project: ProjectId, quotas: Quotas) -> Result<bool> {
-    const TEXT: &str = "update project set documents_max = $2, blob_bytes_max = $3 where id = $1";
+    const TEXT: &str = "
+        update project set documents_max = $2, blob_bytes_max = $3, document_bytes_max = $4
+        where id = $1";
     let changed = on_tx!(tx, conn => {
         sqlx::query(TEXT)
             .bind(project)
             .bind(quotas.documents_max)
             .bind(quotas.blob_bytes_max)
+            .bind(quotas.document_bytes_max)
             .execute(conn)
             .await
             .map(|done| done.rows_affected())

@@ -10,13 +10,12 @@ mod unpack;
 
 use axum::body::Bytes;
 use serde::Serialize;
-use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::routes::routes;
 
-use self::unpack::{Unpacked, unpack};
+use self::unpack::{Bounds, Unpacked, unpack};
 use crate::access::lock_project;
 use crate::blob::{self, BlobView};
 use crate::document::{self, DocumentView};
@@ -24,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::feed::{self, Feed, Signal};
 use crate::ids::{ProjectId, UserId};
 use crate::limits;
+use crate::quota::Quotas;
 use crate::state::AppState;
 
 /// What an import brought.
@@ -54,18 +54,24 @@ async fn import(
 ) -> Result<Imported> {
     let place = state.imports.clone().try_acquire_owned();
     let place = place.map_err(|_| Error::unavailable("another archive is being taken in; try again soon"))?;
-    let feed = state.feed.clone();
+    let (feed, quotas) = (state.feed.clone(), state.rooms.quotas().clone());
     // In a task of its own, to its end: who asked may go away.
     let done = tokio::spawn(async move {
         let _place = place;
-        let deadline = Instant::now() + limits::ARCHIVE_TIME;
-        let unpacked = tokio::task::spawn_blocking(move || unpack(archive, &into, deadline.into_std())).await;
-        write(&feed, project, user, import, unpacked.map_err(anyhow::Error::from)??).await
+        let unpacked = tokio::task::spawn_blocking(move || unpack(archive, &into, Bounds::from_now())).await;
+        write(&feed, &quotas, project, user, import, unpacked.map_err(anyhow::Error::from)??).await
     });
     done.await.map_err(anyhow::Error::from)?
 }
 
-async fn write(feed: &Feed, project: ProjectId, user: UserId, import: Uuid, unpacked: Unpacked) -> Result<Imported> {
+async fn write(
+    feed: &Feed,
+    quotas: &Quotas,
+    project: ProjectId,
+    user: UserId,
+    import: Uuid,
+    unpacked: Unpacked,
+) -> Result<Imported> {
     let Unpacked { texts, others, skipped } = unpacked;
     let total = (texts.len() + others.len()) as u64;
     let tell = |done: usize| feed.signal(project, Signal::ImportProgress { import, done: done as u64, total });
@@ -83,15 +89,20 @@ async fn write(feed: &Feed, project: ProjectId, user: UserId, import: Uuid, unpa
             tell(imported.documents.len());
         }
     }
+    let mut room = blob::room(&mut tx, project).await?;
     for (name, bytes) in others {
-        let (blob, event) = blob::put_in(&mut tx, project, user, &name, &bytes).await?;
+        let (blob, event) = blob::put_in(&mut tx, &mut room, user, &name, &bytes).await?;
         imported.blobs.push(blob.view());
         events.extend(event);
+    }
+    if !imported.documents.is_empty() {
+        quotas.hold(&mut tx, project).await?;
     }
     if !events.is_empty() {
         feed::append(&mut tx, project, Some(user), &events).await?;
     }
     feed.commit(tx, project).await?;
+    quotas.look();
     tell(imported.documents.len() + imported.blobs.len());
     Ok(imported)
 }

@@ -15,6 +15,28 @@ use crate::limits;
 /// What systems put into archives by themselves.
 const LEFTOVERS: [&str; 3] = ["__MACOSX/", ".DS_Store", "Thumbs.db"];
 
+/// What an archive may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Files, those that are left out among them.
+    pub(super) files: usize,
+    /// Bytes that all of them have together.
+    pub(super) bytes: u64,
+    /// When it must be unpacked.
+    pub(super) until: Instant,
+}
+
+impl Bounds {
+    /// Those of every archive, from now on.
+    pub(super) fn from_now() -> Self {
+        Self {
+            files: limits::ARCHIVE_FILES,
+            bytes: limits::ARCHIVE_UNPACKED,
+            until: Instant::now() + limits::ARCHIVE_TIME,
+        }
+    }
+}
+
 /// The files of an archive.
 #[derive(Debug, Default)]
 pub(super) struct Unpacked {
@@ -27,12 +49,12 @@ pub(super) struct Unpacked {
 }
 
 /// Takes everything out.
-pub(super) fn unpack(archive: Bytes, into: &str, deadline: Instant) -> Result<Unpacked> {
+pub(super) fn unpack(archive: Bytes, into: &str, bounds: Bounds) -> Result<Unpacked> {
     let unreadable =
         |error: &dyn std::fmt::Display| bad(format!("the body is not a zip archive that can be read: {error}"));
     let mut archive = ZipArchive::new(Cursor::new(archive)).map_err(|error| unreadable(&error))?;
-    if archive.len() > limits::ARCHIVE_FILES {
-        let most = limits::ARCHIVE_FILES;
+    let most = bounds.files;
+    if archive.len() > most {
         return Err(Error::TooLarge(format!("the archive has {} files, and may have {most}", archive.len())));
     }
     if archive.has_duplicate_names() {
@@ -41,10 +63,10 @@ pub(super) fn unpack(archive: Bytes, into: &str, deadline: Instant) -> Result<Un
     if archive.has_overlapping_entries().map_err(|error| unreadable(&error))? {
         return Err(bad("files of the archive share their bytes: it is made to grow when it is unpacked"));
     }
-    refuse_claims(&mut archive)?;
+    refuse_claims(&mut archive, bounds.bytes)?;
     let mut unpacked = Unpacked::default();
     let mut spellings = HashMap::new();
-    let mut left = limits::ARCHIVE_UNPACKED;
+    let mut left = bounds.bytes;
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).map_err(|error| bad(format!("file {index} of the archive: {error}")))?;
         let name = file.name().map_err(|error| bad(format!("the name of file {index}: {error}")))?.into_owned();
@@ -57,7 +79,7 @@ pub(super) fn unpack(archive: Bytes, into: &str, deadline: Instant) -> Result<Un
         }
         let path = path_of(&mut file, &name, into)?;
         refuse_clash(&mut spellings, path.as_str())?;
-        let bytes = read(&mut file, &name, &mut left, deadline)?;
+        let bytes = read(&mut file, &name, &mut left, bounds)?;
         sort(&mut unpacked, path, &name, bytes)?;
     }
     if unpacked.texts.is_empty() && unpacked.others.is_empty() {
@@ -67,7 +89,7 @@ pub(super) fn unpack(archive: Bytes, into: &str, deadline: Instant) -> Result<Un
 }
 
 /// Refuses what by its own words is too much, before anything of it is unpacked.
-fn refuse_claims(archive: &mut ZipArchive<Cursor<Bytes>>) -> Result<()> {
+fn refuse_claims(archive: &mut ZipArchive<Cursor<Bytes>>, most_of_all: u64) -> Result<()> {
     let mut total: u64 = 0;
     for index in 0..archive.len() {
         let file = archive.by_index_raw(index).map_err(|error| bad(format!("file {index} of the archive: {error}")))?;
@@ -78,15 +100,14 @@ fn refuse_claims(archive: &mut ZipArchive<Cursor<Bytes>>) -> Result<()> {
             return Err(Error::TooLarge(format!("{name:?} has {claimed} bytes, and a file at most {most}")));
         }
         total = total.saturating_add(file.size());
-        if total > limits::ARCHIVE_UNPACKED {
-            return Err(too_much(&name));
+        if total > most_of_all {
+            return Err(too_much(&name, most_of_all));
         }
     }
     Ok(())
 }
 
-fn too_much(name: &str) -> Error {
-    let most = limits::ARCHIVE_UNPACKED;
+fn too_much(name: &str, most: u64) -> Error {
     Error::TooLarge(format!("the archive unpacks to more than {most} bytes, at {name:?}"))
 }
 
@@ -119,12 +140,12 @@ fn refuse_clash(spellings: &mut HashMap<String, String>, path: &str) -> Result<(
 }
 
 /// Takes a file's bytes out, as many as it said and no more than are left.
-fn read<R: Read>(file: &mut ZipFile<'_, R>, name: &str, left: &mut u64, deadline: Instant) -> Result<Vec<u8>> {
+fn read<R: Read>(file: &mut ZipFile<'_, R>, name: &str, left: &mut u64, bounds: Bounds) -> Result<Vec<u8>> {
     let claimed = file.size();
     let mut bytes = Vec::new();
     let mut piece = vec![0; 64 * 1024];
     loop {
-        if Instant::now() >= deadline {
+        if Instant::now() >= bounds.until {
             let seconds = limits::ARCHIVE_TIME.as_secs();
             return Err(Error::TooLarge(format!("the archive takes longer than {seconds} s to unpack, at {name:?}")));
         }
@@ -136,7 +157,7 @@ fn read<R: Read>(file: &mut ZipFile<'_, R>, name: &str, left: &mut u64, deadline
         if bytes.len() as u64 > claimed {
             return Err(bad(format!("{name:?} is larger than it says")));
         }
-        *left = left.checked_sub(read as u64).ok_or_else(|| too_much(name))?;
+        *left = left.checked_sub(read as u64).ok_or_else(|| too_much(name, bounds.bytes))?;
     }
     if (bytes.len() as u64) < claimed {
         return Err(bad(format!("{name:?} is smaller than it says")));
@@ -163,4 +184,55 @@ fn sort(unpacked: &mut Unpacked, path: DocumentPath, name: &str, bytes: Vec<u8>)
 
 fn bad(message: impl Into<String>) -> Error {
     Error::invalid("bad_zip", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    fn archive(files: &[(&str, usize)]) -> Bytes {
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, length) in files {
+            archive.start_file(*name, SimpleFileOptions::default()).unwrap();
+            archive.write_all(&vec![b'x'; *length]).unwrap();
+        }
+        archive.finish().unwrap().into_inner().into()
+    }
+
+    fn told(outcome: Result<Unpacked>) -> String {
+        match outcome {
+            Err(Error::TooLarge(said)) => said,
+            other => panic!("not too large: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_archive_may_have_so_many_bytes_and_not_one_more() {
+        let bounds = Bounds { bytes: 3_000, ..Bounds::from_now() };
+        let unpacked = unpack(archive(&[("a", 1_000), ("b", 2_000)]), "", bounds).unwrap();
+        assert_eq!(unpacked.texts.len(), 2);
+        let said = told(unpack(archive(&[("a", 1_000), ("b", 2_001)]), "", bounds));
+        assert!(said.contains("3000 bytes, at \"b\""), "{said}");
+    }
+
+    #[test]
+    fn an_archive_may_have_so_many_files_and_not_one_more() {
+        let bounds = Bounds { files: 3, ..Bounds::from_now() };
+        let three = [("a", 1), ("b", 1), ("__MACOSX/b", 1)];
+        assert_eq!(unpack(archive(&three), "", bounds).unwrap().skipped, ["__MACOSX/b"]);
+        let said = told(unpack(archive(&[&three[..], &[("c", 1)]].concat()), "", bounds));
+        assert!(said.contains("has 4 files, and may have 3"), "{said}");
+    }
+
+    #[test]
+    fn an_archive_that_takes_too_long_is_given_up_at_the_file_it_was_at() {
+        let bounds = Bounds { until: Instant::now(), ..Bounds::from_now() };
+        let said = told(unpack(archive(&[("slow.md", 1_000)]), "", bounds));
+        assert!(said.contains("takes longer than 30 s to unpack, at \"slow.md\""), "{said}");
+    }
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::db::{Db, Tx, now_us};
 use crate::error::Result;
+use crate::filter::{By, Words};
 use crate::ids::{ProjectId, UserId};
 use crate::page::{Page, PageQuery};
 use crate::timestamp::Timestamp;
@@ -58,12 +59,18 @@ pub async fn record(tx: &mut Tx, entry: &Entry) -> Result<()> {
     sql::insert(tx, Uuid::now_v7(), entry, now_us()).await
 }
 
-/// Entries of a project, or of the whole server; the newest first.
+/// Entries of a project, or of the whole server; the newest first. Words are looked for in what was done.
 ///
 /// # Errors
 /// A malformed query, or when the database fails.
-pub async fn list(db: &Db, project: Option<ProjectId>, page: &PageQuery) -> Result<Page<EntryView>> {
-    let limit = page.limit()?;
-    let entries = sql::list(db, project, page.after()?, limit + 1).await?;
+pub async fn list(
+    db: &Db,
+    project: Option<ProjectId>,
+    page: &PageQuery,
+    words: &Words,
+    by: By,
+) -> Result<Page<EntryView>> {
+    let (limit, words) = (page.limit()?, words.pattern()?);
+    let entries = sql::list(db, project, page.after()?, words.as_deref(), by.author, limit + 1).await?;
     Ok(Page::cut(entries, limit, |entry| entry.id))
 }

@@ -61,6 +61,8 @@ pub(super) async fn list(
     db: &Db,
     project: Option<ProjectId>,
     before: Option<Uuid>,
+    words: Option<&str>,
+    author: Option<UserId>,
     limit: i64,
 ) -> Result<Vec<EntryView>> {
     const TEXT: &str = "
@@ -69,9 +71,10 @@ pub(super) async fn list(
         left join users shown on shown.id = a.actor_id
         left join users u on u.id = coalesce(shown.merged_into, shown.id)
         where ($1 is null or a.project_id = $1) and ($2 is null or a.id < $2)
-        order by a.id desc limit $3";
+          and ($3 is null or lower(a.action) like lower($3) escape '!') and ($4 is null or u.id = $4 or shown.id = $4)
+        order by a.id desc limit $5";
     let rows: Vec<EntryRow> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(project).bind(before).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT).bind(project).bind(before).bind(words).bind(author).bind(limit).fetch_all(pool).await
     })?;
     rows.into_iter().map(EntryRow::entry).collect()
 }

@@ -108,20 +108,38 @@ impl Blob {
 async fn put(feed: &Feed, project: ProjectId, user: UserId, name: &str, bytes: &Bytes) -> Result<(Blob, bool)> {
     let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
-    let (blob, event) = put_in(&mut tx, project, user, name, bytes).await?;
+    let mut room = room(&mut tx, project).await?;
+    let (blob, event) = put_in(&mut tx, &mut room, user, name, bytes).await?;
     let Some(event) = event else { return Ok((blob, false)) };
     feed::append(&mut tx, project, Some(user), &[event]).await?;
     feed.commit(tx, project).await?;
     Ok((blob, true))
 }
 
-/// Keeps bytes in a transaction that holds the project's lock, and answers what there is to tell if they are new.
+/// What a project's bytes take and may take, for as long as a transaction holds its lock.
+#[derive(Debug)]
+pub(crate) struct Room {
+    project: ProjectId,
+    used: i64,
+    most: i64,
+}
+
+/// What room a project has for bytes, in a transaction that holds its lock.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn room(tx: &mut Tx, project: ProjectId) -> Result<Room> {
+    let most = sql::most(tx, project).await?.unwrap_or(limits::BLOBS_BYTES);
+    Ok(Room { project, used: sql::used(tx, project).await?, most })
+}
+
+/// Keeps bytes where there is room for them, and answers what there is to tell if they are new.
 ///
 /// # Errors
 /// `bad_name`, [`Error::TooLarge`] beyond a file's limit or the project's, or when the database fails.
 pub(crate) async fn put_in(
     tx: &mut Tx,
-    project: ProjectId,
+    room: &mut Room,
     user: UserId,
     name: &str,
     bytes: &Bytes,
@@ -130,14 +148,17 @@ pub(crate) async fn put_in(
     if bytes.len() > limits::BLOB_BYTES {
         return Err(Error::TooLarge(format!("a file has at most {} bytes", limits::BLOB_BYTES)));
     }
+    let project = room.project;
     if let Some(there) = sql::find_in(tx, project, hash).await? {
         return Ok((there, None));
     }
     let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-    let most = sql::most(tx, project).await?.unwrap_or(limits::BLOBS_BYTES);
-    if sql::used(tx, project).await?.saturating_add(size) > most {
+    let used = room.used.saturating_add(size);
+    if used > room.most {
+        let most = room.most;
         return Err(Error::TooLarge(format!("the files of a project have at most {most} bytes; delete some first")));
     }
+    room.used = used;
     let media_type = media_type(bytes).to_owned();
     let blob = Blob { hash, size, media_type, name, created_by: user, created_us: now_us() };
     sql::insert(tx, project, &blob, bytes).await?;
@@ -145,12 +166,21 @@ pub(crate) async fn put_in(
     Ok((blob, Some(event)))
 }
 
+/// How many bytes a project has stored, and may store.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn stored(db: &Db, project: ProjectId) -> Result<(i64, i64)> {
+    let Room { used, most, .. } = room(&mut db.begin_read().await?, project).await?;
+    Ok((used, most))
+}
+
 /// What is known of all bytes of a project.
 ///
 /// # Errors
 /// When the database fails.
 pub(crate) async fn all(db: &Db, project: ProjectId) -> Result<Vec<Blob>> {
-    sql::list(db, project, None, i64::MAX).await
+    sql::list(db, project, None, None, None, i64::MAX).await
 }
 
 /// Whether a project has these bytes.

@@ -15,6 +15,7 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::extract::{Json, Octets, PathId, Query};
 use crate::feed::Feed;
+use crate::filter::{By, Words};
 use crate::limits;
 use crate::page::{Page, PageQuery};
 use crate::state::AppState;
@@ -40,14 +41,20 @@ struct Name {
 
 /// The files of bytes of a project, without the bytes.
 #[utoipa::path(
-    get, path = "/api/projects/{p}/blobs", operation_id = "list_blobs", tag = "blobs", params(PageQuery),
+    get, path = "/api/projects/{p}/blobs", operation_id = "list_blobs", tag = "blobs", params(PageQuery, Words, By),
     responses((status = 200, body = Page<BlobView>))
 )]
-async fn list(access: Viewer, State(db): State<Db>, Query(page): Query<PageQuery>) -> Result<Json<Page<BlobView>>> {
-    let limit = page.limit()?;
+async fn list(
+    access: Viewer,
+    State(db): State<Db>,
+    Query(page): Query<PageQuery>,
+    Query(words): Query<Words>,
+    Query(By { author }): Query<By>,
+) -> Result<Json<Page<BlobView>>> {
+    let (limit, words) = (page.limit()?, words.pattern()?);
     let after = page.after::<String>()?.map(|text| text.parse::<Hash>()).transpose();
     let after = after.map_err(|()| Error::invalid("bad_cursor", "after must be the `next` of the page before"))?;
-    let blobs = sql::list(&db, access.project, after, limit + 1).await?;
+    let blobs = sql::list(&db, access.project, after, words.as_deref(), author, limit + 1).await?;
     Ok(Json(Page::cut(blobs, limit, |blob| blob.hash).map(|blob| blob.view())))
 }
 

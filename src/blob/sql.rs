@@ -78,14 +78,23 @@ pub(super) async fn most(tx: &mut Tx, project: ProjectId) -> Result<Option<i64>>
 }
 
 /// In the order of their hashes, which is that of the index.
-pub(super) async fn list(db: &Db, project: ProjectId, after: Option<Hash>, limit: i64) -> Result<Vec<Blob>> {
+pub(super) async fn list(
+    db: &Db,
+    project: ProjectId,
+    after: Option<Hash>,
+    words: Option<&str>,
+    author: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<Blob>> {
     const TEXT: &str = "
         select hash, size, media_type, name, created_by, created_us from blob
         where project_id = $1 and ($2 is null or hash > $2)
-        order by hash limit $3";
+          and ($3 is null or lower(name) like lower($3) escape '!')
+          and ($4 is null or created_by = $4 or exists (select 1 from users g where g.id = created_by and g.merged_into = $4))
+        order by hash limit $5";
     let after = after.map(|hash| hash.0.to_vec());
     let rows: Vec<BlobRow> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(project).bind(after).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT).bind(project).bind(after).bind(words).bind(author).bind(limit).fetch_all(pool).await
     })?;
     rows.into_iter().map(BlobRow::blob).collect()
 }

@@ -19,6 +19,7 @@ use crate::head::Head;
 use crate::ids::{BatchId, DocumentId, ProjectId};
 use crate::journal::{self, Append, Row};
 use crate::limits;
+use crate::quota::Quotas;
 use crate::replica::Replicas;
 use crate::room::{Participant, Rooms, refused, stored};
 
@@ -150,13 +151,14 @@ async fn carry_out(
             .iter()
             .filter_map(|operation| Some((operation.document()?, matches!(operation, Prepared::Delete(_)))))
             .collect();
-        let outcome = commit(&feed, project, &author, operations).await;
+        let outcome = commit(&feed, rooms.quotas(), project, &author, operations).await;
         let mut looks = Vec::new();
         for (document, deleted) in touched {
             // After an error it may have been committed all the same; then rooms find out what became of it.
             if deleted && outcome.is_ok() { rooms.deleted(document) } else { looks.push(rooms.look(document)) }
         }
         join_all(looks).await;
+        rooms.quotas().look();
         outcome
     });
     carried_out.await.map_err(anyhow::Error::from)?
@@ -165,6 +167,7 @@ async fn carry_out(
 /// Carries operations out in one transaction, and tells them in the feed. Answers their documents, but for deleted ones.
 async fn commit(
     feed: &Feed,
+    quotas: &Quotas,
     project: ProjectId,
     author: &Participant,
     operations: Vec<Prepared>,
@@ -175,16 +178,19 @@ async fn commit(
     journal::lock(&mut tx, &touched).await?;
     let mut documents = Vec::with_capacity(operations.len());
     let mut events = Vec::new();
+    let mut grows = false;
     for operation in operations {
         documents.push(match operation {
             Prepared::Create(path, content) => {
+                grows |= !content.is_empty();
                 let document = insert(&mut tx, project, author.user, path, &content).await?;
                 events.push(document.created());
                 Some(document)
             }
             Prepared::Write(edit) => {
                 let told = edit.update.is_some();
-                let document = write_in(&mut tx, project, author, edit).await?;
+                let (document, grown) = write_in(&mut tx, project, author, edit).await?;
+                grows |= grown;
                 let (document_id, head) = (document.id, document.head.seq);
                 events.extend(told.then(|| Event::FileChanged { document_id, path: document.path.clone(), head }));
                 Some(document)
@@ -199,6 +205,9 @@ async fn commit(
                 None
             }
         });
+    }
+    if grows {
+        quotas.hold(&mut tx, project).await?;
     }
     if !events.is_empty() {
         feed::append(&mut tx, project, Some(author.user), &events).await?;
@@ -252,12 +261,18 @@ fn refuse_twice(prepared: &[Prepared]) -> Result<()> {
     Ok(())
 }
 
-/// Appends an edit to a log that is locked, gated against what it holds now.
+/// Appends an edit to a log that is locked, gated against what it holds now. Answers whether it brings more than
+/// deletions.
 ///
 /// # Errors
 /// [`Error::PreconditionFailed`] where it may only be made at another head, [`Error::NotFound`] for a deleted document, what
 /// the gate refuses, or when the database fails.
-pub(crate) async fn write_in(tx: &mut Tx, project: ProjectId, author: &Participant, edit: Edit) -> Result<Document> {
+pub(crate) async fn write_in(
+    tx: &mut Tx,
+    project: ProjectId,
+    author: &Participant,
+    edit: Edit,
+) -> Result<(Document, bool)> {
     let Edit { document, read, only_there, update } = edit;
     let Resolved::Live(mut found) = sql::by_id_in(tx, project, document).await? else {
         return Err(Error::NotFound);
@@ -265,7 +280,7 @@ pub(crate) async fn write_in(tx: &mut Tx, project: ProjectId, author: &Participa
     if only_there && found.head != read {
         return Err(Error::PreconditionFailed(found.head.seq));
     }
-    let Some(update) = update else { return Ok(found) };
+    let Some(update) = update else { return Ok((found, false)) };
     let loaded = journal::load_in(tx, document).await?;
     if loaded.head.epoch != read.epoch {
         return Err(Error::conflict("replaced", "the document's history was replaced meanwhile; try again"));
@@ -279,7 +294,9 @@ pub(crate) async fn write_in(tx: &mut Tx, project: ProjectId, author: &Participa
     if let Some(refusal) = decision.refused.or(decision.parked.map(|_| Refusal::Incomplete)) {
         return Err(refused(&refusal));
     }
+    let mut grown = false;
     if let Some(admitted) = decision.admitted {
+        grown = !admitted.clocks.is_empty();
         let user = author.user;
         let append = Append {
             document,
@@ -291,5 +308,5 @@ pub(crate) async fn write_in(tx: &mut Tx, project: ProjectId, author: &Participa
         journal::append_in(tx, &append).await?;
         found.head = append.head();
     }
-    Ok(found)
+    Ok((found, grown))
 }

@@ -29,6 +29,7 @@ use crate::feed::{self, Event, Feed};
 use crate::ids::{DocumentId, ProjectId, UserId};
 use crate::journal::{self, Head};
 use crate::limits;
+use crate::quota::Quotas;
 use crate::room::Rooms;
 use crate::text as texts;
 use crate::timestamp::Timestamp;
@@ -44,8 +45,21 @@ pub struct Document {
     pub path: String,
     /// Where its log stood when it was looked up.
     pub head: Head,
+    /// Who made it.
+    pub created_by: UserId,
     /// When it was created, in microseconds since 1970.
     pub created_us: i64,
+}
+
+/// Which documents of a project are wanted.
+#[derive(Debug, Clone, Default)]
+struct Wanted {
+    after: Option<DocumentId>,
+    /// A pattern of their paths.
+    words: Option<String>,
+    /// Where or below what they are.
+    folder: Option<String>,
+    author: Option<UserId>,
 }
 
 /// What a name stands for in a project.
@@ -70,6 +84,7 @@ pub struct DocumentView {
     head: i64,
     /// Which history it has: another one begins when a backup was restored.
     epoch: i64,
+    created_by: UserId,
     created_at: Timestamp,
 }
 
@@ -88,6 +103,7 @@ impl Document {
             path: self.path.clone(),
             head: self.head.seq,
             epoch: self.head.epoch,
+            created_by: self.created_by,
             created_at: Timestamp(self.created_us),
         }
     }
@@ -142,18 +158,30 @@ pub async fn resolve_or_create(feed: &Feed, project: ProjectId, name: &str, crea
 /// # Errors
 /// `path_taken` when another document is there, `bad_path`, [`Error::TooLarge`] for too much text or a full project,
 /// or when the database fails.
-pub async fn create(feed: &Feed, project: ProjectId, creator: UserId, path: &str, content: &str) -> Result<Document> {
+pub async fn create(
+    feed: &Feed,
+    quotas: &Quotas,
+    project: ProjectId,
+    creator: UserId,
+    path: &str,
+    content: &str,
+) -> Result<Document> {
     let content = content_of(content)?;
     let path = DocumentPath::new(path)?;
     let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
     let document = insert(&mut tx, project, creator, path, &content).await?;
+    if !content.is_empty() {
+        quotas.hold(&mut tx, project).await?;
+    }
     feed::append(&mut tx, project, Some(creator), &[document.created()]).await?;
     feed.commit(tx, project).await?;
+    quotas.look();
     Ok(document)
 }
 
-/// Creates a document in a transaction that holds the project's lock, and answers what there is to tell.
+/// Creates a document in a transaction that holds the project's lock, and answers what there is to tell. Whoever began the
+/// transaction is to hold it against the project's quota.
 ///
 /// # Errors
 /// As [`create`].
@@ -206,12 +234,22 @@ pub(crate) async fn living(db: &Db, project: ProjectId, document: DocumentId) ->
     }
 }
 
+/// How many documents a project has, and may have.
+///
+/// # Errors
+/// When the database fails.
+pub async fn counted(db: &Db, project: ProjectId) -> Result<(i64, i64)> {
+    let mut tx = db.begin_read().await?;
+    let most = sql::most(&mut tx, project).await?.unwrap_or(limits::DOCUMENTS_PER_PROJECT);
+    Ok((sql::count(&mut tx, project).await?, most))
+}
+
 /// All documents of a project.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn all(db: &Db, project: ProjectId) -> Result<Vec<Document>> {
-    sql::list(db, project, None, i64::MAX).await
+    sql::list(db, project, &Wanted::default(), i64::MAX).await
 }
 
 /// A text as documents hold it: LF line ends, within the limit.
@@ -278,6 +316,7 @@ pub async fn delete(feed: &Feed, rooms: &Rooms, project: ProjectId, actor: UserI
     feed::append(&mut tx, project, Some(actor), &[event]).await?;
     feed.commit(tx, project).await?;
     rooms.deleted(document);
+    rooms.quotas().look();
     Ok(())
 }
 
@@ -321,7 +360,7 @@ async fn insert(
     sql::insert(tx, id, project, path.as_str(), creator, created_us).await?;
     sql::point(tx, project, path.as_str(), id).await?;
     let head = journal::create(tx, id, creator, content).await?;
-    Ok(Document { id, project, path: path.as_str().to_owned(), head, created_us })
+    Ok(Document { id, project, path: path.as_str().to_owned(), head, created_by: creator, created_us })
 }
 
 async fn refuse_taken(tx: &mut Tx, project: ProjectId, moving: Option<DocumentId>, path: &DocumentPath) -> Result<()> {

@@ -12,13 +12,14 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Changed, DocumentView, Operation, Search, Target, sql};
+use super::{Changed, DocumentView, Operation, Search, Target, Wanted, sql};
 use crate::access::{Editor, Viewer};
 use crate::auth;
 use crate::db::Db;
 use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, Octets, PlainText, Query};
 use crate::feed::Feed;
+use crate::filter::{Below, By, Words};
 use crate::limits;
 use crate::once::{Keyed, once};
 use crate::page::{Page, PageQuery};
@@ -80,12 +81,22 @@ struct Written {
 
 /// The documents of a project.
 #[utoipa::path(
-    get, path = "/api/projects/{p}/documents", operation_id = "list_documents", tag = "documents", params(PageQuery),
+    get, path = "/api/projects/{p}/documents", operation_id = "list_documents", tag = "documents",
+    params(PageQuery, Words, Below, By),
     responses((status = 200, body = Page<DocumentView>))
 )]
-async fn list(access: Viewer, State(db): State<Db>, Query(page): Query<PageQuery>) -> Result<Json<Page<DocumentView>>> {
+async fn list(
+    access: Viewer,
+    State(db): State<Db>,
+    Query(page): Query<PageQuery>,
+    Query(words): Query<Words>,
+    Query(below): Query<Below>,
+    Query(By { author }): Query<By>,
+) -> Result<Json<Page<DocumentView>>> {
     let limit = page.limit()?;
-    let documents = sql::list(&db, access.project, page.after()?, limit + 1).await?;
+    let folder = below.folder()?.map(str::to_owned);
+    let wanted = Wanted { after: page.after()?, words: words.pattern()?, folder, author };
+    let documents = sql::list(&db, access.project, &wanted, limit + 1).await?;
     Ok(Json(Page::cut(documents, limit, |document| document.id).map(|document| document.view())))
 }
 
@@ -100,11 +111,16 @@ async fn list(access: Viewer, State(db): State<Db>, Query(page): Query<PageQuery
         (status = 422, description = "The key was another request's.", body = ErrorView),
     )
 )]
-async fn create(access: Editor, State(feed): State<Feed>, wanted: Keyed<NewDocument>) -> Result<Response> {
+async fn create(
+    access: Editor,
+    State(feed): State<Feed>,
+    State(rooms): State<Rooms>,
+    wanted: Keyed<NewDocument>,
+) -> Result<Response> {
     let (creator, db) = (access.caller.user.id, feed.db().clone());
     once(&db, creator, wanted.seal, StatusCode::CREATED, async move {
         let NewDocument { path, content } = wanted.value;
-        Ok(super::create(&feed, access.project, creator, &path, &content).await?.view())
+        Ok(super::create(&feed, rooms.quotas(), access.project, creator, &path, &content).await?.view())
     })
     .await
 }

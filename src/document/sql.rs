@@ -1,6 +1,6 @@
 //! The statements over `document` and `document_path`. A document is always read with its head.
 
-use super::{Document, Resolved};
+use super::{Document, Resolved, Wanted};
 use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::ids::{DocumentId, ProjectId, UserId};
@@ -12,6 +12,7 @@ struct DocumentRow {
     id: DocumentId,
     project_id: ProjectId,
     path: String,
+    created_by: UserId,
     created_us: i64,
     deleted_us: Option<i64>,
     head: i64,
@@ -25,6 +26,7 @@ impl DocumentRow {
             project: self.project_id,
             path: self.path,
             head: Head { seq: self.head, epoch: self.epoch },
+            created_by: self.created_by,
             created_us: self.created_us,
         }
     }
@@ -39,12 +41,12 @@ impl DocumentRow {
 }
 
 const BY_ID: &str = "
-    select d.id, d.project_id, d.path, d.created_us, d.deleted_us, h.head, h.epoch
+    select d.id, d.project_id, d.path, d.created_by, d.created_us, d.deleted_us, h.head, h.epoch
     from document d join document_head h on h.document_id = d.id
     where d.id = $1 and d.project_id = $2";
 
 const BY_PATH: &str = "
-    select d.id, d.project_id, d.path, d.created_us, d.deleted_us, h.head, h.epoch
+    select d.id, d.project_id, d.path, d.created_by, d.created_us, d.deleted_us, h.head, h.epoch
     from document_path p
     join document d on d.id = p.document_id
     join document_head h on h.document_id = d.id
@@ -79,14 +81,25 @@ pub(super) async fn by_path_in(tx: &mut Tx, project: ProjectId, path: &str) -> R
 }
 
 /// Living documents in the order they were created.
-pub(super) async fn list(db: &Db, project: ProjectId, after: Option<DocumentId>, limit: i64) -> Result<Vec<Document>> {
+pub(super) async fn list(db: &Db, project: ProjectId, wanted: &Wanted, limit: i64) -> Result<Vec<Document>> {
     const TEXT: &str = "
-        select d.id, d.project_id, d.path, d.created_us, d.deleted_us, h.head, h.epoch
+        select d.id, d.project_id, d.path, d.created_by, d.created_us, d.deleted_us, h.head, h.epoch
         from document d join document_head h on h.document_id = d.id
         where d.project_id = $1 and d.deleted_us is null and ($2 is null or d.id > $2)
-        order by d.id limit $3";
+          and ($3 is null or lower(d.path) like lower($3) escape '!')
+          and ($4 is null or d.path = $4 or substr(d.path, 1, length($4) + 1) = $4 || '/')
+          and ($5 is null or d.created_by = $5 or exists (select 1 from users g where g.id = d.created_by and g.merged_into = $5))
+        order by d.id limit $6";
     let rows: Vec<DocumentRow> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(project).bind(after).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT)
+            .bind(project)
+            .bind(wanted.after)
+            .bind(&wanted.words)
+            .bind(&wanted.folder)
+            .bind(wanted.author)
+            .bind(limit)
+            .fetch_all(pool)
+            .await
     })?;
     Ok(rows.into_iter().map(DocumentRow::document).collect())
 }

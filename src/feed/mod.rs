@@ -89,13 +89,15 @@ impl Entry {
 
 /// Which events of a project are wanted.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wanted {
+pub struct Wanted<'a> {
     /// Only those after this number, the oldest first.
     pub after: i64,
     /// Instead: only those before this number, the newest first.
     pub before: Option<i64>,
     /// Only those about this document, message or person.
     pub subject: Option<uuid::Uuid>,
+    /// Only those about documents that are or were at this path, or below it.
+    pub folder: Option<&'a str>,
     /// Only what this user did.
     pub actor: Option<UserId>,
 }
@@ -143,6 +145,6 @@ pub async fn head(db: &Db, project: ProjectId) -> Result<i64> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn read(db: &Db, project: ProjectId, wanted: &Wanted, limit: i64) -> Result<Vec<Entry>> {
+pub async fn read(db: &Db, project: ProjectId, wanted: &Wanted<'_>, limit: i64) -> Result<Vec<Entry>> {
     sql::read(db, project, wanted, limit).await
 }

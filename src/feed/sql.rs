@@ -79,7 +79,7 @@ pub(super) async fn redact(tx: &mut Tx, project: ProjectId, subject: Uuid, data:
     Ok(())
 }
 
-pub(super) async fn read(db: &Db, project: ProjectId, wanted: &Wanted, limit: i64) -> Result<Vec<Entry>> {
+pub(super) async fn read(db: &Db, project: ProjectId, wanted: &Wanted<'_>, limit: i64) -> Result<Vec<Entry>> {
     const FORTH: &str = "
         select e.seq, e.kind, e.data, e.created_us,
             coalesce(m.id, u.id) as actor_id, coalesce(m.name, u.name) as name, coalesce(m.kind, u.kind) as actor_kind
@@ -89,7 +89,11 @@ pub(super) async fn read(db: &Db, project: ProjectId, wanted: &Wanted, limit: i6
         where e.project_id = $1 and e.seq > $2
           and ($3 is null or e.subject_id = $3)
           and ($4 is null or u.id = $4 or m.id = $4)
-        order by e.seq limit $5";
+          and ($5 is null or exists (
+            select 1 from document_path p
+            where p.project_id = e.project_id and p.document_id = e.subject_id
+              and (p.path = $5 or substr(p.path, 1, length($5) + 1) = $5 || '/')))
+        order by e.seq limit $6";
     const BACK: &str = "
         select e.seq, e.kind, e.data, e.created_us,
             coalesce(m.id, u.id) as actor_id, coalesce(m.name, u.name) as name, coalesce(m.kind, u.kind) as actor_kind
@@ -99,7 +103,11 @@ pub(super) async fn read(db: &Db, project: ProjectId, wanted: &Wanted, limit: i6
         where e.project_id = $1 and e.seq < $2
           and ($3 is null or e.subject_id = $3)
           and ($4 is null or u.id = $4 or m.id = $4)
-        order by e.seq desc limit $5";
+          and ($5 is null or exists (
+            select 1 from document_path p
+            where p.project_id = e.project_id and p.document_id = e.subject_id
+              and (p.path = $5 or substr(p.path, 1, length($5) + 1) = $5 || '/')))
+        order by e.seq desc limit $6";
     let (text, bound) = wanted.before.map_or((FORTH, wanted.after), |before| (BACK, before));
     let rows: Vec<EventRow> = on_pool!(db, read, pool => {
         sqlx::query_as(text)
@@ -107,6 +115,7 @@ pub(super) async fn read(db: &Db, project: ProjectId, wanted: &Wanted, limit: i6
             .bind(bound)
             .bind(wanted.subject)
             .bind(wanted.actor)
+            .bind(wanted.folder)
             .bind(limit)
             .fetch_all(pool)
             .await

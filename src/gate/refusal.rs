@@ -20,6 +20,8 @@ pub enum Refusal {
     Ended(ClientId),
     /// The document would grow beyond its limit.
     TooLarge,
+    /// The documents of the project would take more than these bytes, which they may.
+    ProjectFull(i64),
     /// What it builds on never came, although it was asked for.
     Incomplete,
     /// The database refused to store it.
@@ -39,6 +41,7 @@ impl Refusal {
             Self::Closed(_) => "closed_client",
             Self::Ended(_) => "ended_client",
             Self::TooLarge => "document_full",
+            Self::ProjectFull(_) => "project_full",
             Self::Incomplete => "incomplete",
             Self::Unstorable => "unstorable",
             Self::Gone => "gone",
@@ -61,6 +64,10 @@ impl fmt::Display for Refusal {
                 write!(f, "an earlier edit of client {client} was refused, and what follows it cannot be saved; reload")
             }
             Self::TooLarge => write!(f, "the document has reached its limit of {} bytes", limits::DOCUMENT_BYTES),
+            Self::ProjectFull(most) => write!(
+                f,
+                "the documents of this project have reached its limit of {most} bytes; delete some, or ask for more, then reload"
+            ),
             Self::Incomplete => f.write_str("the edit builds on something this server never got; reload"),
             Self::Unstorable => f.write_str("the database refuses to store this edit"),
             Self::Gone => f.write_str("the document was deleted or replaced; reload"),

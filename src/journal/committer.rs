@@ -46,6 +46,12 @@ impl Append {
         let rows = i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
         Head { seq: self.expected.seq.saturating_add(rows), epoch: self.expected.epoch }
     }
+
+    /// How much longer the log is after it, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> i64 {
+        self.rows.iter().map(|row| i64::try_from(row.update.len()).unwrap_or(i64::MAX)).sum()
+    }
 }
 
 /// One row to be.

@@ -47,7 +47,8 @@ pub async fn create(tx: &mut Tx, document: DocumentId, author: UserId, text: &st
     let client = ClientId(rand::random::<u32>().into());
     let update = seed(client, CONTENT, text);
     let head = Head { seq: i64::from(!is_empty_update(&update)), epoch: 1 };
-    sql::insert_head(tx, document, head).await?;
+    let bytes = if head.seq > 0 { i64::try_from(update.len()).unwrap_or(i64::MAX) } else { 0 };
+    sql::insert_head(tx, document, head, bytes).await?;
     if head.seq > 0 {
         sql::insert_row(tx, document, head.seq, BatchId::new(), author, &update).await?;
         sql::insert_owner(tx, document, client, author, Owner::Closed).await?;
@@ -216,7 +217,10 @@ async fn read(tx: &mut Tx, document: DocumentId, below: i64) -> Result<(Loaded, 
 /// When the database refuses.
 pub async fn save_snapshot(db: &Db, document: DocumentId, seq: i64, state: &[u8]) -> Result<()> {
     let mut tx = db.begin().await?;
+    // Before anything is measured, so that no append comes between.
+    sql::lock_heads(&mut tx, &[document]).await?;
     sql::insert_snapshot(&mut tx, document, seq, state).await?;
+    sql::measure(&mut tx, document).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -20,6 +20,16 @@ const OWNERS: &str = "select client_id, user_id, closed from document_client whe
 const LAST_OF_BATCH: &str = "select max(seq) from document_update where document_id = $1 and batch_id = $2";
 const INSERT_ROW: &str = "insert into document_update
     (document_id, seq, batch_id, author_id, bytes, checksum, created_us) values ($1, $2, $3, $4, $5, $6, $7)";
+/// Sets what a document takes: its last snapshot and the rows after that.
+const MEASURE: &str = "update document_head set bytes =
+    coalesce((
+        select length(s.bytes) from document_snapshot s
+        where s.document_id = document_head.document_id order by s.seq desc limit 1), 0)
+    + coalesce((
+        select sum(length(u.bytes)) from document_update u
+        where u.document_id = document_head.document_id and u.seq > coalesce((
+            select max(s.seq) from document_snapshot s where s.document_id = document_head.document_id), 0)), 0)
+    where document_id = $1";
 const INSERT_OWNER: &str = "insert into document_client (document_id, client_id, user_id, closed)
     values ($1, $2, $3, $4) on conflict (document_id, client_id) do nothing";
 
@@ -73,11 +83,17 @@ fn owner((client, user, closed): (i64, UserId, i64)) -> (ClientId, Owner) {
     (ClientId(client.cast_unsigned()), if closed == 0 { Owner::User(user) } else { Owner::Closed })
 }
 
-pub(super) async fn insert_head(tx: &mut Tx, document: DocumentId, head: Head) -> Result<()> {
-    const INSERT: &str = "insert into document_head (document_id, head, epoch) values ($1, $2, $3)";
+pub(super) async fn insert_head(tx: &mut Tx, document: DocumentId, head: Head, bytes: i64) -> Result<()> {
+    const INSERT: &str = "insert into document_head (document_id, head, epoch, bytes) values ($1, $2, $3, $4)";
     on_tx!(tx, conn => {
-        sqlx::query(INSERT).bind(document).bind(head.seq).bind(head.epoch).execute(conn).await.map(|_| ())
+        sqlx::query(INSERT).bind(document).bind(head.seq).bind(head.epoch).bind(bytes).execute(conn).await.map(|_| ())
     })?;
+    Ok(())
+}
+
+/// Measures what a document takes anew, in a statement after those that changed it.
+pub(super) async fn measure(tx: &mut Tx, document: DocumentId) -> Result<()> {
+    on_tx!(tx, conn => sqlx::query(MEASURE).bind(document).execute(conn).await.map(|_| ()))?;
     Ok(())
 }
 
@@ -218,8 +234,9 @@ async fn append_postgres(
     const OWNERS: &str = "insert into document_client (document_id, client_id, user_id, closed)
         select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[])
         on conflict (document_id, client_id) do nothing";
-    const HEADS: &str = "update document_head as h set head = new.head
-        from unnest($1::uuid[], $2::bigint[]) as new (document_id, head) where h.document_id = new.document_id";
+    const HEADS: &str = "update document_head as h set head = new.head, bytes = h.bytes + new.bytes
+        from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as new (document_id, head, bytes)
+        where h.document_id = new.document_id";
     let rows = || {
         appends
             .iter()
@@ -248,6 +265,7 @@ async fn append_postgres(
     sqlx::query(HEADS)
         .bind(appends.iter().map(|append| append.document.0).collect::<Vec<Uuid>>())
         .bind(appends.iter().map(|append| append.head().seq).collect::<Vec<i64>>())
+        .bind(appends.iter().map(|append| append.bytes()).collect::<Vec<i64>>())
         .execute(&mut **tx)
         .await?;
     Ok(())
@@ -302,14 +320,16 @@ async fn raise_heads_sqlite(
     let mut raised = 0;
     for run in runs(appends) {
         let text = format!(
-            "update document_head set head = new.column4 from (values {}) as new
+            "update document_head set head = new.column4, bytes = document_head.bytes + new.column5
+            from (values {}) as new
             where document_id = new.column1 and epoch = new.column2 and document_head.head = new.column3",
-            places(run.len(), 4)
+            places(run.len(), 5)
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for append in run {
             let expected = append.expected;
-            query = query.bind(append.document).bind(expected.epoch).bind(expected.seq).bind(append.head().seq);
+            query = query.bind(append.document).bind(expected.epoch).bind(expected.seq);
+            query = query.bind(append.head().seq).bind(append.bytes());
         }
         raised += query.execute(&mut **tx).await?.rows_affected();
     }

@@ -14,13 +14,16 @@ pub use self::routes::routes;
 use crate::access::{self, Role};
 use crate::audit::{self, Entry};
 use crate::auth::{Caller, Credential};
+use crate::blob;
 use crate::db::{Db, Tx, micros, now_us};
 use crate::document;
 use crate::error::{Error, Result};
 use crate::feed::{self, Event, Feed};
+use crate::filter::Words;
 use crate::ids::{DocumentId, ProjectId, UserId};
 use crate::limits;
 use crate::page::{Page, PageQuery};
+use crate::quota::{Quotas, Usage};
 use crate::rights::{self, Change, Rights};
 use crate::room::{Rooms, Subject};
 use crate::text;
@@ -73,6 +76,22 @@ pub struct ProjectView {
     /// What the caller may do in it.
     role: Role,
     created_at: Timestamp,
+    /// What it takes and may take; told to its owners, where one project is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageView>,
+}
+
+/// What a project takes and may take.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct UsageView {
+    documents: i64,
+    documents_max: i64,
+    /// What its documents take together, in bytes.
+    document_bytes: i64,
+    document_bytes_max: i64,
+    /// What its files that are no documents take together, in bytes.
+    blob_bytes: i64,
+    blob_bytes_max: i64,
 }
 
 /// A project that was deleted, as its owners are told of it.
@@ -115,8 +134,28 @@ impl Project {
             visibility: self.visibility,
             role,
             created_at: Timestamp(self.created_us),
+            usage: None,
         }
     }
+}
+
+/// A project as somebody sees it who asks for it alone.
+async fn show(db: &Db, quotas: &Quotas, project: ProjectId, role: Role) -> Result<ProjectView> {
+    let mut view = find(db, project).await?.view(role);
+    if role.can_manage() {
+        let (documents, documents_max) = document::counted(db, project).await?;
+        let (blob_bytes, blob_bytes_max) = blob::stored(db, project).await?;
+        let Usage { used, most } = quotas.of(project).await?;
+        view.usage = Some(UsageView {
+            documents,
+            documents_max,
+            document_bytes: used,
+            document_bytes_max: most,
+            blob_bytes,
+            blob_bytes_max,
+        });
+    }
+    Ok(view)
 }
 
 /// A project that has its creator as owner.
@@ -137,13 +176,14 @@ async fn create(db: &Db, creator: UserId, wanted: &NewProject) -> Result<Project
 }
 
 /// The projects a caller is a member of, the newest first; a token sees its own project only.
-async fn list(db: &Db, caller: &Caller, page: &PageQuery) -> Result<Page<ProjectView>> {
-    let limit = page.limit()?;
+async fn list(db: &Db, caller: &Caller, page: &PageQuery, words: &Words) -> Result<Page<ProjectView>> {
+    let (limit, words) = (page.limit()?, words.pattern()?);
+    let of_member = async || sql::of_member(db, caller.user.id, page.after()?, words.as_deref(), limit + 1).await;
     let projects = match &caller.credential {
-        Credential::Login { .. } => sql::of_member(db, caller.user.id, page.after()?, limit + 1).await?,
+        Credential::Login { .. } => of_member().await?,
         Credential::Key(grant) => match grant.scopes.role() {
             Some(most) => {
-                let projects = sql::of_member(db, caller.user.id, page.after()?, limit + 1).await?;
+                let projects = of_member().await?;
                 projects.into_iter().map(|(project, role)| (project, role.lesser(most))).collect()
             }
             None => Vec::new(),
@@ -239,10 +279,10 @@ pub async fn restore(feed: &Feed, rights: &Rights, actor: UserId, as_owner: bool
 }
 
 /// The deleted projects that a caller can take back, the newest first.
-async fn deleted(db: &Db, caller: &Caller, page: &PageQuery) -> Result<Page<DeletedView>> {
-    let limit = page.limit()?;
+async fn deleted(db: &Db, caller: &Caller, page: &PageQuery, words: &Words) -> Result<Page<DeletedView>> {
+    let (limit, words) = (page.limit()?, words.pattern()?);
     let since_us = now_us().saturating_sub(micros(limits::PROJECT_GRACE));
-    let projects = sql::deleted(db, caller.user.id, page.after()?, since_us, limit + 1).await?;
+    let projects = sql::deleted(db, caller.user.id, page.after()?, words.as_deref(), since_us, limit + 1).await?;
     Ok(Page::cut(projects, limit, |project| project.id))
 }
 

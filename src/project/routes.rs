@@ -13,6 +13,7 @@ use crate::db::Db;
 use crate::error::{ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
 use crate::feed::Feed;
+use crate::filter::Words;
 use crate::ids::ProjectId;
 use crate::once::{Keyed, once};
 use crate::page::{Page, PageQuery};
@@ -32,15 +33,16 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// The projects one is a member of, the newest first. A token sees its own project only.
 #[utoipa::path(
-    get, path = "/api/projects", operation_id = "list_projects", tag = "projects", params(PageQuery),
+    get, path = "/api/projects", operation_id = "list_projects", tag = "projects", params(PageQuery, Words),
     responses((status = 200, body = Page<ProjectView>))
 )]
 async fn list(
     CurrentUser(caller): CurrentUser,
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
+    Query(words): Query<Words>,
 ) -> Result<Json<Page<ProjectView>>> {
-    Ok(Json(super::list(&db, &caller, &page).await?))
+    Ok(Json(super::list(&db, &caller, &page, &words).await?))
 }
 
 /// Makes a project, with its maker as the owner.
@@ -67,9 +69,8 @@ async fn create(SignedIn(caller): SignedIn, State(db): State<Db>, wanted: Keyed<
     get, path = "/api/projects/{p}", operation_id = "get_project", tag = "projects",
     responses((status = 200, body = ProjectView))
 )]
-async fn show(access: Viewer, State(db): State<Db>) -> Result<Json<ProjectView>> {
-    let project = super::find(&db, access.project).await?;
-    Ok(Json(project.view(access.role)))
+async fn show(access: Viewer, State(db): State<Db>, State(rooms): State<Rooms>) -> Result<Json<ProjectView>> {
+    Ok(Json(super::show(&db, rooms.quotas(), access.project, access.role).await?))
 }
 
 /// Changes a project: what is left out stays. For owners.
@@ -105,7 +106,8 @@ async fn remove(
 
 /// The deleted projects that one can take back, the newest first.
 #[utoipa::path(
-    get, path = "/api/projects/deleted", operation_id = "list_deleted_projects", tag = "projects", params(PageQuery),
+    get, path = "/api/projects/deleted", operation_id = "list_deleted_projects", tag = "projects",
+    params(PageQuery, Words),
     responses(
         (status = 200, body = Page<DeletedView>),
         (status = 403, description = "A token, or a key that may not write, cannot do this.", body = ErrorView),
@@ -115,8 +117,9 @@ async fn deleted(
     SignedIn(caller): SignedIn,
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
+    Query(words): Query<Words>,
 ) -> Result<Json<Page<DeletedView>>> {
-    Ok(Json(super::deleted(&db, &caller, &page).await?))
+    Ok(Json(super::deleted(&db, &caller, &page, &words).await?))
 }
 
 /// Takes a project back that was deleted at most 30 days ago. For its owners.

@@ -75,15 +75,17 @@ pub(super) async fn of_member(
     db: &Db,
     user: UserId,
     before: Option<ProjectId>,
+    words: Option<&str>,
     limit: i64,
 ) -> Result<Vec<(Project, Role)>> {
     const TEXT: &str = "
         select p.id, p.name, p.description, p.visibility, p.created_by, p.created_us, m.role
         from member m join project p on p.id = m.project_id
         where m.user_id = $1 and p.deleted_us is null and ($2 is null or p.id < $2)
-        order by p.id desc limit $3";
+          and ($3 is null or lower(p.name) like lower($3) escape '!')
+        order by p.id desc limit $4";
     let rows: Vec<MembershipRow> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(user).bind(before).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT).bind(user).bind(before).bind(words).bind(limit).fetch_all(pool).await
     })?;
     rows.into_iter()
         .map(|row| {
@@ -153,6 +155,7 @@ pub(super) async fn deleted(
     db: &Db,
     owner: UserId,
     before: Option<ProjectId>,
+    words: Option<&str>,
     since_us: i64,
     limit: i64,
 ) -> Result<Vec<DeletedView>> {
@@ -160,9 +163,10 @@ pub(super) async fn deleted(
         select p.id, p.name, p.deleted_us
         from member m join project p on p.id = m.project_id
         where m.user_id = $1 and m.role = 'owner' and p.deleted_us > $2 and ($3 is null or p.id < $3)
-        order by p.id desc limit $4";
+          and ($4 is null or lower(p.name) like lower($4) escape '!')
+        order by p.id desc limit $5";
     let rows: Vec<(ProjectId, String, i64)> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(owner).bind(since_us).bind(before).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT).bind(owner).bind(since_us).bind(before).bind(words).bind(limit).fetch_all(pool).await
     })?;
     let view = |(id, name, deleted_us): (ProjectId, String, i64)| DeletedView {
         id,

@@ -12,10 +12,12 @@ use crate::document::{self, Resolved};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::ids::ProjectId;
+use crate::quota::Quotas;
 
 struct Fixture {
     db: Db,
     feed: Feed,
+    quotas: Quotas,
     ann: User,
     project: ProjectId,
     _folder: TempDir,
@@ -27,7 +29,8 @@ async fn fixture() -> Fixture {
     let ann = auth::create_guest(&db, "Ann").await.unwrap();
     let project = project_of(&db, &ann).await;
     let feed = Feed::new(db.clone(), CancellationToken::new());
-    Fixture { db, feed, ann, project, _folder: folder }
+    let quotas = Quotas::new(db.clone(), crate::limits::DOCUMENTS_BYTES);
+    Fixture { db, feed, quotas, ann, project, _folder: folder }
 }
 
 async fn project_of(db: &Db, owner: &User) -> ProjectId {
@@ -88,16 +91,16 @@ async fn however_many_join_an_unknown_path_at_once_one_document_is_made() {
 
 #[tokio::test]
 async fn a_name_is_an_id_first_then_a_path_then_a_path_of_before() {
-    let Fixture { db, feed, ann, project, _folder } = fixture().await;
+    let Fixture { db, feed, quotas, ann, project, _folder } = fixture().await;
     let resolve = async |name: &str| document::resolve(&db, project, name).await.unwrap();
-    let first = document::create(&feed, project, ann.id, "first", "1").await.unwrap();
-    document::create(&feed, project, ann.id, &first.id.to_string(), "").await.unwrap();
+    let first = document::create(&feed, &quotas, project, ann.id, "first", "1").await.unwrap();
+    document::create(&feed, &quotas, project, ann.id, &first.id.to_string(), "").await.unwrap();
 
     assert_eq!(live(resolve(&first.id.to_string()).await).path, "first");
     assert_eq!(live(resolve("first").await).id, first.id);
     document::rename(&feed, project, ann.id, first.id, "second").await.unwrap();
     assert_eq!(live(resolve("first").await).path, "second");
-    let other = document::create(&feed, project, ann.id, "first", "").await.unwrap();
+    let other = document::create(&feed, &quotas, project, ann.id, "first", "").await.unwrap();
     assert_eq!(live(resolve("first").await).id, other.id, "what is created takes an alias over");
     for unknown in ["third", "../first", "", "a\0b"] {
         assert_eq!(resolve(unknown).await, Resolved::Unknown, "{unknown:?}");
@@ -106,9 +109,14 @@ async fn a_name_is_an_id_first_then_a_path_then_a_path_of_before() {
 
 #[tokio::test]
 async fn a_deleted_document_stays_deleted_until_it_is_created_explicitly() {
-    let Fixture { db, feed, ann, project, _folder } = fixture().await;
-    let rooms = crate::room::Rooms::new(db.clone(), tokio::sync::mpsc::channel(1).0, &crate::meters::Meters::new());
-    let document = document::create(&feed, project, ann.id, "a", "").await.unwrap();
+    let Fixture { db, feed, quotas, ann, project, _folder } = fixture().await;
+    let rooms = crate::room::Rooms::new(
+        db.clone(),
+        quotas.clone(),
+        tokio::sync::mpsc::channel(1).0,
+        &crate::meters::Meters::new(),
+    );
+    let document = document::create(&feed, &quotas, project, ann.id, "a", "").await.unwrap();
     document::rename(&feed, project, ann.id, document.id, "b").await.unwrap();
     document::delete(&feed, &rooms, project, ann.id, document.id).await.unwrap();
 
@@ -118,19 +126,19 @@ async fn a_deleted_document_stays_deleted_until_it_is_created_explicitly() {
     }
     let again = document::delete(&feed, &rooms, project, ann.id, document.id).await;
     assert!(matches!(again, Err(Error::NotFound)));
-    let anew = document::create(&feed, project, ann.id, "b", "").await.unwrap();
+    let anew = document::create(&feed, &quotas, project, ann.id, "b", "").await.unwrap();
     assert_eq!(live(document::resolve(&db, project, "b").await.unwrap()).id, anew.id);
 }
 
 #[tokio::test]
 async fn one_name_is_not_both_a_file_and_a_folder() {
-    let Fixture { feed, ann, project, _folder, .. } = fixture().await;
-    document::create(&feed, project, ann.id, "é/b", "").await.unwrap();
+    let Fixture { feed, quotas, ann, project, _folder, .. } = fixture().await;
+    document::create(&feed, &quotas, project, ann.id, "é/b", "").await.unwrap();
     for path in ["é", "é/b", "é/b/c"] {
-        let refused = document::create(&feed, project, ann.id, path, "").await;
+        let refused = document::create(&feed, &quotas, project, ann.id, path, "").await;
         assert!(matches!(refused, Err(Error::Conflict { code: "path_taken", .. })), "{path}");
     }
     for path in ["é/c", "éb", "e"] {
-        document::create(&feed, project, ann.id, path, "").await.unwrap();
+        document::create(&feed, &quotas, project, ann.id, path, "").await.unwrap();
     }
 }

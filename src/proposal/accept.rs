@@ -83,6 +83,7 @@ async fn tell(state: &Shared, proposal: &Proposal, chosen: &[i64], committed: bo
         if gone { state.rooms.deleted(document) } else { looks.push(state.rooms.look(document)) }
     }
     join_all(looks).await;
+    state.rooms.quotas().look();
 }
 
 /// Asks workers what becomes of each file's hunks.
@@ -115,6 +116,8 @@ struct Deciding<'a> {
     now_us: i64,
     events: Vec<Event>,
     decided: HashMap<i64, (HunkState, Option<Stale>)>,
+    /// Whether documents get larger, which their project's quota may forbid.
+    grows: bool,
 }
 
 async fn commit(
@@ -135,7 +138,7 @@ async fn commit(
         return Ok(Attempt::MovedOn);
     }
     let (events, decided) = (Vec::new(), HashMap::new());
-    let mut deciding = Deciding { state, tx, proposal: &proposal, by, now_us: now_us(), events, decided };
+    let mut deciding = Deciding { state, tx, proposal: &proposal, by, now_us: now_us(), events, decided, grows: false };
     for file in &proposal.files {
         let hunks: Vec<&Hunk> = proposal.chosen(file, chosen).collect();
         let asked = asked.get(&file.file);
@@ -161,6 +164,7 @@ impl Deciding<'_> {
             let path = DocumentPath::new(&file.path)?;
             match document::create_in(&mut self.tx, project, self.by.user, path, content).await {
                 Ok((document, event)) => {
+                    self.grows |= !content.is_empty();
                     self.events.push(event);
                     sql::made(&mut self.tx, self.proposal.id, file.file, document.id, document.head.seq).await?;
                     self.accepted(hunks);
@@ -217,7 +221,8 @@ impl Deciding<'_> {
         } else {
             let edit =
                 Edit { document: found.id, read: *read, only_there: true, update: Some(fitted.update.clone().into()) };
-            let document = document::write_in(&mut self.tx, project, self.by, edit).await?;
+            let (document, grown) = document::write_in(&mut self.tx, project, self.by, edit).await?;
+            self.grows |= grown;
             let (id, seq) = (self.proposal.id, document.head.seq);
             let written = (document.id, seq);
             sql::wrote(&mut self.tx, id, written, fitted.client, &fitted.gone, self.by.user, self.now_us).await?;
@@ -260,6 +265,9 @@ impl Deciding<'_> {
         }
         if !stale.is_empty() {
             self.events.push(Event::ProposalStale { proposal_id, summary, hunks: stale, state });
+        }
+        if self.grows {
+            self.state.rooms.quotas().hold(&mut self.tx, proposal.project).await?;
         }
         feed::append(&mut self.tx, proposal.project, Some(by), &self.events).await?;
         self.state.feed.commit(self.tx, proposal.project).await?;

@@ -29,6 +29,8 @@ struct Asked {
     reverts: BTreeMap<DocumentId, Edit>,
     /// Made by the proposal and unchanged, and the head at which that holds.
     unchanged: HashMap<DocumentId, Head>,
+    /// Whether documents get larger, which their project's quota may forbid.
+    grows: bool,
 }
 
 /// Takes back what was accepted, in the name of who does it. What still waits of the proposal is rejected with it.
@@ -146,6 +148,9 @@ async fn commit(state: &Shared, seen: &Proposal, by: &Participant, mut asked: As
     sql::settle(&mut tx, proposal.id, stands, false, None, now).await?;
     let (summary, stands) = (proposal.summary.clone(), stands.word().to_owned());
     events.push(Event::ProposalUndone { proposal_id: proposal.id, summary, hunks: undone, state: stands });
+    if asked.grows {
+        state.rooms.quotas().hold(&mut tx, project).await?;
+    }
     feed::append(&mut tx, project, Some(by.user), &events).await?;
     state.feed.commit(tx, project).await?;
     Ok(true)
@@ -172,6 +177,7 @@ async fn take_back(
         let path = DocumentPath::new(&file.path)?;
         return match document::create_in(tx, project, by.user, path, &hunk.change.before).await {
             Ok((_, event)) => {
+                asked.grows |= !hunk.change.before.is_empty();
                 events.push(event);
                 Ok(Taken::Back)
             }
@@ -188,7 +194,8 @@ async fn take_back(
         Op::Edit => {
             let Some(edit) = asked.reverts.remove(&found.id) else { return Ok(Taken::MovedOn) };
             let is_written = edit.update.is_some();
-            let document = document::write_in(tx, project, by, edit).await?;
+            let (document, grown) = document::write_in(tx, project, by, edit).await?;
+            asked.grows |= grown;
             sql::unwrote(tx, proposal.id, document.id, now_us()).await?;
             let (document_id, head) = (document.id, document.head.seq);
             events.extend(is_written.then_some(Event::FileChanged { document_id, path: document.path, head }));

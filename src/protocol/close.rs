@@ -25,6 +25,8 @@ pub enum Close {
     Replaced,
     /// The project takes no more documents.
     Full,
+    /// The user has too many sockets open.
+    TooManySockets,
     /// Nobody authenticated on the socket in time.
     AuthTimeout,
 }
@@ -49,6 +51,7 @@ impl Close {
             Self::NotFound | Self::BadPath | Self::Deleted => 4404,
             Self::AuthTimeout => 4408,
             Self::Full => 4413,
+            Self::TooManySockets => 4429,
             Self::Replaced => 4410,
         }
     }
@@ -68,6 +71,7 @@ impl Close {
             Self::Deleted => "the document was deleted",
             Self::Replaced => "the document's history was replaced, reload",
             Self::Full => "the project has reached its limit of documents",
+            Self::TooManySockets => "you have too many connections open; close some, then reload",
             Self::AuthTimeout => "no authentication in time",
         }
     }

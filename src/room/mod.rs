@@ -18,10 +18,10 @@ mod presence;
 pub mod ring;
 mod seat;
 pub(crate) mod stored;
+mod subject;
 mod tally;
 mod task;
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,17 +41,19 @@ pub use clocks::Clocks;
 pub use committed::{Answer, Committed, Question};
 pub use follower::{Follower, Outgoing};
 pub use participant::Participant;
+pub use subject::Subject;
 pub use tally::{Counter, Tally};
 
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::gate::Refusal;
 use crate::head::Head;
-use crate::ids::{ConnectionId, DocumentId, ProjectId};
+use crate::ids::{ConnectionId, DocumentId};
 use crate::journal::{self, Committer, Damage, Loaded};
 use crate::limits;
 use crate::meters::Meters;
 use crate::protocol::close::Close;
+use crate::quota::Quotas;
 use crate::replica::Source;
 use crate::update::{EMPTY, StateVector};
 use budget::Budget;
@@ -76,34 +78,11 @@ struct Shared {
     full_tails: mpsc::Sender<DocumentId>,
     /// Edits of all documents that are not settled.
     unsettled: Budget,
+    quotas: Quotas,
 }
 
 /// A room that is loaded, being loaded, or failed to load. The error is told to all who waited for the same load.
 type Slot = Arc<OnceCell<Result<Arc<Handle>, Arc<Error>>>>;
-
-/// What a room is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Subject {
-    /// A document: its edits, and who is in it.
-    Document(DocumentId),
-    /// A project: only who is in it. Nothing is stored, and nobody can write.
-    Project(ProjectId),
-}
-
-impl From<DocumentId> for Subject {
-    fn from(document: DocumentId) -> Self {
-        Self::Document(document)
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Document(document) => write!(f, "document {document}"),
-            Self::Project(project) => write!(f, "project {project}"),
-        }
-    }
-}
 
 /// The way into one room.
 #[derive(Debug)]
@@ -219,7 +198,7 @@ impl Handle {
 impl Rooms {
     /// No room is open yet. Documents whose logs have become long are told to `full_tails`.
     #[must_use]
-    pub fn new(db: Db, full_tails: mpsc::Sender<DocumentId>, meters: &Meters) -> Self {
+    pub fn new(db: Db, quotas: Quotas, full_tails: mpsc::Sender<DocumentId>, meters: &Meters) -> Self {
         let committer = Committer::start(db.clone(), meters);
         Self(Arc::new(Shared {
             db,
@@ -231,6 +210,7 @@ impl Rooms {
             tally: Arc::new(Tally::default()),
             full_tails,
             unsettled: Budget::new(limits::UNSETTLED_BYTES_OF_ALL),
+            quotas,
         }))
     }
 
@@ -238,6 +218,12 @@ impl Rooms {
     #[must_use]
     pub fn tally(&self) -> &Tally {
         &self.0.tally
+    }
+
+    /// What projects may take.
+    #[must_use]
+    pub fn quotas(&self) -> &Quotas {
+        &self.0.quotas
     }
 
     /// Edits that were read from sockets and are not settled, in bytes.
@@ -432,7 +418,11 @@ impl Rooms {
         let shared = &self.0;
         let machine = async {
             let (mut machine, damage) = match subject {
-                Subject::Document(document) => stored::machine(&shared.db, document, &shared.tally).await?,
+                Subject::Document(document) => {
+                    let (mut machine, damage) = stored::machine(&shared.db, document, &shared.tally).await?;
+                    machine.keep_within(shared.quotas.share(document).await?);
+                    (machine, damage)
+                }
                 // Its log stays empty: nobody in it may write.
                 Subject::Project(project) => {
                     let machine = Machine::new(DocumentId(project.0), Loaded::default(), shared.tally.clone());
@@ -492,7 +482,7 @@ fn closing() -> Error {
 pub(crate) fn refused(refusal: &Refusal) -> Error {
     match refusal {
         Refusal::Malformed(_) => Error::invalid("malformed_update", refusal.to_string()),
-        Refusal::TooLarge => Error::TooLarge(refusal.to_string()),
+        Refusal::TooLarge | Refusal::ProjectFull(_) => Error::TooLarge(refusal.to_string()),
         Refusal::ReadOnly => Error::Forbidden("your role does not allow edits"),
         _ => Error::conflict(refusal.code(), refusal.to_string()),
     }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::db::{Db, micros, now_us};
 use crate::error::Result;
 use crate::feed::{self, Actor, Event, Feed, Person};
+use crate::filter::By;
 use crate::ids::{ProjectId, SessionId, UserId};
 use crate::limits;
 use crate::page::{Page, PageQuery};
@@ -265,13 +266,13 @@ pub async fn people(db: &Db, project: ProjectId) -> Result<Vec<UserId>> {
     sql::people(db, project).await
 }
 
-/// The sessions of a project, the latest first.
+/// The sessions of a project, the latest first; with an author, those that they took part in.
 ///
 /// # Errors
 /// `bad_limit`, `bad_cursor`, or when the database fails.
-pub async fn list(db: &Db, project: ProjectId, page: &PageQuery) -> Result<Page<SessionView>> {
+pub async fn list(db: &Db, project: ProjectId, page: &PageQuery, by: By) -> Result<Page<SessionView>> {
     let limit = page.limit()?;
-    let sessions = sql::sessions(db, project, page.after()?, limit + 1).await?;
+    let sessions = sql::sessions(db, project, page.after()?, by.author, limit + 1).await?;
     let mut page = Page::cut(sessions, limit, |session| session.id);
     sql::participants(db, &mut page.items).await?;
     Ok(page)

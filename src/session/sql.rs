@@ -111,14 +111,17 @@ pub(super) async fn sessions(
     db: &Db,
     project: ProjectId,
     before: Option<SessionId>,
+    author: Option<UserId>,
     limit: i64,
 ) -> Result<Vec<SessionView>> {
     const TEXT: &str = "
         select id, started_us, ended_us from session
-        where project_id = $1 and ($2 is null or id < $2)
-        order by id desc limit $3";
+        where project_id = $1 and ($2 is null or id < $2) and ($3 is null or exists (
+            select 1 from session_stay t join users u on u.id = t.user_id
+            where t.session_id = session.id and (u.id = $3 or u.merged_into = $3)))
+        order by id desc limit $4";
     let rows: Vec<(SessionId, i64, Option<i64>)> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(project).bind(before).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT).bind(project).bind(before).bind(author).bind(limit).fetch_all(pool).await
     })?;
     Ok(rows
         .into_iter()

@@ -19,7 +19,8 @@ use super::slot::{Queue, Slot, Standing, Turn, input};
 use super::unsent::Unsent;
 use super::wire::{Out, Received, Unwritten, Wire};
 use crate::auth::Caller;
-use crate::door::{self, Visit};
+use crate::door::{self, Sitting, Visit};
+use crate::ids::UserId;
 use crate::limits;
 use crate::protocol::ClientMessage;
 use crate::protocol::close::Close;
@@ -31,10 +32,10 @@ use crate::state::AppState;
 pub(super) struct Connection {
     pub(super) state: AppState,
     admissions: Admissions,
-    wire: Wire,
+    pub(super) wire: Wire,
     pub(super) dialect: Dialect,
     /// Who opened the socket, by its cookie or query; a frame may bring a better credential for its document.
-    caller: Option<Caller>,
+    pub(super) caller: Option<Caller>,
     pub(super) slots: HashMap<Arc<str>, Slot>,
     joins: JoinSet<Joined>,
     turns: Turn,
@@ -45,15 +46,17 @@ pub(super) struct Connection {
     /// What the feeds of this socket's projects tell.
     news: News,
     /// Inputs that their rooms had no place for. While there are any, the socket is not read.
-    unsent: Unsent,
+    pub(super) unsent: Unsent,
     /// The turn of a stranger, until a document is open.
     stranger: Option<door::Turn>,
-    answers_pings: bool,
+    /// As whom it counts, each of whom has so many sockets.
+    sittings: Vec<Sitting>,
+    pub(super) answers_pings: bool,
     /// Fires at the next deadline or before; setting it anew at each turn of the loop would cost more than that.
-    timer: Pin<Box<Sleep>>,
-    opened: Instant,
-    last_sent: Instant,
-    last_received: Instant,
+    pub(super) timer: Pin<Box<Sleep>>,
+    pub(super) opened: Instant,
+    pub(super) last_sent: Instant,
+    pub(super) last_received: Instant,
 }
 
 /// Who opened a socket, by its cookie or query, what it speaks, and what it is served with.
@@ -67,7 +70,7 @@ struct Joined {
 }
 
 /// Why the loop ends: the close to send, or nothing when the client has gone.
-type Ending = Option<Close>;
+pub(super) type Ending = Option<Close>;
 
 impl Connection {
     pub(super) fn new((state, admissions, dialect, caller): Who, wire: Wire) -> Self {
@@ -86,6 +89,7 @@ impl Connection {
             news: News::default(),
             unsent: Unsent::default(),
             stranger: None,
+            sittings: Vec::new(),
             answers_pings: false,
             timer: Box::pin(sleep_until(now + limits::KEEP_ALIVE)),
             opened: now,
@@ -198,7 +202,7 @@ impl Connection {
         Ok(())
     }
 
-    async fn write(&mut self, frames: Vec<Out>) -> Result<(), Ending> {
+    pub(super) async fn write(&mut self, frames: Vec<Out>) -> Result<(), Ending> {
         if frames.is_empty() {
             return Ok(());
         }
@@ -360,6 +364,9 @@ impl Connection {
                     // Providers take in what another standing brings with a new socket only.
                     return Err(Close::TryAgain);
                 }
+                if !self.sits_as(standing.user) {
+                    return self.put_out(address, Close::TooManySockets).await;
+                }
                 if matches!(self.dialect, Dialect::Hocuspocus) {
                     let message = hocuspocus::authenticated(
                         standing.may_write && !self.is_damaged(&address, attachment.as_ref()),
@@ -391,6 +398,17 @@ impl Connection {
         }
     }
 
+    /// Counts the socket as this user's, unless it is already; false when they have too many.
+    fn sits_as(&mut self, user: UserId) -> bool {
+        if self.sittings.iter().any(|sitting| sitting.user() == user) {
+            return true;
+        }
+        let sitting = self.state.door.sit(user);
+        let sits = sitting.is_some();
+        self.sittings.extend(sitting);
+        sits
+    }
+
     /// Whether what is stored of a document is damaged, so that nobody can write.
     fn is_damaged(&self, address: &str, joined: Option<&Attachment>) -> bool {
         let open = || match self.slots.get(address) {
@@ -398,19 +416,6 @@ impl Connection {
             _ => None,
         };
         joined.or_else(open).is_some_and(|attachment| attachment.room().damage.is_some())
-    }
-
-    /// Hands presence on that waited for its time.
-    fn tell_presence(&mut self, now: Instant) {
-        for slot in self.slots.values_mut() {
-            if let Slot::Open(attachment, .., calm) = slot
-                && let Some(body) = calm.due(now)
-            {
-                let input = input(attachment.connection(), ClientMessage::Awareness(body));
-                self.unsent.push(attachment.room().clone(), input);
-            }
-        }
-        self.unsent.send();
     }
 
     /// Ends a document on this socket, or the socket where that is all there is to end.
@@ -424,64 +429,8 @@ impl Connection {
         self.write(vec![frame]).await.map_err(|_| Close::TryAgain)
     }
 
-    fn is_admitted(&self) -> bool {
+    pub(super) fn is_admitted(&self) -> bool {
         self.slots.values().any(|slot| matches!(slot, Slot::Open(..)))
-    }
-
-    fn set_timer(&mut self) {
-        let deadline = self.next_deadline();
-        if self.timer.is_elapsed() || deadline < self.timer.deadline() {
-            self.timer.as_mut().reset(deadline);
-        }
-    }
-
-    fn next_deadline(&self) -> Instant {
-        let silence = (self.last_sent + limits::KEEP_ALIVE).min(self.last_received + limits::SOCKET_SILENCE);
-        // While it is not read, a frame that does not come on is not the client's fault.
-        let presence = self.slots.values().filter_map(|slot| match slot {
-            Slot::Open(.., calm) => calm.next(),
-            Slot::Waiting(..) | Slot::Refused => None,
-        });
-        let others = [presence.min(), self.frame_deadline(), self.looks.due()];
-        let silence = others.into_iter().flatten().fold(silence, Instant::min);
-        if self.is_admitted() { silence } else { silence.min(self.opened + self.admission_time()) }
-    }
-
-    fn frame_deadline(&self) -> Option<Instant> {
-        self.wire.deadline().filter(|_| self.unsent.is_empty())
-    }
-
-    /// How long the socket may be open without a document.
-    fn admission_time(&self) -> std::time::Duration {
-        if self.caller.is_some() { limits::SOCKET_SILENCE } else { limits::ADMISSION_TIME }
-    }
-
-    async fn meet_deadlines(&mut self) -> Result<(), Ending> {
-        let now = Instant::now();
-        self.tell_presence(now);
-        if self.looks.take_due(now) {
-            self.look_again(None);
-        }
-        if !self.is_admitted() && self.opened + self.admission_time() <= now {
-            return Err(Some(Close::AuthTimeout));
-        }
-        if self.last_received + limits::SOCKET_SILENCE <= now {
-            // Neither data nor the answer to a ping: the peer is gone without a word.
-            return Err(None);
-        }
-        if self.frame_deadline().is_some_and(|deadline| deadline <= now) {
-            return Err(Some(Close::TryAgain));
-        }
-        if self.last_sent + limits::KEEP_ALIVE <= now {
-            let address =
-                self.slots.iter().find(|(_, slot)| matches!(slot, Slot::Open(..))).map(|(address, _)| address);
-            let data = self.dialect.keep_alive(address.map(|address| &**address), self.answers_pings);
-            // The ping is for the peer's WebSocket, which answers it; the data is for its page.
-            self.wire.ping().await.map_err(|Unwritten| None)?;
-            self.last_sent = now;
-            self.write(data.into_iter().map(Out::from).collect()).await?;
-        }
-        Ok(())
     }
 
     /// Keeps a socket that ends early open for a while: stable y-websocket comes back from every close at once, and

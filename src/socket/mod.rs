@@ -6,6 +6,7 @@
 mod admission;
 mod calm;
 mod connection;
+mod deadlines;
 mod dialect;
 mod inflow;
 mod look;

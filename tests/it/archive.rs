@@ -2,10 +2,12 @@
 
 use std::io::{Cursor, Read, Write};
 
+use coterie::ids::ProjectId;
+use coterie::limits;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
-use zip::{ZipArchive, ZipWriter};
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::client::{TestClient, answer};
 use crate::engines::{Engine, on_both_engines};
@@ -17,6 +19,7 @@ on_both_engines![
     an_import_is_made_wholly_or_not_at_all,
     what_is_made_to_harm_is_refused_by_name,
     the_limit_that_was_met_is_said,
+    an_archive_may_have_ten_thousand_files,
 ];
 
 /// An archive of these files.
@@ -29,7 +32,7 @@ pub fn archive_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-async fn import(
+pub async fn import(
     client: &TestClient,
     project: impl std::fmt::Display,
     query: &str,
@@ -133,6 +136,49 @@ fn lying(names: &[String], size: u32) -> Vec<u8> {
     bytes
 }
 
+/// A few kilobytes that say they become a thousand bytes, and become fifteen million.
+fn bomb() -> Vec<u8> {
+    const LENGTH: u32 = 15_000_000;
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let deflated = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    archive.start_file("bomb.txt", deflated).unwrap();
+    archive.write_all(&vec![b'x'; LENGTH as usize]).unwrap();
+    let mut bytes = archive.finish().unwrap().into_inner();
+    assert!(bytes.len() < 100_000, "{}", bytes.len());
+    replace(&mut bytes, &LENGTH.to_le_bytes(), &1_000_u32.to_le_bytes());
+    bytes
+}
+
+/// Two files whose bytes are the same ones.
+fn overlapping() -> Vec<u8> {
+    let mut bytes = archive_of(&[("a.txt", &[b'x'; 1_000]), ("b.txt", &[b'x'; 1_000])]);
+    let entries: Vec<usize> = find(&bytes, b"PK\x01\x02");
+    assert_eq!(entries.len(), 2);
+    // Where a file's own head stands is the last field before its name.
+    let second = entries[1] + 42;
+    bytes[second..second + 4].copy_from_slice(&[0; 4]);
+    bytes
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Vec<usize> {
+    bytes.windows(what.len()).enumerate().filter(|(_, some)| *some == what).map(|(at, _)| at).collect()
+}
+
+fn replace(bytes: &mut [u8], what: &[u8], with: &[u8]) {
+    let found = find(bytes, what);
+    assert!(!found.is_empty());
+    for at in found {
+        bytes[at..at + with.len()].copy_from_slice(with);
+    }
+}
+
+/// That a refused import left no trace.
+async fn nothing_is_kept(client: &TestClient, project: ProjectId) {
+    assert!(paths(client, project).await.is_empty());
+    assert_eq!(client.get(&format!("/api/projects/{project}/blobs")).await.1["items"], json!([]));
+    assert!(all(client, project).await.is_empty());
+}
+
 async fn what_is_made_to_harm_is_refused_by_name(engine: Engine) {
     let server = TestServer::start(engine).await;
     let ann = TestClient::guest(server.place(), "Ann").await;
@@ -153,13 +199,15 @@ async fn what_is_made_to_harm_is_refused_by_name(engine: Engine) {
         (link, "link.md"),
         (lying(&["lies.txt".to_owned()], 10), "lies.txt"),
         (lying(&["lies.txt".to_owned()], 2_000), "lies.txt"),
+        (bomb(), "bomb.txt"),
+        (overlapping(), "share their bytes"),
     ];
     for (body, name) in cases {
         let (status, said) = import(&ann, project, "", body).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{name}: {said}");
         assert!(said["error"]["message"].as_str().unwrap().contains(name), "{name}: {said}");
+        nothing_is_kept(&ann, project).await;
     }
-    assert!(paths(&ann, project).await.is_empty());
     // What is not taken in gives its place back.
     assert_eq!(import(&ann, project, "", archive_of(&[("a", b"")])).await.0, StatusCode::CREATED);
 }
@@ -183,5 +231,35 @@ async fn the_limit_that_was_met_is_said(engine: Engine) {
     let (status, said) = import(&ann, project, "", archive_of(&many)).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{said}");
     assert!(said["error"]["message"].as_str().unwrap().contains("at most 2000"), "{said}");
-    assert!(paths(&ann, project).await.is_empty());
+    nothing_is_kept(&ann, project).await;
+
+    // Bytes that are no text, beyond what all of them may have: those before are not kept either.
+    server.database.execute("update project set blob_bytes_max = 2500".to_owned()).await;
+    let others =
+        [("note.md", &b"text"[..]), ("1.bin", &[0; 1_000]), ("2.bin", &[0xfe; 1_000]), ("3.bin", &[0xff; 1_000])];
+    let (status, said) = import(&ann, project, "", archive_of(&others)).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{said}");
+    assert!(said["error"]["message"].as_str().unwrap().contains("at most 2500 bytes"), "{said}");
+    nothing_is_kept(&ann, project).await;
+}
+
+async fn an_archive_may_have_ten_thousand_files(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    // Most of them are what systems leave: a project does not take so many documents.
+    let names: Vec<String> = (0..limits::ARCHIVE_FILES).map(|n| format!("__MACOSX/{n}")).collect();
+    let mut files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    files[17] = ("kept.md", b"text");
+    let (status, imported) = import(&ann, project, "", archive_of(&files)).await;
+    assert_eq!(status, StatusCode::CREATED, "{imported}");
+    assert_eq!(imported["skipped"].as_array().unwrap().len(), limits::ARCHIVE_FILES - 1);
+    assert_eq!(paths(&ann, project).await, ["kept.md"]);
+
+    let other = ann.project().await;
+    files.push(("one-more.md", b"text"));
+    let (status, said) = import(&ann, other, "", archive_of(&files)).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{said}");
+    assert!(said["error"]["message"].as_str().unwrap().contains("has 10001 files, and may have 10000"), "{said}");
+    nothing_is_kept(&ann, other).await;
 }

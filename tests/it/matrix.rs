@@ -7,7 +7,7 @@ use coterie::auth;
 use coterie::chat::{self, NewMessage, State};
 use coterie::ids::{DocumentId, ProjectId};
 use coterie::router;
-use reqwest::{Method, StatusCode, header};
+use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use yrs::encoding::write::Write;
@@ -26,6 +26,10 @@ enum Who {
     Nobody,
     /// Shows a login that has ended.
     Expired,
+    /// Shows a project token of an editor's that has expired.
+    ExpiredToken,
+    /// Shows an API key of an editor's that has expired.
+    ExpiredKey,
     /// Signed in, and no member.
     Stranger,
     /// Was an editor until a moment ago.
@@ -36,8 +40,18 @@ enum Who {
     Owner,
 }
 
-const EVERYBODY: [Who; 8] =
-    [Who::Nobody, Who::Expired, Who::Stranger, Who::Removed, Who::Viewer, Who::Commenter, Who::Editor, Who::Owner];
+const EVERYBODY: [Who; 10] = [
+    Who::Nobody,
+    Who::Expired,
+    Who::ExpiredToken,
+    Who::ExpiredKey,
+    Who::Stranger,
+    Who::Removed,
+    Who::Viewer,
+    Who::Commenter,
+    Who::Editor,
+    Who::Owner,
+];
 
 impl Who {
     /// Whether they are members.
@@ -46,8 +60,13 @@ impl Who {
             Self::Viewer => Some("viewer"),
             Self::Commenter => Some("commenter"),
             Self::Editor | Self::Removed => Some("editor"),
-            Self::Nobody | Self::Expired | Self::Stranger | Self::Owner => None,
+            Self::Nobody | Self::Expired | Self::ExpiredToken | Self::ExpiredKey | Self::Stranger | Self::Owner => None,
         }
+    }
+
+    /// Whether nobody is known by what they show.
+    fn is_unknown(self) -> bool {
+        self < Self::Stranger
     }
 }
 
@@ -134,6 +153,8 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
 struct Scene<'a> {
     server: &'a TestServer,
     people: BTreeMap<Who, TestClient>,
+    /// What those show who show no cookie.
+    secrets: BTreeMap<Who, String>,
     /// A member for others to act on.
     target: TestClient,
     project: ProjectId,
@@ -159,14 +180,25 @@ async fn scene<'a>(server: &'a TestServer, known: &BTreeMap<Who, TestClient>) ->
     assert_eq!(owner.delete(&removed).await.0, StatusCode::NO_CONTENT);
     let target = TestClient::guest(server.place(), "Target").await;
     owner.invite(project, &target, "editor").await;
-    Scene { server, people: known.clone(), target, project }
+    let editor = &known[&Who::Editor];
+    let token = editor.token(project, "editor").await;
+    let (id, key) = editor.key(&["read", "write", "manage"]).await;
+    for secret in [&token, &key] {
+        let let_in = editor.by(Method::GET, secret, &format!("/api/projects/{project}"), None).await.0;
+        assert_eq!(let_in, StatusCode::OK, "it opens the project until it expires");
+    }
+    let id = server.database.literal(id.parse().unwrap());
+    let past = format!("update project_token set expires_us = 1; update api_key set expires_us = 1 where id = {id}");
+    server.database.execute(past).await;
+    let secrets = BTreeMap::from([(Who::ExpiredToken, token), (Who::ExpiredKey, key)]);
+    Scene { server, people: known.clone(), secrets, target, project }
 }
 
 async fn everybody(server: &TestServer) -> BTreeMap<Who, TestClient> {
     let mut people = BTreeMap::new();
     for who in EVERYBODY {
         let client = match who {
-            Who::Nobody => TestClient::nobody(server.place()),
+            Who::Nobody | Who::ExpiredToken | Who::ExpiredKey => TestClient::nobody(server.place()),
             Who::Expired => expired(server).await,
             _ => TestClient::guest(server.place(), &format!("{who:?}")).await,
         };
@@ -247,6 +279,14 @@ impl Scene<'_> {
         chat::post(feed, self.project, assistant.id, wanted).await.unwrap().0.id.to_string()
     }
 
+    /// A request with what somebody shows.
+    fn request(&self, who: Who, method: Method, path: &str) -> RequestBuilder {
+        match self.secrets.get(&who) {
+            Some(secret) => self.people[&who].program(method, path).bearer_auth(secret),
+            None => self.people[&who].request(method, path),
+        }
+    }
+
     /// What somebody is answered.
     async fn ask(&self, who: Who, operation: &str, method: &str, path: &str, body: Option<&Value>) -> StatusCode {
         let address = self.address(who, path).await;
@@ -259,7 +299,7 @@ impl Scene<'_> {
             _ => "",
         };
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let request = self.people[&who].request(method, &format!("{address}{query}"));
+        let request = self.request(who, method, &format!("{address}{query}"));
         let octets = |bytes| (header::CONTENT_TYPE, "application/octet-stream", bytes);
         let (name, kind, bytes) = match operation {
             "put_blob" => octets(Uuid::now_v7().as_bytes().to_vec()),
@@ -287,7 +327,7 @@ fn fresh(body: &Value) -> Value {
     serde_json::from_str(&text.replace("\"elsewhere\"", &format!("\"{}\"", Uuid::now_v7()))).unwrap()
 }
 
-async fn answer_of(request: reqwest::RequestBuilder) -> StatusCode {
+async fn answer_of(request: RequestBuilder) -> StatusCode {
     request.send().await.unwrap().status()
 }
 
@@ -296,7 +336,7 @@ fn is_right(who: Who, wanted: For, status: StatusCode) -> bool {
     let let_in = !status.is_server_error() && !matches!(status.as_u16(), 401 | 403);
     match wanted {
         For::Everybody => let_in,
-        For::SignedIn | For::Members(_) | For::Operators if who <= Who::Expired => status == StatusCode::UNAUTHORIZED,
+        For::SignedIn | For::Members(_) | For::Operators if who.is_unknown() => status == StatusCode::UNAUTHORIZED,
         For::SignedIn => let_in,
         For::Operators => status == StatusCode::NOT_FOUND,
         For::Members(_) if who <= Who::Removed => status == StatusCode::NOT_FOUND,
@@ -308,6 +348,7 @@ fn is_right(who: Who, wanted: For, status: StatusCode) -> bool {
 async fn everybody_asks_for_everything(engine: Engine) {
     let server = TestServer::start(engine).await;
     let known = everybody(&server).await;
+    let unknown = scene(&server, &known).await;
     let description = router::description();
     let mut wrong = Vec::new();
     let mut asked = BTreeSet::new();
@@ -320,7 +361,7 @@ async fn everybody_asks_for_everything(engine: Engine) {
             };
             asked.insert(operation.to_owned());
             if matches!(operation, "sign_out" | "sign_in_as_guest" | "end_logins" | "github_callback") {
-                only_those_who_show_nothing(&known, operation, method, path, &mut wrong).await;
+                only_those_who_are_unknown(&unknown, operation, method, path, &mut wrong).await;
                 continue;
             }
             let scene = scene(&server, &known).await;
@@ -337,16 +378,14 @@ async fn everybody_asks_for_everything(engine: Engine) {
 }
 
 /// What ends or begins a login is asked for without one, so that the people of the other cases stay who they are.
-async fn only_those_who_show_nothing(
-    known: &BTreeMap<Who, TestClient>,
-    operation: &str,
-    method: &str,
-    path: &str,
-    wrong: &mut Vec<String>,
-) {
-    for who in [Who::Nobody, Who::Expired] {
-        let fresh = known[&who].without_keeping_cookies();
-        let request = fresh.request(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(), path);
+async fn only_those_who_are_unknown(scene: &Scene, operation: &str, method: &str, path: &str, wrong: &mut Vec<String>) {
+    for who in EVERYBODY.into_iter().filter(|who| who.is_unknown()) {
+        let fresh = scene.people[&who].without_keeping_cookies();
+        let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        let request = match scene.secrets.get(&who) {
+            Some(secret) => fresh.program(method, path).bearer_auth(secret),
+            None => fresh.request(method, path),
+        };
         let request = if operation == "sign_in_as_guest" { request.json(&json!({ "name": "New" })) } else { request };
         let status = answer_of(request).await;
         let right = match operation {
@@ -394,6 +433,10 @@ async fn everybody_sends_every_frame_that_writes(engine: Engine) {
                 let document = owner.create(project, &format!("{}", Uuid::now_v7()), "text").await;
                 let mut watcher = owner.socket(Dialect::Hocuspocus, project, document).join().await;
                 let opening = scene.people[&who].socket(dialect, project, document);
+                let opening = match scene.secrets.get(&who) {
+                    Some(secret) => opening.token(secret),
+                    None => opening,
+                };
                 let mut peer = opening.presence(json!({})).open().await;
                 if who <= Who::Removed {
                     // Sent at once, as providers do that do not wait to be let in.

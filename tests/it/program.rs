@@ -20,13 +20,18 @@ pub struct Program {
 impl Program {
     /// Starts it on a database, and waits until it listens.
     pub async fn start(database: &Database) -> Self {
-        let (child, address) = run(database).await;
+        Self::start_with(database, &[]).await
+    }
+
+    /// As [`Program::start`], with more settings.
+    pub async fn start_with(database: &Database, settings: &[(&str, &str)]) -> Self {
+        let (child, address) = run(database, settings).await;
         Self { child, place: Place::new(address) }
     }
 
     /// Starts it again after [`Program::kill`], somewhere else.
     pub async fn start_again(&mut self, database: &Database) {
-        let (child, address) = run(database).await;
+        let (child, address) = run(database, &[]).await;
         self.child = child;
         self.place.move_to(address);
     }
@@ -49,13 +54,14 @@ impl Drop for Program {
     }
 }
 
-async fn run(database: &Database) -> (Child, SocketAddr) {
+async fn run(database: &Database, settings: &[(&str, &str)]) -> (Child, SocketAddr) {
     let mut child = Command::new(PROGRAM)
         .args(["serve", "--listen", "127.0.0.1:0"])
         .env_clear()
         .env("DATABASE_URL", &database.url)
         .env("COTERIE_DATA_DIR", database.folder.path())
         .env("RUST_LOG", "off")
+        .envs(settings.iter().copied())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

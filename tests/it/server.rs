@@ -67,6 +67,7 @@ impl TestServer {
         // Tests ask more often than people.
         config.rates.user = Rate::new((10_000, 100_000));
         config.rates.project = Rate::new((10_000, 100_000));
+        config.sockets_per_user = 10_000;
         config
     }
 

@@ -16,6 +16,7 @@ use crate::audit::{self, Entry};
 use crate::db::{Db, micros, now_us};
 use crate::error::{Error, Result};
 use crate::extract::lifetime;
+use crate::filter::Words;
 use crate::ids::{KeyId, UserId};
 use crate::limits;
 use crate::page::{Page, PageQuery};
@@ -126,9 +127,9 @@ async fn create(state: &Shared, owner: UserId, wanted: &NewKey) -> Result<NewKey
     Ok(NewKeyView { view: key.view(), key: secret })
 }
 
-async fn list(db: &Db, owner: UserId, page: &PageQuery) -> Result<Page<KeyView>> {
-    let limit = page.limit()?;
-    let keys = sql::list(db, owner, page.after()?, now_us(), limit + 1).await?;
+async fn list(db: &Db, owner: UserId, page: &PageQuery, words: &Words) -> Result<Page<KeyView>> {
+    let (limit, words) = (page.limit()?, words.pattern()?);
+    let keys = sql::list(db, owner, page.after()?, words.as_deref(), now_us(), limit + 1).await?;
     Ok(Page::cut(keys, limit, |key| key.id).map(|key| key.view()))
 }
 

@@ -10,6 +10,7 @@ use crate::auth::ByLogin;
 use crate::db::Db;
 use crate::error::{ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
+use crate::filter::Words;
 use crate::ids::KeyId;
 use crate::page::{Page, PageQuery};
 use crate::rights::Rights;
@@ -22,15 +23,17 @@ pub(in crate::auth) fn routes() -> OpenApiRouter<AppState> {
 
 /// One's API keys, without their secrets.
 #[utoipa::path(
-    get, path = "/api/keys", operation_id = "list_keys", tag = "sign-in", security(("login" = [])), params(PageQuery),
+    get, path = "/api/keys", operation_id = "list_keys", tag = "sign-in", security(("login" = [])),
+    params(PageQuery, Words),
     responses((status = 200, body = Page<KeyView>), (status = 403, description = "Only a browser that is signed in can do this.", body = ErrorView))
 )]
 async fn list(
     ByLogin(caller, _): ByLogin,
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
+    Query(words): Query<Words>,
 ) -> Result<Json<Page<KeyView>>> {
-    Ok(Json(super::list(&db, caller.user.id, &page).await?))
+    Ok(Json(super::list(&db, caller.user.id, &page, &words).await?))
 }
 
 /// Makes an API key; its secret is told this once.

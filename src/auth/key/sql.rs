@@ -112,13 +112,21 @@ pub(super) async fn insert(tx: &mut Tx, owner: UserId, key: &Key, hash: Digest) 
 }
 
 /// The keys of a user that have not expired.
-pub(super) async fn list(db: &Db, owner: UserId, after: Option<KeyId>, now_us: i64, limit: i64) -> Result<Vec<Key>> {
+pub(super) async fn list(
+    db: &Db,
+    owner: UserId,
+    after: Option<KeyId>,
+    words: Option<&str>,
+    now_us: i64,
+    limit: i64,
+) -> Result<Vec<Key>> {
     const TEXT: &str = "
         select id, name, prefix, scopes, created_us, expires_us, used_us from api_key
         where user_id = $1 and ($2 is null or id > $2) and (expires_us is null or expires_us > $3)
-        order by id limit $4";
+          and ($4 is null or lower(name) like lower($4) escape '!')
+        order by id limit $5";
     let rows: Vec<KeyRow> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(owner).bind(after).bind(now_us).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT).bind(owner).bind(after).bind(now_us).bind(words).bind(limit).fetch_all(pool).await
     })?;
     Ok(rows.into_iter().map(KeyRow::key).collect())
 }

@@ -118,6 +118,9 @@ impl Machine {
             let message = protocol::update(&row.update);
             // Not the row's own bytes, which may be a small part of a frame and count as unsettled.
             let update = message.slice(message.len() - row.update.len()..);
+            if let Some(share) = &self.share {
+                share.committed(update.len());
+            }
             self.committed.push(update, row.clocks);
             effects.push(Effect::Publish(Frame::new(row.from, Some(self.committed.head.seq), message)));
         }

@@ -82,7 +82,19 @@ impl Machine {
             ended: &seat.ended,
         };
         let context = Context { committed: &self.committed.clocks, announced: self.presence.announced() };
-        decide(&self.state, &writer, &context, update)
+        self.within_quota(decide(&self.state, &writer, &context, update))
+    }
+
+    /// Refuses what the project has no room for. Deletions always have room: they are how it becomes smaller.
+    fn within_quota(&self, decision: Decision) -> Decision {
+        let (Some(share), Some(admitted)) = (&self.share, &decision.admitted) else { return decision };
+        if admitted.clocks.is_empty() || share.has_room(admitted.update.len()) {
+            return decision;
+        }
+        let refused = Some(Refusal::ProjectFull(share.most()));
+        let grown = admitted.clocks.iter().map(|&(client, _)| client);
+        let ended = decision.ended.iter().copied().chain(grown).collect();
+        Decision { refused, ended, ..Decision::default() }
     }
 
     /// What an update repeats of the edits that are not committed, and the newest of these: what becomes of the others

@@ -6,10 +6,10 @@
 
 mod commit;
 mod edits;
+mod questions;
 mod rows;
 
 use std::cell::Cell;
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use crate::gate::{self, Admitted, Owner, Refusal};
 use crate::ids::{ConnectionId, DocumentId};
 use crate::journal::{Append, Loaded, Outcome, Storage};
 use crate::limits;
-use crate::protocol;
 use crate::protocol::close::Close;
+use crate::quota::Share;
 use crate::room::clocks::Clocks;
 use crate::room::committed::{Answer, Committed, Question};
 use crate::room::debts::DebtId;
@@ -29,7 +29,7 @@ use crate::room::presence::{Millis, Presence};
 use crate::room::ring::Frame;
 use crate::room::seat::{Held, Ordinal, Seat};
 use crate::room::tally::Tally;
-use crate::update::{ClientId, IdSet, Malformed, StateVector};
+use crate::update::{ClientId, IdSet, Malformed};
 use commit::InFlight;
 
 /// What happens to a room.
@@ -202,6 +202,8 @@ pub struct Machine {
     storage: Storage,
     /// Why the room has ended, once it has.
     ended: Option<Close>,
+    /// What the project may still take; `None` where nothing is stored.
+    share: Option<Share>,
     tally: Arc<Tally>,
 }
 
@@ -238,8 +240,14 @@ impl Machine {
             damage: None,
             storage: Storage::Well,
             ended: None,
+            share: None,
             tally,
         })
+    }
+
+    /// Has the room keep within what its project may take.
+    pub fn keep_within(&mut self, share: Share) {
+        self.share = Some(share);
     }
 
     /// Notes that what is stored after what was loaded is damaged: from now on nobody can write.
@@ -372,6 +380,9 @@ impl Machine {
             Input::Look => self.look(effects),
             Input::End(close) => self.end(close, effects),
         }
+        if let Some(share) = &mut self.share {
+            share.waits(self.pending_bytes);
+        }
     }
 
     fn join(&mut self, connection: ConnectionId, seat: Seat, effects: &mut Vec<Effect>) {
@@ -386,65 +397,6 @@ impl Machine {
         let notices = damaged.into_iter().chain(storage);
         effects.extend(notices.map(|notice| Effect::Send(connection, Message::Notice(notice))));
         self.seats.insert(connection, seat);
-    }
-
-    /// What a follower lacks that was shown everything up to a row, encoded once for all of them at one head.
-    fn catch_up(&mut self, shown: i64) -> Bytes {
-        // Those who are shown everything are all alike.
-        let shown = if self.committed.has_rows_after(shown) { shown } else { -1 };
-        if let Some(update) = self.catch_ups.get(&shown) {
-            return update.clone();
-        }
-        let update = protocol::update(&self.committed.since(shown));
-        if self.catch_ups.len() < limits::ANSWERS {
-            self.catch_ups.insert(shown, update.clone());
-        }
-        update
-    }
-
-    /// The server's SyncStep1, encoded once for each head.
-    fn question(&mut self) -> Bytes {
-        let clocks = &self.committed.clocks;
-        self.question.get_or_insert_with(|| protocol::sync_step_1(&clocks.encode())).clone()
-    }
-
-    fn ask(&mut self, connection: ConnectionId, remote: Bytes, effects: &mut Vec<Effect>) {
-        let Some(seat) = self.seats.get(&connection) else { return };
-        if let Some(answer) = self.answers.get(&remote).cloned() {
-            effects.push(Effect::Send(connection, Message::Answer(self.question(), answer)));
-            return;
-        }
-        let Ok(vector) = StateVector::decode(&remote) else {
-            effects.push(Effect::Send(connection, Message::Ended(Close::Malformed)));
-            return;
-        };
-        let asked = self.asking.entry(remote.clone()).or_default();
-        if let Some(asked) = asked.iter_mut().find(|asked| asked.seq >= seat.joined) {
-            asked.waiting.push(connection);
-            return;
-        }
-        asked.push(Asked { seq: self.committed.head.seq, waiting: vec![connection] });
-        effects.push(Effect::Answer(remote, self.committed.question(vector)));
-    }
-
-    fn answered(&mut self, remote: Bytes, answer: Answer, effects: &mut Vec<Effect>) {
-        let question = self.question();
-        if let Entry::Occupied(mut asked) = self.asking.entry(remote.clone()) {
-            for asked in asked.get_mut().extract_if(.., |asked| asked.seq == answer.seq) {
-                for connection in asked.waiting {
-                    effects.push(Effect::Send(connection, Message::Answer(question.clone(), answer.clone())));
-                }
-            }
-            if asked.get().is_empty() {
-                asked.remove();
-            }
-        }
-        let bytes = self.answers_bytes + answer.bytes();
-        let fits = self.answers.len() < limits::ANSWERS && bytes <= limits::ANSWERS_BYTES;
-        if answer.seq == self.committed.head.seq && fits {
-            self.answers_bytes = bytes;
-            self.answers.insert(remote, answer);
-        }
     }
 
     fn awareness(&mut self, connection: ConnectionId, body: &[u8], now: Millis, effects: &mut Vec<Effect>) {

@@ -378,7 +378,7 @@ async fn everybody_asks_for_everything(engine: Engine) {
 }
 
 /// What ends or begins a login is asked for without one, so that the people of the other cases stay who they are.
-async fn only_those_who_are_unknown(scene: &Scene, operation: &str, method: &str, path: &str, wrong: &mut Vec<String>) {
+async fn only_those_who_are_unknown(scene: &Scene<'_>, operation: &str, method: &str, path: &str, wrong: &mut Vec<String>) {
     for who in EVERYBODY.into_iter().filter(|who| who.is_unknown()) {
         let fresh = scene.people[&who].without_keeping_cookies();
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();

@@ -5,12 +5,15 @@ export type { Project } from './project.ts'
 export type {
   Account, ApiKey, AuditEntry, DeletedProject, InviteInfo, Login, Management, NewInvite, NewKey, ProjectMember, Scope,
 } from './manage.ts'
+export type {
+  Actor, Hunk, HunkState, NewProposal, NewProposalFile, Proposal, ProposalFile, ProposalInfo, Proposals, ProposalState, Trust,
+} from './proposals.ts'
 export type { FileHandle, FilePhase, GoneWhy } from './file.ts'
 export type { Copies, KeptCopy } from './copies.ts'
 export type { Files, Removal } from './files.ts'
 export { folderOf, isWithin, joinPath, nameOf, type FileNode, type FolderNode, type TreeNode } from './tree.ts'
 export type { Identity, Person } from './people.ts'
-export type { Activity, FeedEvent, Member, Place, Presence } from './room.ts'
+export type { Activity, FeedEvent, Member, Place, Presence, Review } from './room.ts'
 export { combineSaves, describeSave, deriveSaveState, type Refusal, type SaveFacts, type SaveState } from './save.ts'
 export { paintOf, paintStyle, type Paint } from './paint.ts'
 export { ApiError } from './http.ts'

@@ -4,6 +4,7 @@ import { copyPath, type Copies, type CopyShelf } from './copies.ts'
 import type { FileHandle } from './file.ts'
 import { loadFiles, type Files } from './files.ts'
 import { ApiError, type Http } from './http.ts'
+import { keepProposals, type Proposals } from './proposals.ts'
 import type { FeedEvent, Presence, ProjectRoom, RoomOptions } from './room.ts'
 import type { SaveState } from './save.ts'
 import { createStore, derived, type Store, type Writable } from './store.ts'
@@ -16,6 +17,8 @@ export interface Project {
   readonly role: Store<Role>
   readonly files: Files
   readonly presence: Presence
+  /** Changes that somebody suggests, and what becomes of them. */
+  readonly proposals: Proposals
   /** The truth about the edits in all files of the project that are open in this page, as one word. */
   readonly save: Store<SaveState>
   /** Edits that the server refused, as copies. */
@@ -56,6 +59,7 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
   const [firstInfo, [head, files]] = await Promise.all([http.get<ProjectInfo>(base), loadAll()])
   const info: Writable<ProjectInfo> = createStore<ProjectInfo>(firstInfo, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const shelf = parts.shelf()
+  const proposals = keepProposals(http, base)
   function refreshSoon() {
     clearTimeout(asking)
     // A failure is left to the next time: the list here is old, not wrong.
@@ -64,9 +68,13 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
   const room = parts.join({
     projectId: id,
     after: head,
-    onGap: refreshSoon,
+    onGap() {
+      refreshSoon()
+      proposals.missed()
+    },
     onEvent(event) {
       if (!files.shows(event)) refreshSoon()
+      proposals.hear(event)
       for (const listener of [...listeners]) listener(event)
     },
   })
@@ -77,6 +85,7 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
     role: derived(info, ({ role }) => role),
     files,
     presence: room,
+    proposals,
     save: parts.save(id),
     copies: {
       list: derived(shelf.list, (all) => all.filter((copy) => copy.projectId === id)),
@@ -103,6 +112,7 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
     leave() {
       clearTimeout(asking)
       listeners.clear()
+      proposals.stop()
       room.leave()
     },
   }

@@ -18,6 +18,14 @@ export interface Place {
   /** The id of the file they look at. */
   file: string | null
   activity: Activity
+  /** What they look at among what is suggested. */
+  review: Review | null
+}
+
+/** A hunk of a proposal. */
+export interface Review {
+  proposal: string
+  hunk: number
 }
 
 export interface Member extends Identity {
@@ -29,7 +37,7 @@ export interface Presence {
   /** Everybody in the project, me first. */
   readonly people: Store<Member[]>
   /** Tells the others what changed about me. */
-  update(here: { file?: string | null; activity?: Activity }): void
+  update(here: { file?: string | null; activity?: Activity; review?: Review | null }): void
 }
 
 /** Something that happened in the project, or with no number something told only to those who are there. */
@@ -68,7 +76,7 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
   const { socket, user } = options
   const document = new Y.Doc()
   const awareness = new Awareness(document)
-  let here: { file: string | null; activity: Activity } = { file: null, activity: 'active' }
+  let here: { file: string | null; activity: Activity; review: Review | null } = { file: null, activity: 'active', review: null }
   let left = false
   let retry: ReturnType<typeof setTimeout> | undefined
 
@@ -85,6 +93,7 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
       user: { name: user.name, color: user.color, colorLight: user.color_light },
       file: here.file,
       state: here.activity,
+      review: here.review,
     })
   }
 
@@ -132,7 +141,7 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
     people,
     update(change) {
       const next = { ...here, ...change }
-      if (left || (next.file === here.file && next.activity === here.activity)) return
+      if (left || JSON.stringify(next) === JSON.stringify(here)) return
       here = next
       appear()
     },
@@ -182,12 +191,19 @@ export function readMembers(awareness: Awareness, me: User): Member[] {
 }
 
 function readPlace(connection: number, state: Record<string, unknown>): Place {
-  const { file, state: activity } = state
+  const { file, state: activity, review } = state
   return {
     connection,
     file: typeof file === 'string' ? file : null,
     activity: typeof activity === 'string' && ACTIVITIES.includes(activity) ? (activity as Activity) : 'active',
+    review: readReview(review),
   }
+}
+
+function readReview(value: unknown): Review | null {
+  if (typeof value !== 'object' || value === null) return null
+  const { proposal, hunk } = value as Record<string, unknown>
+  return typeof proposal === 'string' && typeof hunk === 'number' ? { proposal, hunk } : null
 }
 
 function rank(place: Place): number {

@@ -44,6 +44,18 @@ pub enum Command {
     /// After a backup was restored: give every document a new epoch, so that what browsers kept from before is
     /// offered as a copy instead of being merged in.
     NewEpoch,
+    /// Sign in to a server at this terminal, by a code that is typed into a browser anywhere. An API key is kept for it.
+    Login {
+        /// The server's address.
+        #[arg(long, env = "COTERIE_SERVER", value_name = "URL", default_value = "http://localhost:3000")]
+        server: String,
+    },
+    /// Sign out of a server at this terminal; its key is ended.
+    Logout {
+        /// The server's address.
+        #[arg(long, env = "COTERIE_SERVER", value_name = "URL", default_value = "http://localhost:3000")]
+        server: String,
+    },
     /// Check everything stored: heads, rows, snapshots, checksums, owners. Mends nothing.
     Doctor,
     /// Look at documents whose text cannot be had, and set them aside or take them back.
@@ -357,6 +369,17 @@ impl FromStr for Guests {
             other => bail!("COTERIE_GUESTS is {other:?}, but must be auto, on or off"),
         }
     }
+}
+
+/// Where a person's own settings are on this machine.
+///
+/// # Errors
+/// When the environment does not say.
+#[allow(clippy::disallowed_methods, reason = "this is the file that reads it")]
+pub fn own_settings() -> anyhow::Result<PathBuf> {
+    let given = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let folder = given("XDG_CONFIG_HOME").or_else(|| given("HOME").map(|home| home.join(".config")));
+    folder.context("set HOME or XDG_CONFIG_HOME to where keys may be kept")
 }
 
 /// How long the allocator (mimalloc) keeps what is free, in milliseconds. It is no setting of ours: the program sets it for

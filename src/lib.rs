@@ -83,6 +83,7 @@ pub mod socket;
 // floor 11
 pub mod accept;
 pub mod router;
+pub mod terminal;
 
 // floor 12
 pub mod server;

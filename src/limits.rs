@@ -108,6 +108,8 @@ pub const KEYS_PER_USER: i64 = 100;
 pub const KEY_PREFIX_CHARS: usize = 10;
 /// How long a key that expires may live at most; a longer one is one that does not expire.
 pub const KEY_LIFETIME_MAX: Duration = Duration::from_secs(5 * 366 * 24 * 3600);
+/// How long a key lives that was made by signing in at a terminal; who is still there then signs in again.
+pub const TERMINAL_KEY_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How old a key's last use gets before it is written down again; each request would be a write otherwise.
 pub const KEY_TOUCH: Duration = Duration::from_secs(60);
 /// Length of an end user's id in their application, in characters.

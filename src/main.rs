@@ -10,6 +10,7 @@ use coterie::db::Db;
 use coterie::error::Error;
 use coterie::replica::{self, Fault, worker};
 use coterie::server::Server;
+use coterie::terminal::Terminal;
 use coterie::{doctor, journal, report, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -82,12 +83,17 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 async fn carry_out(cli: Cli) -> anyhow::Result<()> {
+    let command = match cli.command.unwrap_or(Command::Serve) {
+        Command::Login { server } => return login(&server).await,
+        Command::Logout { server } => return logout(&server).await,
+        command => command,
+    };
     let config = Config::try_from(cli.settings)?;
-    match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(config).await,
+    match command {
         Command::NewEpoch => new_epoch(&config).await,
         Command::Doctor => doctor(&config).await,
         Command::Documents { action } => documents(&config, action).await,
+        Command::Serve | Command::Login { .. } | Command::Logout { .. } => serve(config).await,
     }
 }
 
@@ -105,6 +111,19 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     tracing::info!("shutting down");
     running.shutdown().await;
+    Ok(())
+}
+
+#[allow(clippy::print_stdout, reason = "what to do is this command's answer")]
+async fn login(server: &str) -> anyhow::Result<()> {
+    let terminal = Terminal::new(server, config::own_settings()?)?;
+    println!("{}", terminal.login(|said| println!("{said}")).await?);
+    Ok(())
+}
+
+#[allow(clippy::print_stdout, reason = "who is signed out is this command's answer")]
+async fn logout(server: &str) -> anyhow::Result<()> {
+    println!("{}", Terminal::new(server, config::own_settings()?)?.logout().await?);
     Ok(())
 }
 

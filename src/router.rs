@@ -37,7 +37,8 @@ const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(),
 const HSTS: &str = "max-age=31536000";
 
 /// Where one signs in, by which method.
-const SIGN_IN: [(&str, Method); 2] = [("/auth/guest", Method::POST), ("/auth/github/callback", Method::GET)];
+const SIGN_IN: [(&str, Method); 3] =
+    [("/auth/guest", Method::POST), ("/auth/github/callback", Method::GET), ("/auth/github/token", Method::POST)];
 
 /// Where archives are sent.
 const IMPORT: &str = "/api/projects/{p}/import";

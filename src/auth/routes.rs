@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::current::CurrentUser;
 use super::user::{Kind, User, UserView};
-use super::{Caller, by_cookie, login, operator, sql};
+use super::{Caller, Credential, bearer, by_cookie, by_token, key, login, operator, sql};
 use crate::error::{Error, ErrorView, Result};
 use crate::extract::Json;
 use crate::state::{AppState, Shared};
@@ -32,6 +32,17 @@ struct WaysIn {
     guests: bool,
     /// Whether people sign in with GitHub, at `/auth/github?next=/…`.
     github: bool,
+    /// With what a terminal signs in: GitHub's device flow, whose token it gives up at `/auth/github/token`.
+    #[schema(required)]
+    device: Option<DeviceWay>,
+}
+
+/// What a terminal begins GitHub's device flow with.
+#[derive(Serialize, ToSchema)]
+struct DeviceWay {
+    client_id: String,
+    /// Where people sign in.
+    url: String,
 }
 
 /// Who one is, and whether one looks after the server.
@@ -52,7 +63,9 @@ struct Named {
 /// How one can sign in on this server.
 #[utoipa::path(get, path = "/api/auth", tag = "sign-in", security(()), responses((status = 200, body = WaysIn)))]
 async fn ways_in(State(state): State<AppState>) -> Json<WaysIn> {
-    Json(WaysIn { guests: state.allows_guests(), github: state.github.is_some() })
+    let app = state.config.github.as_ref();
+    let device = app.map(|app| DeviceWay { client_id: app.client_id.clone(), url: app.url.clone() });
+    Json(WaysIn { guests: state.allows_guests(), github: app.is_some(), device })
 }
 
 /// Comes in with just a name. A browser that is a guest already keeps being the same one, under the new name.
@@ -74,14 +87,28 @@ async fn sign_in_as_guest(
     Ok(Json(user.view()))
 }
 
-/// Signs this browser out.
+/// Signs this browser out. A program that shows an API key ends that.
 #[utoipa::path(
     post, path = "/auth/logout", tag = "sign-in", security(()),
     responses((status = 204, description = "The login has ended."))
 )]
-async fn sign_out(State(state): State<AppState>, session: Session) -> Result<impl IntoResponse> {
-    login::sign_out(&session).await?;
+async fn sign_out(State(state): State<AppState>, session: Session, headers: HeaderMap) -> Result<impl IntoResponse> {
+    match bearer(&headers) {
+        Some(secret) => end_key(&state, secret).await?,
+        None => login::sign_out(&session).await?,
+    }
     Ok((StatusCode::NO_CONTENT, AppendHeaders(login::removal(&state).map(|cookie| (header::SET_COOKIE, cookie)))))
+}
+
+/// Ends the key that is shown; one that has ended needs no more.
+async fn end_key(state: &Shared, secret: &str) -> Result<()> {
+    let Some(caller) = by_token(&state.db, secret).await? else { return Ok(()) };
+    caller.refuse_token()?;
+    if let Credential::Key(grant) = caller.credential {
+        key::revoke(&state.db, caller.user.id, grant.id).await?;
+        state.rights.look();
+    }
+    Ok(())
 }
 
 /// Who one is, and whether one looks after the server.

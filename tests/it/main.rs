@@ -68,6 +68,7 @@ mod startup;
 mod strangers;
 mod sync;
 mod taken_away;
+mod terminal;
 mod text;
 mod tidy;
 mod two_servers;

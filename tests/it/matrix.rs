@@ -90,6 +90,7 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
     let sent = |least, body| Some((For::Members(least), Some(body)));
     match operation {
         "healthz" | "readyz" | "metrics" | "ways_in" | "sign_out" => Some((For::Everybody, None)),
+        "sign_in_at_terminal" => Some((For::Everybody, Some(json!({ "token": "x", "name": "x" })))),
         "sign_in_as_guest" => Some((For::Everybody, Some(json!({ "name": "New" })))),
         "me" | "list_projects" | "list_deleted_projects" | "list_keys" | "list_logins" => Some((For::SignedIn, None)),
         "create_project" => Some((For::SignedIn, Some(json!({ "name": "More" })))),

@@ -75,6 +75,14 @@ pub(super) struct NewKeyView {
     key: String,
 }
 
+impl NewKey {
+    /// One by which a terminal acts for whoever signed in at it: for a while, as far as most goes.
+    pub(super) fn of_terminal(name: String) -> Self {
+        let seconds = i64::try_from(limits::TERMINAL_KEY_LIFETIME.as_secs()).unwrap_or(i64::MAX);
+        Self { name, scopes: None, expires_in: Some(seconds) }
+    }
+}
+
 fn unnamed() -> String {
     "API key".to_owned()
 }
@@ -93,8 +101,13 @@ impl Key {
     }
 }
 
+/// Makes a key that acts for `owner`, and answers its secret.
+pub(super) async fn create(state: &Shared, owner: UserId, wanted: &NewKey) -> Result<String> {
+    Ok(create_and_show(state, owner, wanted).await?.key)
+}
+
 /// Makes a key that acts for `owner`.
-async fn create(state: &Shared, owner: UserId, wanted: &NewKey) -> Result<NewKeyView> {
+async fn create_and_show(state: &Shared, owner: UserId, wanted: &NewKey) -> Result<NewKeyView> {
     let scopes = Scopes::of(wanted.scopes.as_deref().unwrap_or(&[Scope::Read, Scope::Write]));
     if scopes.list().is_empty() {
         return Err(Error::invalid("bad_scopes", "a key needs a scope: read, write, manage, act-for or admin"));
@@ -134,7 +147,7 @@ async fn list(db: &Db, owner: UserId, page: &PageQuery, words: &Words) -> Result
 }
 
 /// Ends a key, the tokens that were issued with it, and what they have open.
-async fn revoke(db: &Db, owner: UserId, id: KeyId) -> Result<()> {
+pub(super) async fn revoke(db: &Db, owner: UserId, id: KeyId) -> Result<()> {
     let mut tx = db.begin().await?;
     let key = sql::delete(&mut tx, owner, id).await?.ok_or(Error::NotFound)?;
     note(&mut tx, owner, "key.revoked", &key).await?;

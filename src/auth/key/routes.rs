@@ -46,7 +46,7 @@ async fn create(
     State(state): State<AppState>,
     Json(wanted): Json<NewKey>,
 ) -> Result<(StatusCode, Json<NewKeyView>)> {
-    Ok((StatusCode::CREATED, Json(super::create(&state, caller.user.id, &wanted).await?)))
+    Ok((StatusCode::CREATED, Json(super::create_and_show(&state, caller.user.id, &wanted).await?)))
 }
 
 /// Ends an API key; what it has open ends within a second.

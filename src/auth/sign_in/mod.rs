@@ -3,15 +3,15 @@
 //! What ties the two together is a row named by the state, which only the browser that began can take, and once. It is
 //! known by a cookie of its own, so that two tabs can sign in beside each other while the login's id changes.
 
+mod device;
 mod next;
 mod page;
 mod routes;
 mod sql;
 
-pub(super) use self::routes::routes;
-
 use axum::http::HeaderMap;
 use tower_sessions::Session;
+use utoipa_axum::router::OpenApiRouter;
 
 use self::next::Next;
 use super::secret::Digest;
@@ -25,6 +25,11 @@ use crate::ids::UserId;
 use crate::limits;
 use crate::state::{AppState, Shared};
 use crate::text;
+
+/// `/auth/github`, where GitHub sends a browser back to, and how one signs in without one.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    routes::routes().merge(device::routes())
+}
 
 /// A sign-in that has begun.
 #[derive(Debug, Clone)]

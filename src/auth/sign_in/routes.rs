@@ -17,7 +17,7 @@ use crate::limits;
 use crate::state::{AppState, Shared};
 
 /// `/auth/github` and `/auth/github/callback`.
-pub(in crate::auth) fn routes() -> OpenApiRouter<AppState> {
+pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(go)).routes(routes!(come_back))
 }
 

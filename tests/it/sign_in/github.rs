@@ -1,17 +1,19 @@
 //! A GitHub of our own, as strict as the real one: it compares verifier, redirect and secret, takes a code once, answers
-//! with a form unless JSON is asked for, and tells errors with status 200.
+//! with a form unless JSON is asked for, and tells errors with status 200. In its device flow it counts who asks too often, and
+//! it knows for which app a token is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use coterie::config::GithubApp;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -47,8 +49,23 @@ struct Inner {
     codes: HashMap<String, (String, String, Value)>,
     /// Whose each token is.
     tokens: HashMap<String, Value>,
+    /// Tokens that are another app's.
+    foreign: HashSet<String>,
+    /// What the device flow answers before it grants.
+    device_says: VecDeque<String>,
+    devices: HashMap<String, Device>,
+    /// How often it was asked before its interval was over.
+    hasty: usize,
     /// What was asked of it besides the rules, in order.
     scopes: Vec<Option<String>>,
+}
+
+/// A device flow that has begun.
+#[derive(Debug)]
+struct Device {
+    account: Value,
+    interval: Duration,
+    asked: Instant,
 }
 
 /// A running one.
@@ -70,12 +87,18 @@ impl Github {
             account: account(1, "ann", "Ann"),
             codes: HashMap::new(),
             tokens: HashMap::new(),
+            foreign: HashSet::new(),
+            device_says: VecDeque::new(),
+            devices: HashMap::new(),
+            hasty: 0,
             scopes: Vec::new(),
         }));
         let app = Router::new()
             .route("/login/oauth/authorize", get(authorize))
             .route("/login/oauth/access_token", post(access_token))
+            .route("/login/device/code", post(device_code))
             .route("/api/v3/user", get(user))
+            .route("/api/v3/applications/{client}/token", post(about_token).delete(end_token))
             .with_state(inner.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -102,9 +125,71 @@ impl Github {
         self.inner.lock().mood = mood;
     }
 
+    /// What the device flow answers from now on, before it grants.
+    pub fn device_says(&self, words: &[&str]) {
+        self.inner.lock().device_says = words.iter().map(|word| (*word).to_owned()).collect();
+    }
+
+    /// How often it was asked in a device flow before its interval was over.
+    pub fn hasty(&self) -> usize {
+        self.inner.lock().hasty
+    }
+
+    /// How many tokens it gave out that are not ended.
+    pub fn living_tokens(&self) -> usize {
+        self.inner.lock().tokens.len()
+    }
+
+    /// A token for this app.
+    pub fn token(&self, account: Value) -> String {
+        self.inner.lock().grant(account)
+    }
+
+    /// A token for another app.
+    pub fn token_of_another_app(&self, account: Value) -> String {
+        let mut inner = self.inner.lock();
+        let token = inner.grant(account);
+        inner.foreign.insert(token.clone());
+        token
+    }
+
     /// The scopes that were asked for, each time.
     pub fn scopes(&self) -> Vec<Option<String>> {
         self.inner.lock().scopes.clone()
+    }
+}
+
+impl Inner {
+    fn grant(&mut self, account: Value) -> String {
+        let token = format!("gho_canary{:032x}", rand::random::<u128>());
+        self.tokens.insert(token.clone(), account);
+        token
+    }
+
+    /// Grants or answers the word for why it does not, yet or at all.
+    fn device(&mut self, code: &str) -> Result<String, String> {
+        let word = self.device_says.pop_front();
+        let device = self.devices.get_mut(code).ok_or("incorrect_device_code")?;
+        let early = device.asked.elapsed() < device.interval;
+        device.asked = Instant::now();
+        if early {
+            self.hasty += 1;
+            device.interval += Duration::from_secs(5);
+            return Err("slow_down".to_owned());
+        }
+        match word {
+            None => {
+                let account = device.account.clone();
+                self.devices.remove(code);
+                Ok(self.grant(account))
+            }
+            Some(word) => {
+                if word == "slow_down" {
+                    device.interval += Duration::from_secs(5);
+                }
+                Err(word)
+            }
+        }
     }
 }
 
@@ -154,7 +239,17 @@ async fn access_token(State(inner): Shared, headers: HeaderMap, Form(asked): For
     }
     let mut inner = inner.lock();
     let error = |word: &str| json!({ "error": word, "error_description": "…", "error_uri": "https://docs.example" });
-    let answer = if field(&asked, "client_id") != CLIENT_ID || field(&asked, "client_secret") != CLIENT_SECRET {
+    let answer = if field(&asked, "grant_type") == "urn:ietf:params:oauth:grant-type:device_code" {
+        // No secret: a terminal has none.
+        if field(&asked, "client_id") != CLIENT_ID || asked.contains_key("client_secret") {
+            error("incorrect_client_credentials")
+        } else {
+            match inner.device(field(&asked, "device_code")) {
+                Ok(token) => json!({ "access_token": token, "scope": "", "token_type": "bearer" }),
+                Err(word) => error(&word),
+            }
+        }
+    } else if field(&asked, "client_id") != CLIENT_ID || field(&asked, "client_secret") != CLIENT_SECRET {
         error("incorrect_client_credentials")
     } else {
         // Taken once, whatever comes of it.
@@ -165,8 +260,7 @@ async fn access_token(State(inner): Shared, headers: HeaderMap, Form(asked): For
                 error("bad_verification_code")
             }
             Some((_, _, account)) => {
-                let token = format!("gho_canary{:032x}", rand::random::<u128>());
-                inner.tokens.insert(token.clone(), account);
+                let token = inner.grant(account);
                 json!({ "access_token": token, "scope": "", "token_type": "bearer" })
             }
         }
@@ -178,6 +272,72 @@ async fn access_token(State(inner): Shared, headers: HeaderMap, Form(asked): For
     let pairs = answer.as_object().unwrap().iter();
     let form: Vec<String> = pairs.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
     ([(header::CONTENT_TYPE, "application/x-www-form-urlencoded")], form.join("&")).into_response()
+}
+
+async fn device_code(State(inner): Shared, headers: HeaderMap, Form(asked): Form<Fields>) -> Response {
+    let mut inner = inner.lock();
+    if headers.get(header::ACCEPT).is_none_or(|kind| kind != "application/json") {
+        return (StatusCode::NOT_ACCEPTABLE, "this one answers JSON only").into_response();
+    }
+    if field(&asked, "client_id") != CLIENT_ID {
+        return Json(json!({ "error": "Not Found" })).into_response();
+    }
+    if inner.device_says.front().is_some_and(|word| word == "device_flow_disabled") {
+        inner.device_says.clear();
+        return Json(json!({ "error": "device_flow_disabled", "error_description": "…" })).into_response();
+    }
+    inner.scopes.push(asked.get("scope").cloned());
+    let code = format!("{:040x}", rand::random::<u128>());
+    let interval = Duration::from_secs(1);
+    let device = Device { account: inner.account.clone(), interval, asked: Instant::now() - interval };
+    inner.devices.insert(code.clone(), device);
+    Json(json!({
+        "device_code": code, "user_code": "WDJB-MJHT", "verification_uri": "https://github.com/login/device",
+        "expires_in": 900, "interval": interval.as_secs(),
+    }))
+    .into_response()
+}
+
+/// Whether the app itself asks of one of its tokens; else what it is answered.
+fn of_app(inner: &Inner, headers: &HeaderMap, client: &str, body: &Value) -> Result<String, StatusCode> {
+    let basic = STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}"));
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if shown != format!("Basic {basic}") || client != CLIENT_ID || headers.get(header::USER_AGENT).is_none() {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    let token = body["access_token"].as_str().filter(|token| !token.is_empty());
+    let token = token.ok_or(StatusCode::UNPROCESSABLE_ENTITY)?.to_owned();
+    let known = inner.tokens.contains_key(&token) && !inner.foreign.contains(&token);
+    if known { Ok(token) } else { Err(StatusCode::NOT_FOUND) }
+}
+
+async fn about_token(
+    State(inner): Shared,
+    headers: HeaderMap,
+    Path(client): Path<String>,
+    Json(body): Json<Value>,
+) -> Response {
+    let inner = inner.lock();
+    match of_app(&inner, &headers, &client, &body) {
+        Ok(token) => Json(json!({ "app": { "client_id": CLIENT_ID }, "user": inner.tokens[&token] })).into_response(),
+        Err(status) => status.into_response(),
+    }
+}
+
+async fn end_token(
+    State(inner): Shared,
+    headers: HeaderMap,
+    Path(client): Path<String>,
+    Json(body): Json<Value>,
+) -> StatusCode {
+    let mut inner = inner.lock();
+    match of_app(&inner, &headers, &client, &body) {
+        Ok(token) => {
+            inner.tokens.remove(&token);
+            StatusCode::NO_CONTENT
+        }
+        Err(status) => status,
+    }
 }
 
 fn challenge_of(verifier: &str) -> String {

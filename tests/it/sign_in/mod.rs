@@ -276,19 +276,26 @@ async fn whoever_switches_accounts_is_somebody_else(engine: Engine) {
     assert_eq!(ann.get("/api/me").await.0, StatusCode::UNAUTHORIZED, "her login in this browser is over");
 }
 
+/// Whether guests are let in, and whether people sign in with GitHub, as a browser and as a terminal is told it.
+async fn ways(nobody: &TestClient) -> (bool, bool) {
+    let (_, ways) = nobody.get("/api/auth").await;
+    assert_eq!(ways["github"].as_bool().unwrap(), ways["device"]["client_id"].is_string(), "{ways}");
+    (ways["guests"].as_bool().unwrap(), ways["github"].as_bool().unwrap())
+}
+
 async fn guests_are_let_in_on_their_own_only_without_github(engine: Engine) {
     let (server, _github) = start(engine, |_| {}).await;
     let nobody = TestClient::nobody(server.place());
-    assert_eq!(nobody.get("/api/auth").await.1, json!({ "guests": false, "github": true }));
+    assert_eq!(ways(&nobody).await, (false, true));
     let (status, refusal) = nobody.post("/auth/guest", json!({ "name": "Ann" })).await;
     assert_eq!((status, &refusal["error"]["code"]), (StatusCode::FORBIDDEN, &json!("forbidden")));
     let (server, _github) = start(engine, |config| config.guests = Guests::On).await;
     let nobody = TestClient::nobody(server.place());
-    assert_eq!(nobody.get("/api/auth").await.1, json!({ "guests": true, "github": true }));
+    assert_eq!(ways(&nobody).await, (true, true));
     TestClient::guest(server.place(), "Ann").await;
     let server = TestServer::start(engine).await;
     let nobody = TestClient::nobody(server.place());
-    assert_eq!(nobody.get("/api/auth").await.1, json!({ "guests": true, "github": false }));
+    assert_eq!(ways(&nobody).await, (true, false));
 }
 
 async fn operators_are_named_or_were_the_first(engine: Engine) {

@@ -2,27 +2,31 @@
 //!
 //! No token is kept: the one that GitHub gives is used once, to ask whose it is, and dropped.
 
-use std::pin::Pin;
+mod device;
+mod way;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use oauth2::basic::{BasicClient, BasicErrorResponseType};
 use oauth2::{
-    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError,
-    TokenResponse, TokenUrl,
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenResponse, TokenUrl,
 };
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
-use reqwest::{Client, Method, Request, Response, StatusCode};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Body, Method, Request, StatusCode};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::json;
 
-use crate::config::{GithubApp, is_loopback_name};
-use crate::limits;
+pub use self::device::{Device, NotSignedIn};
+
+use self::way::Way;
+use crate::config::GithubApp;
 
 /// A GitHub OAuth app, and the way to GitHub.
 #[derive(Debug, Clone)]
 pub struct Github {
     app: GithubApp,
-    http: Client,
+    way: Way,
 }
 
 /// Where a browser is sent, and what its return must match.
@@ -69,32 +73,14 @@ pub enum Fault {
 
 type OauthClient = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
-impl<'c> AsyncHttpClient<'c> for Github {
-    type Error = Fault;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Fault>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.send(request))
-    }
-}
-
 impl Github {
     /// The way to GitHub for an app.
     ///
     /// # Errors
     /// When the system has no certificates to know GitHub by.
     pub fn new(app: GithubApp) -> anyhow::Result<Self> {
-        // One that is there already is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut http = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(limits::GITHUB_CONNECT_TIME)
-            .timeout(limits::GITHUB_TIME);
-        let host = |url: &str| reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(is_loopback_name));
-        if host(&app.url) == Some(true) && host(&app.api_url) == Some(true) {
-            http = http.no_proxy();
-        }
-        Ok(Self { app, http: http.build()? })
+        let way = Way::to(&[&app.url, &app.api_url])?;
+        Ok(Self { app, way })
     }
 
     /// Begins a sign-in that returns to `redirect`. No scope is asked for: who somebody is needs none.
@@ -117,7 +103,7 @@ impl Github {
             .client(redirect)?
             .exchange_code(AuthorizationCode::new(code))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier))
-            .request_async(self)
+            .request_async(&self.way)
             .await;
         let token = match redeemed {
             Ok(answer) => answer.access_token().secret().clone(),
@@ -129,16 +115,53 @@ impl Github {
         self.whose(&token).await
     }
 
-    async fn whose(&self, token: &str) -> Result<Profile, Fault> {
-        let url = format!("{}/user", self.app.api_url).parse().map_err(|_| Fault::Misconfigured("its API".into()))?;
-        let mut request = Request::new(Method::GET, url);
-        let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
-        let mut bearer = bearer.map_err(|_| Fault::Odd("a token that no header can hold".into()))?;
-        bearer.set_sensitive(true);
-        request.headers_mut().insert(AUTHORIZATION, bearer);
+    /// Whose a token is that somebody got for this app without a browser; `None` where it is no token of this app's. It is
+    /// ended then: who they are is all that it was for.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub async fn redeem(&self, token: &str) -> Result<Option<Profile>, Fault> {
+        // A token that another app was given says who somebody is too. Only GitHub knows for whom it is.
+        match self.about(Method::POST, token).await? {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => return Ok(None),
+            StatusCode::UNAUTHORIZED => return Err(Fault::Misconfigured("its client id and secret".into())),
+            other => return Err(Fault::Odd(format!("{other} when asked for whom a token is"))),
+        }
+        let profile = self.whose(token).await?;
+        match self.about(Method::DELETE, token).await {
+            Ok(StatusCode::NO_CONTENT) => {}
+            Ok(status) => tracing::warn!(%status, "a token is not ended at GitHub"),
+            Err(fault) => tracing::warn!(%fault, "a token is not ended at GitHub"),
+        }
+        Ok(Some(profile))
+    }
+
+    /// Asks of a token of this app's, or ends it.
+    async fn about(&self, method: Method, token: &str) -> Result<StatusCode, Fault> {
+        let GithubApp { client_id, client_secret, .. } = &self.app;
+        let mut request = self.request(method, &format!("/applications/{client_id}/token"))?;
+        let basic = format!("Basic {}", STANDARD.encode(format!("{client_id}:{client_secret}")));
+        request.headers_mut().insert(AUTHORIZATION, secret(&basic)?);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *request.body_mut() = Some(Body::from(json!({ "access_token": token }).to_string()));
+        let (status, ..) = self.way.ask(request).await?;
+        Ok(status)
+    }
+
+    /// A request to the API.
+    fn request(&self, method: Method, path: &str) -> Result<Request, Fault> {
+        let url = format!("{}{path}", self.app.api_url).parse().map_err(|_| Fault::Misconfigured("its API".into()))?;
+        let mut request = Request::new(method, url);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/vnd.github+json"));
         request.headers_mut().insert("x-github-api-version", HeaderValue::from_static("2022-11-28"));
-        let (status, _, body) = self.ask(request).await?;
+        Ok(request)
+    }
+
+    async fn whose(&self, token: &str) -> Result<Profile, Fault> {
+        let mut request = self.request(Method::GET, "/user")?;
+        request.headers_mut().insert(AUTHORIZATION, secret(&format!("Bearer {token}"))?);
+        let (status, _, body) = self.way.ask(request).await?;
         if !status.is_success() {
             return Err(Fault::Odd(format!("{status} when asked whose the token is")));
         }
@@ -161,37 +184,13 @@ impl Github {
             .set_token_uri(token)
             .set_redirect_uri(RedirectUrl::new(redirect.to_owned()).map_err(wrong)?))
     }
+}
 
-    /// Sends a request of the OAuth library. GitHub tells errors with status 200, which the library takes for success.
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Fault> {
-        let request = Request::try_from(request).map_err(|error| Fault::Odd(error.to_string()))?;
-        let (mut status, headers, body) = self.ask(request).await?;
-        let is_error = serde_json::from_slice::<Value>(&body).is_ok_and(|answer| answer.get("error").is_some());
-        if status.is_success() && is_error {
-            status = StatusCode::BAD_REQUEST;
-        }
-        let mut response = HttpResponse::new(body);
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        Ok(response)
-    }
-
-    async fn ask(&self, mut request: Request) -> Result<(StatusCode, HeaderMap, Vec<u8>), Fault> {
-        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("coterie"));
-        let mut response = self.http.execute(request).await.map_err(away)?;
-        let status = response.status();
-        if status.is_server_error() || is_limited(&response) {
-            return Err(Fault::Away(status.to_string()));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(away)? {
-            if body.len() + chunk.len() > limits::GITHUB_BYTES {
-                return Err(Fault::Odd("an answer without end".into()));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok((status, response.headers().clone(), body))
-    }
+/// A header that is not shown.
+fn secret(text: &str) -> Result<HeaderValue, Fault> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| Fault::Odd("a token that no header can hold".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn refused(error: &BasicErrorResponseType) -> Fault {
@@ -201,23 +200,9 @@ fn refused(error: &BasicErrorResponseType) -> Fault {
         | "redirect_uri_mismatch"
         | "invalid_client"
         | "unauthorized_client"
+        | "device_flow_disabled"
         | "application_suspended" => Fault::Misconfigured(what),
         "bad_verification_code" | "invalid_grant" | "unverified_user_email" => Fault::Stale(what),
         _ => Fault::Odd(what),
     }
-}
-
-/// GitHub limits rates with 429, and with 403 beside headers that say so.
-fn is_limited(response: &Response) -> bool {
-    let header = |name: &str| response.headers().get(name);
-    response.status() == StatusCode::TOO_MANY_REQUESTS
-        || (response.status() == StatusCode::FORBIDDEN
-            && (header(RETRY_AFTER.as_str()).is_some()
-                || header("x-ratelimit-remaining").is_some_and(|left| left == "0")))
-}
-
-fn away(error: reqwest::Error) -> Fault {
-    // The address may hold secrets.
-    let error = error.without_url();
-    Fault::Away(if error.is_timeout() { "it took too long".into() } else { error.to_string() })
 }

@@ -9,8 +9,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::client::TestClient;
-use crate::engines::{Engine, on_both_engines};
-use crate::peer::{Dialect, Peer, typed};
+use crate::engines::{Database, Engine, on_both_engines, on_postgres};
+use crate::peer::{DIALECTS, Dialect, Peer, typed};
+use crate::program::Program;
 use crate::server::{Place, TestServer};
 
 on_both_engines![
@@ -18,6 +19,7 @@ on_both_engines![
     whatever_ends_a_right_ends_sockets_of_y_websocket_too,
     nobody_elsewhere_is_cut,
 ];
+on_postgres![whatever_ends_a_right_ends_sockets_at_another_process];
 
 /// What the product promises.
 const SOON: Duration = Duration::from_secs(1);
@@ -180,24 +182,42 @@ async fn whatever_ends_a_right_ends_sockets_of_y_websocket_too(engine: Engine) {
     let server = TestServer::start(engine).await;
     let other = TestServer::on(server.database.shared()).await;
     let ann = TestClient::guest(server.place(), "Ann").await;
+    every_end(&ann, Dialect::Yjs, [server.place(), other.place()]).await;
+}
+
+/// Nothing is shared but the database: the other process finds out by reading the log of changed rights.
+async fn whatever_ends_a_right_ends_sockets_at_another_process() {
+    let database = Database::create(Engine::Postgres).await;
+    let here = Program::start(&database).await;
+    let there = Program::start(&database).await;
+    for dialect in DIALECTS {
+        let ann = TestClient::guest(&here.place, "Ann").await;
+        every_end(&ann, dialect, [&there.place, &there.place]).await;
+    }
+}
+
+/// Ends rights in every way, of people whose sockets are at these places by turns; what they write a second later is not
+/// taken, and they are put out.
+async fn every_end(ann: &TestClient, dialect: Dialect, places: [&Place; 2]) {
     let mut scenes = JoinSet::new();
     for (number, end) in ENDS.into_iter().enumerate() {
-        let ann = ann.clone();
-        let place = if number % 2 == 0 { server.place().clone() } else { other.place().clone() };
+        let (ann, place) = (ann.clone(), places[number % 2].clone());
         scenes.spawn(async move {
-            let mut scene = scene(&ann, &place, Dialect::Yjs, end).await;
+            let mut scene = scene(&ann, &place, dialect, end).await;
             let began = take_away(&scene, end).await;
             tokio::time::sleep_until(began + SOON).await;
             scene.peer.send_update(&typed(scene.peer.client(), "late")).await;
-            let code = scene.peer.until_closed().await;
-            let expected: &[u16] = match end {
-                End::Demotion => &[1013],
-                End::Logout | End::Everywhere | End::Key | End::KeyOfToken | End::Expiry => &[4401],
-                End::Removal | End::Link | End::Visibility => &[4404],
-                // Another server may notice by the document's epoch first.
-                End::Deletion => &[4404, 4410],
-            };
-            assert!(expected.contains(&code), "{end:?}: {code}");
+            scene.peer.until(&format!("{end:?} bites"), is_out).await;
+            if let Some((code, _)) = &scene.peer.closed {
+                let expected: &[u16] = match end {
+                    End::Demotion => &[1013],
+                    End::Logout | End::Everywhere | End::Key | End::KeyOfToken | End::Expiry => &[4401],
+                    End::Removal | End::Link | End::Visibility => &[4404],
+                    // Another server may notice by the document's epoch first.
+                    End::Deletion => &[4404, 4410],
+                };
+                assert!(expected.contains(code), "{end:?}: {code}");
+            }
             if end != End::Deletion {
                 let text = if end == End::Visibility { "" } else { "before" };
                 let mut reader = scene.ann.socket(Dialect::Hocuspocus, scene.project, "a").join().await;

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 const BINARY = resolve(process.env.COTERIE_BIN ?? fileURLToPath(new URL('../../target/debug/coterie', import.meta.url)))
 const READY = /open (http:\/\/\S+)/
 
-export async function startServer(t) {
+export async function startServer(t, { env = {} } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'coterie-e2e-'))
   const data = join(folder, 'data')
   let child
@@ -17,7 +17,7 @@ export async function startServer(t) {
   const run = (args) => spawn(BINARY, args, {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, COTERIE_LISTEN: `127.0.0.1:${port}`, COTERIE_DATA_DIR: data, RUST_LOG: process.env.RUST_LOG ?? 'warn' },
+    env: { ...env, PATH: process.env.PATH, COTERIE_LISTEN: `127.0.0.1:${port}`, COTERIE_DATA_DIR: data, RUST_LOG: process.env.RUST_LOG ?? 'warn' },
   })
   const ended = (process) => new Promise((done) => process.once('exit', (code, signal) => done(code ?? signal)))
   const start = async () => {

@@ -34,6 +34,14 @@ export const SHORTCUTS: readonly { about: string; keys: readonly Shortcut[] }[] 
     ],
   },
   {
+    about: 'A proposal',
+    keys: [
+      { what: 'Next change, and the one before', keys: '] [' },
+      { what: 'Accept the change', keys: 'Y' },
+      { what: 'Reject the change', keys: 'N' },
+    ],
+  },
+  {
     about: 'The list of files',
     keys: [
       { what: 'Go up, down, into and out of a folder', keys: 'Arrow keys' },

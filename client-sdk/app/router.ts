@@ -1,4 +1,4 @@
-// Seven addresses, the History API, nothing else.
+// Eight addresses, the History API, nothing else.
 
 import { createStore, type Store } from 'coterie'
 
@@ -8,6 +8,7 @@ export type Route =
   | { screen: 'project'; project: string }
   | { screen: 'settings'; project: string }
   | { screen: 'file'; project: string; file: string }
+  | { screen: 'review'; project: string; proposal: string }
   /** `file` comes from the fragment: an invite made in a file leads into that file. */
   | { screen: 'join'; token: string; file: string | null }
   | { screen: 'lost' }
@@ -28,6 +29,9 @@ export function parseRoute(pathname: string, hash = ''): Route {
   if (first === 'p' && second !== undefined && third === 'f' && fourth !== undefined) {
     return { screen: 'file', project: second, file: fourth }
   }
+  if (first === 'p' && second !== undefined && third === 'r' && fourth !== undefined) {
+    return { screen: 'review', project: second, proposal: fourth }
+  }
   if (first === 'join' && second !== undefined && third === undefined) {
     return { screen: 'join', token: second, file: hash.replace(/^#/, '') || null }
   }
@@ -39,6 +43,7 @@ export const toAccount = '/me'
 export const toProject = (project: string) => `/p/${encodeURIComponent(project)}`
 export const toSettings = (project: string) => `${toProject(project)}/settings`
 export const toFile = (project: string, file: string) => `${toProject(project)}/f/${encodeURIComponent(file)}`
+export const toReview = (project: string, proposal: string) => `${toProject(project)}/r/${encodeURIComponent(proposal)}`
 
 const here = createStore<Route>(read())
 export const route: Store<Route> = here

@@ -106,6 +106,8 @@ export interface Proposals {
   get(id: string): Promise<Proposal>
   list(which?: { open?: boolean; after?: string | null }): Promise<Page<ProposalInfo>>
   propose(proposal: NewProposal): Promise<Proposal>
+  /** Puts what waits in other words; for who proposed it. */
+  revise(id: string, words: { summary?: string; rationale?: string; hunks?: readonly { id: number; after: string }[] }): Promise<Proposal>
   /** All that waits of it, or these hunks. What does not fit any more becomes stale and is left. */
   accept(id: string, hunks?: readonly number[]): Promise<Proposal>
   reject(id: string, how?: { hunks?: readonly number[]; reason?: string }): Promise<Proposal>
@@ -213,6 +215,7 @@ export function keepProposals(http: Http, base: string): ProposalsKeeper {
       return http.get(`${root}?${query}`)
     },
     propose: async (proposal) => take(await http.post<Proposal>(root, proposal)),
+    revise: (id, words) => ask(id, () => http.patch<Proposal>(at(id), words)),
     accept: (id, hunks) => act(id, 'accept', hunks ? { hunks } : {}),
     reject: (id, how = {}) => act(id, 'reject', how),
     undo: (id) => act(id, 'undo', {}),

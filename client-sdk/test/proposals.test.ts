@@ -55,11 +55,16 @@ it('shows what waits to everybody and what becomes of each hunk', async () => {
   await theirs.proposals.vote(made.id, 1)
   expect((await voted)[0]?.votes).toMatchObject([{ user: { name: 'Bob' }, value: 1 }])
 
+  const reworded = until(theirs.proposals.open, ([one]) => one?.summary === 'In larger letters')
+  await mine.proposals.revise(made.id, { summary: 'In larger letters', hunks: [{ id: 2, after: 'FIVE!\n' }] })
+  expect((await reworded)[0]?.files[0]?.hunks[1]?.after).toBe('FIVE!\n')
+  await expect(theirs.proposals.revise(made.id, { summary: 'Mine' })).rejects.toMatchObject({ status: 403 })
+
   const partly = until(mine.proposals.open, ([one]) => one?.state === 'partly')
   const accepted = await theirs.proposals.accept(made.id, [2])
   expect(accepted.written).toMatchObject([{ document_id: document, accepted_by: { name: 'Bob' } }])
   expect((await partly)[0]?.files[0]?.hunks.map(({ state }) => state)).toEqual(['pending', 'accepted'])
-  expect(await mine.files.read(document)).toBe('one\ntwo\nthree\nfour\nFIVE\n')
+  expect(await mine.files.read(document)).toBe('one\ntwo\nthree\nfour\nFIVE!\n')
   await expect(mine.proposals.accept(made.id, [2])).rejects.toMatchObject({ code: 'decided', status: 409 })
 
   const gone = until(theirs.proposals.open, (list) => list.length === 0)

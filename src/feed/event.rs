@@ -67,6 +67,9 @@ pub enum Event {
     /// The summary as it was; hunks are named by their numbers.
     #[serde(rename = "proposal.opened")]
     ProposalOpened { proposal_id: ProposalId, summary: String, hunks: usize },
+    /// Put in other words, these hunks among them.
+    #[serde(rename = "proposal.updated")]
+    ProposalUpdated { proposal_id: ProposalId, summary: String, hunks: Vec<i64>, state: String },
     #[serde(rename = "proposal.accepted")]
     ProposalAccepted { proposal_id: ProposalId, summary: String, hunks: Vec<i64>, state: String },
     #[serde(rename = "proposal.rejected")]
@@ -101,6 +104,7 @@ impl Event {
             | Self::MessageDeleted { id, .. } => Some(id.0),
             Self::ConversationCreated { id, .. } | Self::ConversationChanged { id, .. } => Some(id.0),
             Self::ProposalOpened { proposal_id, .. }
+            | Self::ProposalUpdated { proposal_id, .. }
             | Self::ProposalAccepted { proposal_id, .. }
             | Self::ProposalRejected { proposal_id, .. }
             | Self::ProposalUndone { proposal_id, .. }

@@ -55,15 +55,6 @@ fn bad(said: impl Into<String>) -> Error {
 
 /// What is said about a proposal, before what it does.
 fn blank(project: ProjectId, author: &Author, wanted: &NewProposal) -> Result<Proposal> {
-    let summary = wanted.summary.trim();
-    if summary.is_empty()
-        || summary.chars().all(is_blank)
-        || summary.chars().count() > limits::PROPOSAL_SUMMARY_CHARS
-        || summary.chars().any(is_deceptive)
-    {
-        let most = limits::PROPOSAL_SUMMARY_CHARS;
-        return Err(bad(format!("summary must be one visible line of at most {most} characters")));
-    }
     for label in wanted.persona.iter().chain(&wanted.model) {
         let most = limits::PROPOSAL_LABEL_CHARS;
         if label.trim().is_empty() || label.chars().count() > most || label.chars().any(is_deceptive) {
@@ -81,7 +72,7 @@ fn blank(project: ProjectId, author: &Author, wanted: &NewProposal) -> Result<Pr
         persona: wanted.persona.clone(),
         model: wanted.model.clone(),
         message: author.message,
-        summary: summary.to_owned(),
+        summary: summary(&wanted.summary)?,
         rationale: reason(&wanted.rationale)?,
         confidence: wanted.confidence,
         risk: wanted.risk,
@@ -97,6 +88,16 @@ fn blank(project: ProjectId, author: &Author, wanted: &NewProposal) -> Result<Pr
         votes: Vec::new(),
         edits: Vec::new(),
     })
+}
+
+/// A summary as it is stored: one visible line.
+pub(super) fn summary(given: &str) -> Result<String> {
+    let summary = given.trim();
+    let most = limits::PROPOSAL_SUMMARY_CHARS;
+    if summary.chars().all(is_blank) || summary.chars().count() > most || summary.chars().any(is_deceptive) {
+        return Err(bad(format!("summary must be one visible line of at most {most} characters")));
+    }
+    Ok(summary.to_owned())
 }
 
 /// Reasons as they are stored: several lines, without control characters.
@@ -115,21 +116,27 @@ fn number(proposal: &mut Proposal) -> Result<()> {
         let (most, there) = (limits::PROPOSAL_HUNKS, proposal.hunks.len());
         return Err(Error::TooLarge(format!("a proposal has at most {most} hunks; this one has {there}")));
     }
+    for (number, hunk) in (1..).zip(&mut proposal.hunks) {
+        hunk.hunk = number;
+    }
+    within_limits(proposal)?;
+    proposal.state = State::of(proposal.hunks.iter().map(|hunk| hunk.state));
+    if proposal.state != State::Pending {
+        return Err(Error::conflict("stale", "all that it changes has changed since; read the files again"));
+    }
+    Ok(())
+}
+
+/// Counts the lines of a proposal, and holds its text to the limit.
+pub(super) fn within_limits(proposal: &mut Proposal) -> Result<()> {
     let bytes: usize = proposal.hunks.iter().map(|hunk| hunk.change.before.len() + hunk.change.after.len()).sum();
     if bytes > limits::PROPOSAL_BYTES {
         let most = limits::PROPOSAL_BYTES;
         return Err(Error::TooLarge(format!("a proposal has at most {most} bytes of text; this one has {bytes}")));
     }
     let lines = |text: &str| i64::try_from(text.lines().count()).unwrap_or(i64::MAX);
-    for (number, hunk) in (1..).zip(&mut proposal.hunks) {
-        hunk.hunk = number;
-        proposal.added += lines(&hunk.change.after);
-        proposal.removed += lines(&hunk.change.before);
-    }
-    proposal.state = State::of(proposal.hunks.iter().map(|hunk| hunk.state));
-    if proposal.state != State::Pending {
-        return Err(Error::conflict("stale", "all that it changes has changed since; read the files again"));
-    }
+    proposal.added = proposal.hunks.iter().map(|hunk| lines(&hunk.change.after)).sum();
+    proposal.removed = proposal.hunks.iter().map(|hunk| lines(&hunk.change.before)).sum();
     Ok(())
 }
 

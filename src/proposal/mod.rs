@@ -9,6 +9,7 @@
 mod accept;
 mod create;
 mod reject;
+mod revise;
 mod routes;
 mod sql;
 mod stand;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 pub use self::accept::accept;
 pub use self::create::create;
 pub use self::reject::{reject, vote};
+pub use self::revise::{Revision, Rewording, revise};
 pub use self::routes::routes;
 pub use self::stand::{HunkState, Stale, State};
 pub use self::undo::undo;

@@ -9,12 +9,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::view::trust;
-use super::{Author, NewProposal, ProposalView, TrustView, get, sql, view};
+use super::{Author, NewProposal, ProposalView, Revision, TrustView, get, sql, view};
 use crate::access::{Commenter, Editor, Viewer};
 use crate::auth::{self, Credential};
 use crate::db::Db;
 use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
+use crate::filter::By;
 use crate::ids::ProposalId;
 use crate::limits;
 use crate::once::{Keyed, once};
@@ -25,8 +26,8 @@ use crate::state::AppState;
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, propose))
+        .routes(routes!(show, reword))
         .layer(DefaultBodyLimit::max(limits::PROPOSAL_BODY_BYTES))
-        .routes(routes!(show))
         .routes(routes!(accept))
         .routes(routes!(reject))
         .routes(routes!(undo))
@@ -75,7 +76,7 @@ struct Trust {
 
 /// The proposals of a project, the latest first, without their files.
 #[utoipa::path(
-    get, path = "/api/projects/{p}/proposals", operation_id = "list_proposals", tag = "proposals", params(PageQuery, Which),
+    get, path = "/api/projects/{p}/proposals", operation_id = "list_proposals", tag = "proposals", params(PageQuery, Which, By),
     responses((status = 200, body = Page<ProposalView>))
 )]
 async fn list(
@@ -83,9 +84,10 @@ async fn list(
     State(db): State<Db>,
     Query(page): Query<PageQuery>,
     Query(which): Query<Which>,
+    Query(by): Query<By>,
 ) -> Result<Json<Page<ProposalView>>> {
     let limit = page.limit()?;
-    let proposals = sql::list(&db, access.project, which.open, page.after()?, limit + 1).await?;
+    let proposals = sql::list(&db, access.project, which.open, by.author, page.after()?, limit + 1).await?;
     Ok(Json(Page::cut(proposals, limit, |proposal| proposal.id).map(|proposal| proposal.head())))
 }
 
@@ -130,6 +132,27 @@ async fn show(
 ) -> Result<Json<ProposalView>> {
     let found = get(&state.db, access.project, id).await?;
     view(&state, &found).await.map(Json)
+}
+
+/// Puts it in other words while it waits: what it says of itself, and the lines that hunks are to become. For who proposed
+/// it, and for who asked them.
+#[utoipa::path(
+    patch, path = "/api/projects/{p}/proposals/{proposal}", operation_id = "revise_proposal", tag = "proposals",
+    request_body = Revision,
+    responses(
+        (status = 200, body = ProposalView),
+        (status = 409, description = "`decided`, `stale`: it does not wait any more.", body = ErrorView),
+    )
+)]
+async fn reword(
+    access: Commenter,
+    State(state): State<AppState>,
+    PathId(id): PathId<ProposalId>,
+    Json(wanted): Json<Revision>,
+) -> Result<Json<ProposalView>> {
+    let by = auth::participant(&state.db, &access.caller.user).await?;
+    let proposal = super::revise(&state, access.project, &by, id, &wanted).await?;
+    view(&state, &proposal).await.map(Json)
 }
 
 /// Accepts some hunks, or all that wait: they are written in one transaction over all their files, by who accepts. Those of

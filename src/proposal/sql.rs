@@ -202,6 +202,7 @@ pub(super) async fn list(
     db: &Db,
     project: ProjectId,
     open: Option<bool>,
+    author: Option<UserId>,
     before: Option<ProposalId>,
     limit: i64,
 ) -> Result<Vec<Proposal>> {
@@ -215,10 +216,11 @@ pub(super) async fn list(
         join users a on a.id = p.author_id left join users am on am.id = a.merged_into
         left join users v on v.id = p.via_id left join users vm on vm.id = v.merged_into
         where p.project_id = $1 and ($2 is null or p.is_open = $2) and ($3 is null or p.id < $3)
-        order by p.id desc limit $4";
+          and ($4 is null or a.id = $4 or am.id = $4)
+        order by p.id desc limit $5";
     let open = open.map(i64::from);
     let rows: Vec<ProposalRow> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(project).bind(open).bind(before).bind(limit).fetch_all(pool).await
+        sqlx::query_as(TEXT).bind(project).bind(open).bind(before).bind(author).bind(limit).fetch_all(pool).await
     })?;
     rows.into_iter().map(|row| row.proposal(project)).collect()
 }
@@ -295,6 +297,31 @@ pub(super) async fn insert(tx: &mut Tx, proposal: &Proposal, author: &Author) ->
                 .execute(conn)
                 .await
                 .map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+/// Writes down other words of a proposal, and of some of its hunks.
+pub(super) async fn reword(tx: &mut Tx, proposal: &Proposal, hunks: &[i64]) -> Result<()> {
+    const ONE: &str = "
+        update proposal set summary = $2, rationale = $3, lines_added = $4, lines_removed = $5 where id = $1";
+    const HUNK: &str = "update proposal_hunk set data = $3 where proposal_id = $1 and hunk = $2";
+    on_tx!(&mut *tx, conn => {
+        sqlx::query(ONE)
+            .bind(proposal.id)
+            .bind(&proposal.summary)
+            .bind(&proposal.rationale)
+            .bind(proposal.added)
+            .bind(proposal.removed)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    for hunk in proposal.hunks.iter().filter(|hunk| hunks.contains(&hunk.hunk)) {
+        let data = serde_json::to_string(&hunk.change).map_err(anyhow::Error::from)?;
+        on_tx!(&mut *tx, conn => {
+            sqlx::query(HUNK).bind(proposal.id).bind(hunk.hunk).bind(data).execute(conn).await.map(drop)
         })?;
     }
     Ok(())

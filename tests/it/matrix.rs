@@ -102,10 +102,8 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         "sign_in_with_github" | "github_callback" => Some((For::Everybody, None)),
         "get_project" | "list_documents" | "get_document" | "read_update" | "read_text" | "read_root" | "search"
         | "list_members" | "read_feed" | "export_project" | "list_sessions" | "list_blobs" | "get_blob"
-        | "list_messages" | "get_message" | "search_messages" | "export_messages" | "list_conversations" | "list_proposals"
-        | "get_proposal" | "read_trust" => {
-            members(Viewer)
-        }
+        | "list_messages" | "get_message" | "search_messages" | "export_messages" | "list_conversations"
+        | "list_proposals" | "get_proposal" | "read_trust" => members(Viewer),
         "list_personas" | "get_summary" => members(Viewer),
         "read_usage" | "stop_message" | "retry_message" | "delete_summary" => members(Editor),
         "list_models" => Some((For::SignedIn, None)),
@@ -130,6 +128,8 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         }
         "vote_on_proposal" => sent(Commenter, json!({ "value": 1 })),
         // And who proposed it may withdraw it.
+        // Only who proposed it, who owns the project here.
+        "revise_proposal" => sent(Owner, json!({ "summary": "Other" })),
         "accept_proposal" | "reject_proposal" => sent(Editor, json!({})),
         "list_invites" | "delete_invite" | "list_audit" | "delete_project" => members(Owner),
         "change_project" => sent(Owner, json!({ "name": "Other" })),
@@ -379,7 +379,13 @@ async fn everybody_asks_for_everything(engine: Engine) {
 }
 
 /// What ends or begins a login is asked for without one, so that the people of the other cases stay who they are.
-async fn only_those_who_are_unknown(scene: &Scene<'_>, operation: &str, method: &str, path: &str, wrong: &mut Vec<String>) {
+async fn only_those_who_are_unknown(
+    scene: &Scene<'_>,
+    operation: &str,
+    method: &str,
+    path: &str,
+    wrong: &mut Vec<String>,
+) {
     for who in EVERYBODY.into_iter().filter(|who| who.is_unknown()) {
         let fresh = scene.people[&who].without_keeping_cookies();
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();

@@ -18,6 +18,7 @@ on_both_engines![
     a_program_proposes_by_key_and_is_trusted_by_what_became_of_it,
     everybody_is_told_and_lists_are_paged,
     limits_are_held,
+    what_waits_is_put_in_other_words_by_its_author,
 ];
 
 async fn a_text_becomes_hunks_that_say_where_they_are(engine: Engine) {
@@ -275,4 +276,56 @@ async fn limits_are_held(engine: Engine) {
     let (_, page) = ann.get(&format!("{}?limit=1", base(project))).await;
     done(&ann, &page["items"][0], "reject", json!({})).await;
     proposed(&ann, project, json!(many(1))).await;
+}
+
+async fn what_waits_is_put_in_other_words_by_its_author(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    let project = ann.project().await;
+    ann.invite(project, &bob, "commenter").await;
+    let document = ann.create(project, "a.md", "one\ntwo\nthree\nfour\nfive\n").await;
+    let proposal = proposed(
+        &bob,
+        project,
+        json!([
+            { "op": "edit", "document": document, "text": "ONE\ntwo\nthree\nfour\nFIVE\n" },
+            { "op": "create", "path": "b.md", "content": "b\n" },
+            { "op": "rename", "document": document, "path": "c.md" },
+        ]),
+    )
+    .await;
+    let path = format!("{}/{}", base(project), proposal["id"].as_str().unwrap());
+    let words = json!({ "summary": "Best", "rationale": "It is.", "hunks": [{ "id": 1, "after": "1\r\n1a\n" }, { "id": 3, "after": "B\n" }] });
+    assert_eq!(code(&ann.patch(&path, words.clone()).await), (403, "forbidden"), "not theirs");
+    let (status, after) = bob.patch(&path, words.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{after}");
+    assert_eq!(
+        (&after["summary"], &after["rationale"], &after["impact"]["lines_added"]),
+        (&json!("Best"), &json!("It is."), &json!(4))
+    );
+    let last = told(&ann, project).await.pop().unwrap();
+    assert_eq!(
+        (last.0.as_str(), &last.1["hunks"], &last.1["summary"]),
+        ("proposal.updated", &json!([1, 3]), &json!("Best"))
+    );
+    for (wrong, expected) in [
+        (json!({ "summary": "" }), (400, "bad_proposal")),
+        (json!({ "hunks": [{ "id": 9, "after": "" }] }), (400, "bad_hunks")),
+        (json!({ "hunks": [{ "id": 1, "after": "one\n" }] }), (400, "bad_hunks")),
+        (json!({ "hunks": [{ "id": 4, "after": "x" }] }), (400, "bad_hunks")),
+        (json!({ "hunks": [{ "id": 1, "after": "x" }, { "id": 1, "after": "y" }] }), (400, "bad_hunks")),
+        (json!({ "hunks": [{ "id": 1, "after": "x".repeat(limits::PROPOSAL_BYTES) }] }), (413, "too_large")),
+    ] {
+        assert_eq!(code(&bob.patch(&path, wrong.clone()).await), expected, "{:.80}", wrong.to_string());
+    }
+    done(&ann, &proposal, "accept", json!({ "hunks": [1, 3] })).await;
+    assert_eq!(ann.read_text(project, document).await.1, "1\n1a\ntwo\nthree\nfour\nfive\n");
+    assert_eq!(code(&bob.patch(&path, words.clone()).await), (409, "decided"));
+    done(&ann, &proposal, "reject", json!({})).await;
+    assert_eq!(code(&bob.patch(&path, json!({ "summary": "Too late" })).await), (409, "decided"));
+    let by = |who: &TestClient| format!("{}?author={}", base(project), who.id);
+    let counts = (ann.get(&by(&bob)).await.1, ann.get(&by(&ann)).await.1);
+    let count = |page: &Value| page["items"].as_array().unwrap().len();
+    assert_eq!((count(&counts.0), count(&counts.1)), (1, 0));
 }

@@ -47,7 +47,9 @@ pub(super) struct Connection {
     news: News,
     /// Inputs that their rooms had no place for. While there are any, the socket is not read.
     pub(super) unsent: Unsent,
-    /// The turn of a stranger, until a document is open.
+    /// Whether somebody showed in a frame who they are, and was not let in all the same.
+    pub(super) is_known: bool,
+    /// The turn of a stranger, until somebody says who they are.
     stranger: Option<door::Turn>,
     /// As whom it counts, each of whom has so many sockets.
     sittings: Vec<Sitting>,
@@ -88,6 +90,7 @@ impl Connection {
             bell: Arc::new(Bell::default()),
             news: News::default(),
             unsent: Unsent::default(),
+            is_known: false,
             stranger: None,
             sittings: Vec::new(),
             answers_pings: false,
@@ -365,6 +368,7 @@ impl Connection {
                     return Err(Close::TryAgain);
                 }
                 if !self.sits_as(standing.user) {
+                    self.is_no_stranger();
                     return self.put_out(address, Close::TooManySockets).await;
                 }
                 if matches!(self.dialect, Dialect::Hocuspocus) {
@@ -394,8 +398,19 @@ impl Connection {
                 self.unsent.send();
                 Ok(())
             }
-            Err(close) => self.put_out(address, close).await,
+            Err(close) => {
+                if close != Close::Unauthorized && !close.is_transient() {
+                    self.is_no_stranger();
+                }
+                self.put_out(address, close).await
+            }
         }
+    }
+
+    /// Notes that somebody showed who they are, whatever became of it.
+    fn is_no_stranger(&mut self) {
+        self.is_known = true;
+        self.stranger = None;
     }
 
     /// Counts the socket as this user's, unless it is already; false when they have too many.

@@ -33,9 +33,10 @@ impl Connection {
         self.wire.deadline().filter(|_| self.unsent.is_empty())
     }
 
-    /// How long the socket may be open without a document.
+    /// How long the socket may be open without a document. Providers come back as soon as it is closed, so who is known and
+    /// was refused is not made to try over and over.
     fn admission_time(&self) -> std::time::Duration {
-        if self.caller.is_some() { limits::SOCKET_SILENCE } else { limits::ADMISSION_TIME }
+        if self.caller.is_some() || self.is_known { limits::SOCKET_SILENCE } else { limits::ADMISSION_TIME }
     }
 
     pub(super) async fn meet_deadlines(&mut self) -> Result<(), Ending> {

@@ -8,8 +8,8 @@ import { startServer } from '../server.mjs'
 
 const LONG_ENOUGH_FOR_A_STORM = 6_000
 
-async function setUp(t) {
-  const server = await startServer(t)
+async function setUp(t, options) {
+  const server = await startServer(t, options)
   const person = await server.guest('Ann')
   const project = await person.project()
   return { server, person, project }
@@ -54,6 +54,68 @@ const REFUSED = {
   },
   'to a path that cannot be': { asks: () => ({ name: 'a/../b' }), code: 4404, reason: /no document can have this path/, only: (kind) => !isYjs(kind) },
 }
+
+/** Half a minute of being refused, of which the attempts are counted. */
+const HALF_A_MINUTE = 30_000
+
+/** How often each client may try meanwhile: once where it is told to stay away, every two seconds where it does not listen. */
+const TRIES = { [YWS2]: 16, [YWS3]: 1, [HP2]: 1, [HP3]: 1, [HP4]: 1 }
+
+/** Where nobody says who they are: providers come back when the socket is closed, which is after ten seconds. */
+const TRIES_OF_STRANGERS = { ...TRIES, [HP2]: 4, [HP3]: 4, [HP4]: 4 }
+
+/** Ways of being refused that end by themselves only when somebody does something about them. */
+const LASTING = {
+  'wrong token': { asks: () => ({ token: 'wrong' }), tries: TRIES_OF_STRANGERS },
+  'deleted document': {
+    asks: async ({ person, project }) => {
+      const { id } = await person.document(project.id, 'gone.md', 'text')
+      await person.json('DELETE', `/projects/${project.id}/documents/${id}`)
+      return { name: 'gone.md' }
+    },
+  },
+  'full project': {
+    asks: async ({ person, project }) => {
+      const { items } = await person.json('GET', `/projects/${project.id}/documents`)
+      const numbers = Array.from({ length: 2_000 - items.length }, (_, number) => number)
+      for (let from = 0; from < numbers.length; from += 500) {
+        const operations = numbers.slice(from, from + 500).map((number) => ({ op: 'create', path: `many/${number}` }))
+        await person.json('POST', `/projects/${project.id}/changes`, { operations })
+      }
+      return { name: 'one-more.md' }
+    },
+  },
+  'too many sockets': {
+    env: { COTERIE_SOCKETS_PER_USER: '4' },
+    asks: async ({ t, person, project }) => {
+      // One is there already: the other of the two that showed that it works.
+      const three = [YWS3, YWS3, HP4].map((kind) => opened(t, kind, { person, project, name: 'works.md' }))
+      await Promise.all((await Promise.all(three)).map((client) => client.synced()))
+      return { name: 'works.md' }
+    },
+  },
+}
+
+describe('half a minute of being refused', { concurrency: 4 }, () => {
+  for (const [how, { asks, env = {}, tries = TRIES }] of Object.entries(LASTING)) {
+    test(`no client tries over and over: ${how}`, async (t) => {
+      const here = await setUp(t, { env })
+      const { person, project } = here
+      const first = await works(t, HP4, here)
+      await first.destroy()
+      const { token } = await person.token(project.id)
+      const asked = await asks({ ...here, t })
+      const tried = Object.fromEntries(await Promise.all(Object.keys(tries).map(async (kind) => {
+        const client = await opened(t, kind, { person, project, token, name: 'x.md', ...asked })
+        await pause(HALF_A_MINUTE)
+        assert.equal((await client.status()).timesSynced, 0, kind)
+        return [kind, (await client.wire()).tried]
+      })))
+      t.diagnostic(`attempts in ${HALF_A_MINUTE / 1000} s, ${how}: ${Object.entries(tried).map(([kind, times]) => `${kind} ${times}`).join(', ')}`)
+      for (const [kind, times] of Object.entries(tried)) assert.ok(times <= tries[kind], `${kind}: ${times} attempts`)
+    })
+  }
+})
 
 describe('refusal', { concurrency: 4 }, () => {
   for (const [how, { asks, code, reason, only = () => true }] of Object.entries(REFUSED)) {

@@ -29,6 +29,18 @@ export interface ProjectInfo {
   /** What the signed-in user may do here. */
   role: Role
   created_at: string
+  /** What it takes and may take: told to its owners, where one project is asked for. */
+  usage?: ProjectUsage
+}
+
+/** How much a project takes, and may take: files, and bytes of these and of pictures and attachments. */
+export interface ProjectUsage {
+  documents: number
+  documents_max: number
+  document_bytes: number
+  document_bytes_max: number
+  blob_bytes: number
+  blob_bytes_max: number
 }
 
 export interface DocumentInfo {

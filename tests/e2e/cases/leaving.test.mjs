@@ -85,6 +85,8 @@ for (const [look, settings] of Object.entries(LOOKS)) {
     await ben.page.goto(`${project}/settings`)
     await ben.at('member-role').waitFor()
     await ben.page.getByText('handed the project over').waitFor()
+    // An owner sees what the project takes.
+    assert.match(await ben.at('usage').innerText(), /1 of 2,000/)
     await ben.inspect(`${look}-15-new-owner`)
 
     await ann.at('leave').press('Enter')

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
@@ -44,8 +44,7 @@ impl Reporting {
 
     /// How often something happened at a place, if it is to be told now: what happens over and over is told now and then.
     fn is_due(&self, place: Place) -> Option<u32> {
-        let Ok(mut told) = self.told.lock() else { return None };
-        let now = Instant::now();
+        let (mut told, now) = (self.told.lock(), Instant::now());
         let (last, times) = told.entry(place).or_default();
         *times += 1;
         if last.is_some_and(|last| now.duration_since(last) < limits::REPORT_PAUSE) {
@@ -69,7 +68,7 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Reporting {
         {
             let mut fields = Fields::default();
             attributes.record(&mut fields);
-            let of = |(field, name): (&str, &'static str)| Some((name, fields.take(field)?));
+            let of = |(field, name): (&str, &'static str)| Some((name, fields.get(field)?));
             let said = OF_REQUEST.into_iter().filter_map(of).collect();
             span.extensions_mut().insert(OfRequest(said));
         }
@@ -84,7 +83,7 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Reporting {
         let Some(times) = self.is_due((file, line)) else { return };
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let told = TOLD.into_iter().filter_map(|name| Some((name, scrub(&fields.take(name)?))));
+        let told = TOLD.into_iter().filter_map(|name| Some((name, scrub(&fields.get(name)?))));
         let mut details: Vec<(&'static str, String)> = told.collect();
         let spans = context.event_scope(event).into_iter().flatten();
         for span in spans {
@@ -92,7 +91,7 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Reporting {
                 details.extend(said.iter().cloned());
             }
         }
-        let message = fields.take("message").unwrap_or_default();
+        let message = fields.get("message").unwrap_or_default();
         let place = format!("{file}:{line}");
         // Where many wait already, the log has this one too.
         let _ = self.queue.try_send(Report { message, place, at: SystemTime::now(), details, times });
@@ -104,7 +103,7 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Reporting {
 struct Fields(HashMap<&'static str, String>);
 
 impl Fields {
-    fn take(&self, name: &str) -> Option<String> {
+    fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned()
     }
 }

@@ -4,6 +4,7 @@
 mod commits;
 mod database;
 mod following;
+mod full_project;
 mod ownership;
 mod parking;
 mod presence;

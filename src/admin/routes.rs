@@ -99,9 +99,9 @@ async fn set_quotas(
     PathId(project): PathId<ProjectId>,
     Json(quotas): Json<Quotas>,
 ) -> Result<Json<AdminProject>> {
-    let project = super::set_quotas(&db, caller.user.id, project, quotas).await?;
-    rooms.quotas().look();
-    Ok(Json(project))
+    let changed = super::set_quotas(&db, caller.user.id, project, quotas).await?;
+    rooms.quotas().look(project);
+    Ok(Json(changed))
 }
 
 /// Deletes a project for everybody in it.

@@ -102,7 +102,7 @@ async fn write(
         feed::append(&mut tx, project, Some(user), &events).await?;
     }
     feed.commit(tx, project).await?;
-    quotas.look();
+    quotas.look(project);
     tell(imported.documents.len() + imported.blobs.len());
     Ok(imported)
 }

@@ -158,7 +158,7 @@ async fn carry_out(
             if deleted && outcome.is_ok() { rooms.deleted(document) } else { looks.push(rooms.look(document)) }
         }
         join_all(looks).await;
-        rooms.quotas().look();
+        rooms.quotas().look(project);
         outcome
     });
     carried_out.await.map_err(anyhow::Error::from)?

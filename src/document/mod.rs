@@ -176,7 +176,7 @@ pub async fn create(
     }
     feed::append(&mut tx, project, Some(creator), &[document.created()]).await?;
     feed.commit(tx, project).await?;
-    quotas.look();
+    quotas.look(project);
     Ok(document)
 }
 
@@ -316,7 +316,7 @@ pub async fn delete(feed: &Feed, rooms: &Rooms, project: ProjectId, actor: UserI
     feed::append(&mut tx, project, Some(actor), &[event]).await?;
     feed.commit(tx, project).await?;
     rooms.deleted(document);
-    rooms.quotas().look();
+    rooms.quotas().look(project);
     Ok(())
 }
 

@@ -83,7 +83,7 @@ async fn tell(state: &Shared, proposal: &Proposal, chosen: &[i64], committed: bo
         if gone { state.rooms.deleted(document) } else { looks.push(state.rooms.look(document)) }
     }
     join_all(looks).await;
-    state.rooms.quotas().look();
+    state.rooms.quotas().look(proposal.project);
 }
 
 /// Asks workers what becomes of each file's hunks.

@@ -10,11 +10,13 @@
 mod allowance;
 mod sql;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 pub use self::allowance::{Allowance, Share};
@@ -44,6 +46,8 @@ struct Shared {
     most: i64,
     /// Of projects with open rooms.
     open: DashMap<ProjectId, Weak<Allowance>>,
+    /// Of these, those to be set right now.
+    due: Mutex<HashSet<ProjectId>>,
     bell: Notify,
 }
 
@@ -51,7 +55,7 @@ impl Quotas {
     /// No room is open yet. A project's documents may take this many bytes, unless an operator allowed it another number.
     #[must_use]
     pub fn new(db: Db, most: i64) -> Self {
-        Self(Arc::new(Shared { db, most, open: DashMap::new(), bell: Notify::new() }))
+        Self(Arc::new(Shared { db, most, open: DashMap::new(), due: Mutex::default(), bell: Notify::new() }))
     }
 
     /// The share of a document's room in what its project may take.
@@ -99,21 +103,26 @@ impl Quotas {
         Ok(())
     }
 
-    /// Has what open rooms go by set right now instead of soon; after a commit beside them.
-    pub fn look(&self) {
-        self.0.bell.notify_one();
+    /// Has what a project's open rooms go by set right now instead of soon; after a commit beside them.
+    pub fn look(&self, project: ProjectId) {
+        if self.0.open.contains_key(&project) {
+            self.0.due.lock().insert(project);
+            self.0.bell.notify_one();
+        }
     }
 
     fn usage(&self, used: i64, most: Option<i64>) -> Usage {
         Usage { used, most: most.unwrap_or(self.0.most) }
     }
 
-    /// Sets right what open rooms go by.
-    async fn refresh(&self) -> Result<()> {
+    /// Sets right what open rooms go by: all of them, or those of these projects.
+    async fn refresh(&self, only: Option<HashSet<ProjectId>>) -> Result<()> {
         let shared = &self.0;
         shared.open.retain(|_, allowance| allowance.strong_count() > 0);
+        let is_wanted = |project: &ProjectId| only.as_ref().is_none_or(|only| only.contains(project));
+        let open = shared.open.iter().filter(|kept| is_wanted(kept.key()));
         let open: Vec<(ProjectId, Arc<Allowance>)> =
-            shared.open.iter().filter_map(|kept| Some((*kept.key(), kept.value().upgrade()?))).collect();
+            open.filter_map(|kept| Some((*kept.key(), kept.value().upgrade()?))).collect();
         for some in open.chunks(limits::QUOTA_PROJECTS) {
             let counted: Vec<i64> = some.iter().map(|(_, allowance)| allowance.committed()).collect();
             let ids: Vec<ProjectId> = some.iter().map(|(project, _)| *project).collect();
@@ -131,13 +140,17 @@ impl Quotas {
 
 /// Sets right what open rooms go by, every few seconds and when asked, until the server stops.
 pub async fn run(quotas: Quotas, shutdown: CancellationToken) {
+    let mut all = Instant::now() + limits::QUOTA_LOOK;
     loop {
-        tokio::select! {
-            () = quotas.0.bell.notified() => {}
-            () = sleep(limits::QUOTA_LOOK) => {}
+        let only = tokio::select! {
+            () = quotas.0.bell.notified() => Some(std::mem::take(&mut *quotas.0.due.lock())),
+            () = sleep_until(all) => None,
             () = shutdown.cancelled() => return,
+        };
+        if only.is_none() {
+            all = Instant::now() + limits::QUOTA_LOOK;
         }
-        if let Err(error) = quotas.refresh().await {
+        if let Err(error) = quotas.refresh(only).await {
             tracing::debug!(%error, "what projects take cannot be read now");
         }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use coterie::auth;
 use coterie::chat::{self, NewMessage, State};
 use coterie::ids::{DocumentId, ProjectId};
-use coterie::router;
+use coterie::{on_pool, router};
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -169,7 +169,10 @@ async fn expired(server: &TestServer) -> TestClient {
     TestClient::showing(server.place(), &cookie)
 }
 
-async fn scene<'a>(server: &'a TestServer, known: &BTreeMap<Who, TestClient>) -> Scene<'a> {
+/// Everybody, and the key that has expired.
+type Everybody = (BTreeMap<Who, TestClient>, String);
+
+async fn scene<'a>(server: &'a TestServer, (known, key): &Everybody) -> Scene<'a> {
     let owner = &known[&Who::Owner];
     let project = owner.project().await;
     for who in EVERYBODY {
@@ -183,19 +186,22 @@ async fn scene<'a>(server: &'a TestServer, known: &BTreeMap<Who, TestClient>) ->
     owner.invite(project, &target, "editor").await;
     let editor = &known[&Who::Editor];
     let token = editor.token(project, "editor").await;
-    let (id, key) = editor.key(&["read", "write", "manage"]).await;
-    for secret in [&token, &key] {
-        let let_in = editor.by(Method::GET, secret, &format!("/api/projects/{project}"), None).await.0;
-        assert_eq!(let_in, StatusCode::OK, "it opens the project until it expires");
-    }
-    let id = server.database.literal(id.parse().unwrap());
-    let past = format!("update project_token set expires_us = 1; update api_key set expires_us = 1 where id = {id}");
-    server.database.execute(past).await;
-    let secrets = BTreeMap::from([(Who::ExpiredToken, token), (Who::ExpiredKey, key)]);
+    opens_until_it_expires(editor, &token, &format!("/api/projects/{project}")).await;
+    expire(server, "update project_token set expires_us = 1").await;
+    let secrets = BTreeMap::from([(Who::ExpiredToken, token), (Who::ExpiredKey, key.clone())]);
     Scene { server, people: known.clone(), secrets, target, project }
 }
 
-async fn everybody(server: &TestServer) -> BTreeMap<Who, TestClient> {
+async fn opens_until_it_expires(editor: &TestClient, secret: &str, path: &str) {
+    let (status, _) = editor.by(Method::GET, secret, path, None).await;
+    assert_eq!(status, StatusCode::OK, "it opens the project until it expires");
+}
+
+async fn expire(server: &TestServer, statement: &'static str) {
+    on_pool!(server.db(), write, pool => sqlx::query(statement).execute(pool).await.map(drop)).unwrap();
+}
+
+async fn everybody(server: &TestServer) -> Everybody {
     let mut people = BTreeMap::new();
     for who in EVERYBODY {
         let client = match who {
@@ -205,7 +211,12 @@ async fn everybody(server: &TestServer) -> BTreeMap<Who, TestClient> {
         };
         people.insert(who, client);
     }
-    people
+    let editor = &people[&Who::Editor];
+    let project = editor.project().await;
+    let (_, key) = editor.key(&["read", "write", "manage"]).await;
+    opens_until_it_expires(editor, &key, &format!("/api/projects/{project}")).await;
+    expire(server, "update api_key set expires_us = 1").await;
+    (people, key)
 }
 
 impl Scene<'_> {

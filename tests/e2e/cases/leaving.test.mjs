@@ -88,6 +88,8 @@ for (const [look, settings] of Object.entries(LOOKS)) {
     // An owner sees what the project takes.
     assert.match(await ben.at('usage').innerText(), /1 of 2,000/)
     await ben.inspect(`${look}-15-new-owner`)
+    await ben.at('usage').scrollIntoViewIfNeeded()
+    await ben.inspect(`${look}-16-usage`)
 
     await ann.at('leave').press('Enter')
     await ann.page.getByRole('dialog').getByRole('button', { name: 'Leave', exact: true }).press('Enter')
@@ -95,7 +97,7 @@ for (const [look, settings] of Object.entries(LOOKS)) {
     assert.equal(await ann.page.getByText('Recipe book').count(), 0)
     await ann.page.goto(project)
     await ann.page.getByText('This project is not here').waitFor()
-    await ann.inspect(`${look}-16-left`)
+    await ann.inspect(`${look}-17-left`)
     await ben.page.reload()
     await ben.page.getByText('Ann left').waitFor()
     assert.equal(await ben.at('member-role').count(), 0, 'nobody else is there')

@@ -7,6 +7,7 @@ mod answer;
 mod attachment;
 mod conversation;
 mod export;
+mod import;
 mod mention;
 mod message;
 mod reading;

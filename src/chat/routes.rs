@@ -1,6 +1,6 @@
 //! The chat over HTTP.
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use super::conversation::{self, Change, ConversationView};
 use super::export::{self, Format};
+use super::import::{self, Import};
 use super::message::{self, Message, MessageView, NewMessage};
 use super::reading::{self, Cursor, Messages};
 use crate::access::{Commenter, Viewer};
@@ -28,6 +29,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list, write))
         .routes(routes!(take_away))
         .routes(routes!(search))
+        .merge(OpenApiRouter::new().routes(routes!(bring)).layer(DefaultBodyLimit::max(limits::IMPORTED_BYTES)))
         .routes(routes!(show, edit, remove))
         .routes(routes!(conversations, begin))
         .routes(routes!(change))
@@ -220,6 +222,21 @@ async fn begin(
 ) -> Result<(StatusCode, Json<ConversationView>)> {
     let begun = conversation::create(&feed, access.project, access.caller.user.id, &wanted.title).await?;
     Ok((StatusCode::CREATED, Json(begun.view(0))))
+}
+
+/// Takes a conversation in that was held elsewhere, such as an export in JSON, as one of its own; who is said to have
+/// written a message stands in it. For commenters.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/conversations/import", operation_id = "import_conversation", tag = "chat",
+    request_body = Import, responses((status = 201, body = ConversationView))
+)]
+async fn bring(
+    access: Commenter,
+    State(feed): State<Feed>,
+    Json(wanted): Json<Import>,
+) -> Result<(StatusCode, Json<ConversationView>)> {
+    let brought = import::import(&feed, access.project, access.caller.user.id, &wanted).await?;
+    Ok((StatusCode::CREATED, Json(brought.view(brought.head))))
 }
 
 /// Gives a conversation another title, for commenters; or says when the assistant speaks in it, for editors.

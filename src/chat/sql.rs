@@ -166,13 +166,14 @@ pub(super) async fn insert_conversation(
 ) -> Result<()> {
     const TEXT: &str = "
         insert into conversation (id, project_id, title, head, answers, created_by, created_us)
-        values ($1, $2, $3, 0, $4, $5, $6)
+        values ($1, $2, $3, $4, $5, $6, $7)
         on conflict (id) do nothing";
     on_tx!(tx, conn => {
         sqlx::query(TEXT)
             .bind(conversation.id)
             .bind(project)
             .bind(&conversation.title)
+            .bind(conversation.head)
             .bind(conversation.answers.as_str())
             .bind(creator)
             .bind(conversation.created_us)
@@ -261,6 +262,36 @@ pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>, now_us: i64) -> Result
             .bind(now_us)
             .bind(row.wanted.role.map(Role::as_str))
             .bind(row.wanted.issuer)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Writes a message that was said elsewhere.
+pub(super) async fn insert_imported(
+    tx: &mut Tx,
+    id: MessageId,
+    conversation: ConversationId,
+    seq: i64,
+    author: UserId,
+    body: &str,
+    now_us: i64,
+) -> Result<()> {
+    const TEXT: &str = "
+        insert into message (id, conversation_id, seq, author_id, body, folded, state, attachments, mentions, details,
+            created_us)
+        values ($1, $2, $3, $4, $5, $6, 'done', '[]', '[]', '{}', $7)";
+    on_tx!(tx, conn => {
+        sqlx::query(TEXT)
+            .bind(id)
+            .bind(conversation)
+            .bind(seq)
+            .bind(author)
+            .bind(body)
+            .bind(body.to_lowercase())
+            .bind(now_us)
             .execute(conn)
             .await
             .map(drop)

@@ -20,6 +20,10 @@ pub const MESSAGE_TO_BYTES: usize = 255;
 pub const MENTIONABLE: i64 = 500;
 /// Conversations of one project; all of them are one list.
 pub const CONVERSATIONS: i64 = 500;
+/// Messages of a conversation that is taken in.
+pub const IMPORTED_MESSAGES: usize = 2_000;
+/// The body of such a request, in bytes: as many messages of some sentences.
+pub const IMPORTED_BYTES: usize = 4 * 1024 * 1024;
 /// Messages that an export reads at once.
 pub const EXPORT_PAGE: i64 = 200;
 
@@ -66,6 +70,8 @@ pub const ASSISTANT_KEEP: Duration = Duration::from_secs(1);
 pub const ASSISTANT_BEAT: Duration = Duration::from_secs(2);
 /// After so long unsaid, an answer is taken to have been broken off.
 pub const ASSISTANT_LOST: Duration = Duration::from_secs(8);
+/// How old a message may be that is answered; older ones were heard by another server, or before this one began.
+pub const ASSISTANT_LATE: Duration = Duration::from_secs(30);
 /// Projects whose place in their feeds is remembered; others are looked at from the start of the server.
 pub const ASSISTANT_PROJECTS: usize = 10_000;
 /// How often the end of an answer is stored anew while the database is away; after that others find it broken off.
@@ -86,8 +92,14 @@ pub const ASSISTANT_TREE: usize = 200;
 pub const ASSISTANT_RESULT_TOKENS: usize = 4_000;
 /// Events of a file's history that a tool answers.
 pub const ASSISTANT_EVENTS: i64 = 30;
+/// Files that one proposal of the assistant is about.
+pub const ASSISTANT_PROPOSED_FILES: usize = 20;
+/// Length of its summary, in characters.
+pub const ASSISTANT_SUMMARY_CHARS: usize = 150;
+/// The same of its reasons.
+pub const ASSISTANT_RATIONALE_CHARS: usize = 2_000;
 /// Personas among a project's files.
-pub const PERSONAS: usize = 20;
+pub const PERSONAS: i64 = 20;
 /// Length of a persona's file, in UTF-16 units.
 pub const PERSONA_FILE_UNITS: usize = 8_000;
 /// Length of a persona's name and of what it says of itself, in characters.

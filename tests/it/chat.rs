@@ -256,6 +256,19 @@ async fn conversations_have_titles_and_each_reader_a_place(engine: Engine) {
     assert!(text.starts_with("### Ann · ") && text.contains("\n\nGröße 2\n"), "{text}");
     let (_, json) = bob.get(&format!("{export}&format=json")).await;
     assert_eq!(json["messages"].as_array().unwrap().len(), 3);
+    // What was taken away is brought along as what somebody says was said.
+    let other = ann.project().await;
+    let brought = json!({ "title": "Design", "messages": json["messages"] });
+    let import = format!("{}/conversations/import", base(other));
+    let (status, conversation) = ann.post(&import, brought).await;
+    assert_eq!((status, &conversation["head"], &conversation["unread"]), (StatusCode::CREATED, &json!(3), &json!(0)));
+    let there = format!("{}/messages?conversation={}", base(other), conversation["id"].as_str().unwrap());
+    let (_, page) = ann.get(&there).await;
+    let said = page["items"][2]["body"].as_str().unwrap();
+    assert!(said.starts_with("> Ann · ") && said.ends_with("\n\nGröße 2"), "{said}");
+    for bad in [json!({ "title": "x", "messages": [] }), json!({ "title": "", "messages": json["messages"] })] {
+        assert_eq!(ann.post(&import, bad.clone()).await.0, StatusCode::BAD_REQUEST, "{bad}");
+    }
     let (_, empty) = bob.get(&format!("{}/messages/export?format=json", base(ann.project().await))).await;
     assert_eq!(empty["error"]["code"], "not_found");
 }

@@ -112,6 +112,9 @@ fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         "edit_message" => sent(Commenter, json!({ "body": "other" })),
         "delete_message" => members(Commenter),
         "create_conversation" => sent(Commenter, json!({ "title": "About" })),
+        "import_conversation" => {
+            sent(Commenter, json!({ "title": "Old", "messages": [{ "author": { "name": "Ann" }, "body": "hello" }] }))
+        }
         "change_conversation" => sent(Commenter, json!({ "title": "Other" })),
         "tell_typing" => sent(Commenter, json!({})),
         "issue_token" => sent(Viewer, json!({})),

@@ -73,6 +73,11 @@ impl Context {
         Self { persona, model: model.to_owned(), read: Vec::new(), window }
     }
 
+    /// As whom it answers.
+    pub(super) fn persona_name(&self) -> &str {
+        &self.persona.name
+    }
+
     pub(super) fn value(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
     }

@@ -76,6 +76,9 @@ pub(super) async fn next_of(follower: &mut Follower, job: &Job) -> Heard {
             ));
         };
         let News::Event(entry) = news else { continue };
+        if entry.kind() == "project.deleted" {
+            return Heard::End(End::Gone);
+        }
         if !entry.kind().starts_with("message.") {
             continue;
         }

@@ -10,7 +10,7 @@ use super::heard::{Heard, is_meant};
 use super::sql::NewRun;
 use super::{Assistant, Job, persona, sql, usage};
 use crate::auth;
-use crate::chat::{self, Details, Message, NewMessage, Progress, State};
+use crate::chat::{self, Details, Mention, Message, NewMessage, Progress, State};
 use crate::db::{micros, now_us};
 use crate::error::{Error, Result};
 use crate::feed::{self, Entry, Event, Wanted};
@@ -78,8 +78,9 @@ impl Assistant {
                     if let Some(last) = newest.last() {
                         seen.insert(project, last.seq);
                     }
-                    // What was said before this server began is not answered any more.
-                    newest.retain(|entry| entry.at_us >= began_us);
+                    // What was said long ago or before this server began is not answered any more.
+                    let since_us = began_us.max(now_us() - micros(limits::ASSISTANT_LATE));
+                    newest.retain(|entry| entry.at_us >= since_us);
                     (newest, false)
                 }
             };
@@ -127,7 +128,7 @@ impl Assistant {
             Some(id) => Some(chat::find(&state.feed, project, id).await?),
             None => None,
         };
-        let personas = persona::of_project(state, project).await?;
+        let personas = if names_one(&question) { persona::of_project(state, project).await? } else { Vec::new() };
         let replies = replied_to.as_ref().is_some_and(|message| message.author.kind == "assistant");
         let mut people = session::people(&state.db, project).await?;
         people.push(question.author.id);
@@ -143,6 +144,7 @@ impl Assistant {
         if !heard.speaks() {
             return Ok(());
         }
+        let personas = persona::of_project(state, project).await?;
         let choice = persona::choose(&personas, &question, replied_to.as_ref());
         let refusal = self.refusal(project, &question, heard).await?;
         let assistant = auth::assistant(&state.db).await?;
@@ -301,6 +303,11 @@ impl Assistant {
         }
         Ok(())
     }
+}
+
+/// Whether a message may mean a persona, which has to be looked up then.
+fn names_one(message: &Message) -> bool {
+    message.to.is_some() || message.mentions.iter().any(|mention| matches!(mention, Mention::Name { .. }))
 }
 
 fn is_of_assistant(message: &Value) -> bool {

@@ -5,6 +5,7 @@
 //! the rights of who asked, and what it reads is no instruction. *Absent: an edit of its own; what it would change, it
 //! proposes.*
 
+mod account;
 mod context;
 mod ends;
 mod heard;
@@ -12,7 +13,9 @@ mod listen;
 mod persona;
 mod presence;
 mod prompt;
+mod propose;
 mod queue;
+mod rounds;
 mod routes;
 mod run;
 mod sql;

@@ -1,7 +1,5 @@
 //! As whom the assistant speaks: built in, or a file of the project below `.coterie/personas/` that anyone may edit.
 
-use std::sync::LazyLock;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,7 +12,7 @@ use crate::replica::Part;
 use crate::state::Shared;
 
 /// Where a project's own personas are.
-const FOLDER: &str = ".coterie/personas/";
+const FOLDER: &str = ".coterie/personas";
 
 /// Files that the binary brings along: the persona's id and its file.
 const BUILT_IN: [(&str, &str); 5] = [
@@ -25,8 +23,10 @@ const BUILT_IN: [(&str, &str); 5] = [
     ("database-expert", include_str!("personas/database-expert.md")),
 ];
 
-static PERSONAS: LazyLock<Vec<Persona>> =
-    LazyLock::new(|| BUILT_IN.iter().map(|(id, text)| Persona::read(id, text, None)).collect());
+/// Those that the binary brings along.
+fn built_in() -> Vec<Persona> {
+    BUILT_IN.iter().map(|(id, text)| Persona::read(id, text, None)).collect()
+}
 
 /// One persona.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -89,9 +89,9 @@ pub(super) struct Choice {
 /// # Errors
 /// When the database fails.
 pub(super) async fn of_project(state: &Shared, project: ProjectId) -> Result<Vec<Persona>> {
-    let mut personas = PERSONAS.clone();
-    let documents = document::all(&state.db, project).await?;
-    for document in documents.iter().filter(|document| id_of(document).is_some()).take(limits::PERSONAS) {
+    let mut personas = built_in();
+    let documents = document::below(&state.db, project, FOLDER, limits::PERSONAS).await?;
+    for document in &documents {
         let Some(id) = id_of(document) else { continue };
         let part = Part::Range(0, limits::PERSONA_FILE_UNITS);
         match document::text(&state.rooms, &state.replicas, document, part).await {
@@ -110,7 +110,7 @@ pub(super) async fn of_project(state: &Shared, project: ProjectId) -> Result<Vec
 
 /// The id of a persona's file: its name, in small letters.
 fn id_of(document: &Document) -> Option<String> {
-    let id = document.path.strip_prefix(FOLDER)?.strip_suffix(".md")?.to_lowercase();
+    let id = document.path.strip_prefix(FOLDER)?.strip_prefix('/')?.strip_suffix(".md")?.to_lowercase();
     let is_word = !id.is_empty() && id.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
     is_word.then_some(id)
 }
@@ -173,9 +173,10 @@ mod tests {
 
     #[test]
     fn those_built_in_are_whole() {
-        let names: Vec<&str> = PERSONAS.iter().map(|persona| persona.name.as_str()).collect();
+        let personas = built_in();
+        let names: Vec<&str> = personas.iter().map(|persona| persona.name.as_str()).collect();
         assert_eq!(names, ["Coder", "Debugger", "WCAG Auditor", "Prompt Engineer", "Database Expert"]);
-        for persona in PERSONAS.iter() {
+        for persona in &personas {
             assert!(!persona.about.is_empty() && persona.words.len() > 4 && persona.prompt.len() > 100, "{persona:?}");
         }
     }
@@ -193,16 +194,17 @@ mod tests {
 
     #[test]
     fn words_mean_personas_and_their_beginnings() {
-        assert_eq!(named(&PERSONAS, "Debugger").unwrap().id, "debugger");
-        assert_eq!(named(&PERSONAS, "wcag").unwrap().id, "wcag-auditor");
+        let personas = built_in();
+        assert_eq!(named(&personas, "Debugger").unwrap().id, "debugger");
+        assert_eq!(named(&personas, "wcag").unwrap().id, "wcag-auditor");
         assert!(
-            named(&PERSONAS, "wcag-").is_none() && named(&PERSONAS, "cod").is_none() && named(&PERSONAS, "").is_none()
+            named(&personas, "wcag-").is_none() && named(&personas, "cod").is_none() && named(&personas, "").is_none()
         );
     }
 
     #[test]
     fn words_are_found_as_words() {
-        assert_eq!(score(&PERSONAS[1], "an error: it panics"), ["error"]);
-        assert!(score(&PERSONAS[1], "terrors").is_empty());
+        assert_eq!(score(&built_in()[1], "an error: it panics"), ["error"]);
+        assert!(score(&built_in()[1], "terrors").is_empty());
     }
 }

@@ -3,24 +3,22 @@
 //! It follows the project's feed meanwhile: that it was stopped or deleted is heard there, whichever server it was said
 //! to, and the request to the model is dropped at once.
 
-use std::pin::pin;
-
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
+use super::account::Account;
 use super::context::{Context, Fence};
-use super::ends::{End, Heard, ended, next_of, refuses_tools, too_long};
+use super::ends::{End, Heard, next_of};
 use super::presence::Presence;
 use super::prompt::{self, Budget};
-use super::usage::{self, Allowance, Spent};
-use super::{Assistant, Job, persona, sql, summary, tokens, tools};
+use super::{Assistant, Job, persona, sql, summary, usage};
 use crate::auth;
 use crate::chat::{self, Details, Message, Progress, State};
 use crate::db::now_us;
 use crate::error::{Error, Result};
 use crate::feed::Follower;
 use crate::limits;
-use crate::model::{Ask, Fault, Model, Piece, ToolCall, Turn, Usage};
+use crate::model::Fault;
 use crate::state::Shared;
 
 /// Gives an answer.
@@ -61,11 +59,8 @@ async fn carry_out(assistant: &Assistant, job: &Job) -> Result<()> {
         kept_at: Instant::now(),
         deadline: Instant::now() + limits::ASSISTANT_TIME,
         context: None,
-        allowance: None,
-        model: None,
-        usage: Usage::default(),
-        estimated: false,
-        written: 0,
+        account: None,
+        proposal: None,
     };
     let end = match answer.state {
         State::Queued => match run.speak(&answer).await {
@@ -80,37 +75,35 @@ async fn carry_out(assistant: &Assistant, job: &Job) -> Result<()> {
 }
 
 /// An answer that is being given.
-struct Run<'a> {
+pub(super) struct Run<'a> {
     assistant: &'a Assistant,
-    state: &'a Shared,
-    job: &'a Job,
-    follower: Follower,
+    pub(super) state: &'a Shared,
+    pub(super) job: &'a Job,
+    pub(super) follower: Follower,
     presence: Option<Presence>,
     /// What was told.
-    body: String,
+    pub(super) body: String,
     /// What is to be told next.
-    unsaid: String,
-    tell_at: Instant,
+    pub(super) unsaid: String,
+    pub(super) tell_at: Instant,
     kept_at: Instant,
-    deadline: Instant,
-    context: Option<Context>,
-    allowance: Option<Allowance>,
-    model: Option<&'a Model>,
-    /// What it took so far.
-    usage: Usage,
-    /// Whether some of that was not counted by the model's server.
-    estimated: bool,
-    /// Bytes that the model wrote in this round, calls included.
-    written: usize,
+    pub(super) deadline: Instant,
+    pub(super) context: Option<Context>,
+    pub(super) account: Option<Account<'a>>,
+    /// The proposal that it made.
+    pub(super) proposal: Option<String>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     async fn speak(&mut self, answer: &Message) -> Result<(), End> {
         let (state, job) = (self.state, self.job);
         let Some(question) = answer.reply_to else {
             return Err(End::failed("no_question", "there is nothing to answer"));
         };
         let question = chat::find(&state.feed, job.project, question).await?;
+        if question.deleted_us.is_some() {
+            return Err(End::failed("no_question", "what was asked is deleted"));
+        }
         let replied_to = match question.reply_to {
             Some(id) => Some(chat::find(&state.feed, job.project, id).await?),
             None => None,
@@ -120,11 +113,10 @@ impl Run<'_> {
         let choice = persona::choose(&personas, &question, replied_to.as_ref());
         let choice = choice.ok_or_else(|| End::failed("internal", "there is no persona"))?;
         let model = state.models.find(None)?;
-        self.model = Some(model);
         let today = usage::day_of(now_us());
         let allowance = usage::allowance(&state.db, &state.config.ai, today, job.project, job.asker).await?;
-        self.allowance = Some(allowance);
-        self.refuse_used_up()?;
+        self.account = Some(Account::new(model, allowance));
+        self.account()?.ask(0)?;
         // What the model's server calls it, where the settings do not say.
         model.model().await?;
         self.context = Some(Context::new(&choice, model.name(), model.context_tokens()));
@@ -156,7 +148,7 @@ impl Run<'_> {
     }
 
     /// Whether who asked may still ask: as an editor, by what they showed then.
-    async fn may_go_on(&self, question: &Message) -> Result<(), End> {
+    pub(super) async fn may_go_on(&self, question: &Message) -> Result<(), End> {
         if question.author.id != self.job.asker {
             // Given again for somebody else, by their own right.
             let role = crate::access::role_of_user(&self.state.db, self.job.asker, self.job.project).await?;
@@ -187,131 +179,11 @@ impl Run<'_> {
         }
     }
 
-    /// Asks, carries out what is called for, and asks again, until nothing is called for.
-    async fn rounds(
-        &mut self,
-        model: &Model,
-        question: &Message,
-        mut turns: Vec<Turn>,
-        fence: &Fence,
-        budget: &Budget,
-    ) -> Result<(), End> {
-        for round in 1..=limits::ASSISTANT_ROUNDS {
-            self.refuse_used_up()?;
-            let taken: usize = turns.iter().map(|turn| tokens::count(&turn.content)).sum();
-            let window = usize::try_from(model.context_tokens()).unwrap_or(usize::MAX);
-            let room = window.saturating_sub(taken + usize::try_from(budget.answer).unwrap_or_default());
-            let calls_for = model.tools() != Some(false) && round < limits::ASSISTANT_ROUNDS && room > budget.one;
-            let ask = Ask {
-                turns: turns.clone(),
-                tools: if calls_for { tools::all() } else { Vec::new() },
-                max_tokens: Some(self.answer_tokens(budget)),
-                ..Ask::default()
-            };
-            self.say(if round == 1 { "thinking" } else { "reading on" }, None);
-            let before = self.body.len();
-            let calls = match self.round(model, &ask).await {
-                Err(End::Failed(error)) if calls_for && self.body.len() == before && refuses_tools(&error) => {
-                    model.has_no_tools();
-                    continue;
-                }
-                calls => calls?,
-            };
-            if calls.is_empty() {
-                return Ok(());
-            }
-            let said = self.body[before..].to_owned();
-            turns.push(Turn::calling(said, calls.clone()));
-            for call in &calls {
-                self.may_go_on(question).await?;
-                let (status, file) = tools::status(call);
-                self.say(&status, file.as_deref());
-                let outcome = tools::call(self.state, self.job, fence, call, budget.one).await;
-                if let (Some(context), Some(read)) = (&mut self.context, outcome.read) {
-                    context.read.push(read);
-                }
-                turns.push(Turn::result(call, outcome.result));
-                self.interrupted()?;
-            }
-            if !self.body.is_empty() && !self.body.ends_with("\n\n") {
-                self.take("\n\n")?;
-            }
-        }
-        Err(End::failed("too_many_rounds", "it went round in circles and was ended; ask for less at once"))
-    }
-
-    /// Tokens that one answer may have, of what the budget leaves.
-    fn answer_tokens(&self, budget: &Budget) -> u32 {
-        let left = self.allowance.map_or(i64::MAX, |allowance| allowance.tokens_left(&self.spent()));
-        u32::try_from(left).unwrap_or(u32::MAX).clamp(1, budget.answer)
-    }
-
-    /// Asks once, and tells what is said. Answers what is called for.
-    async fn round(&mut self, model: &Model, ask: &Ask) -> Result<Vec<ToolCall>, End> {
-        let prompt_tokens: usize = ask.turns.iter().map(|turn| tokens::count(&turn.content)).sum();
-        self.written = 0;
-        let outcome = self.exchange(model, ask, prompt_tokens).await;
-        self.tell().await;
-        let (calls, usage) = match outcome {
-            Ok((calls, usage)) => (Ok(calls), usage),
-            // A refusal costs nothing; what broke off has been paid for.
-            Err(end) => (Err(end), (self.written > 0).then_some(None).flatten()),
-        };
-        if calls.is_ok() || self.written > 0 {
-            self.count(usage, prompt_tokens);
-        }
-        calls
-    }
-
-    async fn exchange(
-        &mut self,
-        model: &Model,
-        ask: &Ask,
-        prompt_tokens: usize,
-    ) -> Result<(Vec<ToolCall>, Option<Usage>), End> {
-        let mut answer = {
-            let mut asking = pin!(model.ask(ask));
-            tokio::select! {
-                answer = &mut asking => answer?,
-                end = ended(&mut self.follower, self.job) => return Err(end),
-                () = sleep_until(self.deadline) => return Err(too_long()),
-            }
-        };
-        self.say("writing", None);
-        let mut calls = Vec::new();
-        loop {
-            tokio::select! {
-                biased;
-                end = ended(&mut self.follower, self.job) => return Err(end),
-                () = sleep_until(self.tell_at), if !self.unsaid.is_empty() => {
-                    self.tell().await;
-                    self.refuse_running_over(model, prompt_tokens)?;
-                }
-                piece = answer.next() => match piece {
-                    Some(Ok(Piece::Text(text))) => self.take(&text)?,
-                    Some(Ok(Piece::Call(call))) => {
-                        self.written += call.arguments.len();
-                        calls.push(call);
-                    }
-                    Some(Ok(Piece::End(end))) => {
-                        if end.cut && calls.is_empty() {
-                            self.take("\n\n…")?;
-                        }
-                        return Ok((calls, end.usage));
-                    }
-                    Some(Err(fault)) => return Err(fault.into()),
-                    None => return Err(Fault::BrokeOff.into()),
-                },
-                () = sleep_until(self.deadline) => return Err(too_long()),
-            }
-        }
-    }
-
     /// Takes in more of the text.
-    fn take(&mut self, text: &str) -> Result<(), End> {
+    pub(super) fn take(&mut self, text: &str) -> Result<(), End> {
         // What no database holds as text, and line ends of another kind.
         let text: String = text.chars().filter(|c| !matches!(c, '\0' | '\r')).collect();
-        self.written += text.len();
+        self.account()?.write(text.len());
         if self.unsaid.is_empty() {
             self.tell_at = self.tell_at.max(Instant::now());
         }
@@ -323,7 +195,7 @@ impl Run<'_> {
     }
 
     /// Tells what was taken in, and now and then stores it.
-    async fn tell(&mut self) {
+    pub(super) async fn tell(&mut self) {
         if self.unsaid.is_empty() {
             return;
         }
@@ -338,79 +210,7 @@ impl Run<'_> {
         }
     }
 
-    async fn summarise(
-        &mut self,
-        model: &Model,
-        fence: &Fence,
-        before: Option<&summary::Summary>,
-        messages: &[Message],
-    ) -> Result<Option<summary::Summary>, End> {
-        let mut writing = pin!(summary::write(model, fence, before, messages));
-        let (summary, usage) = tokio::select! {
-            written = &mut writing => written?,
-            end = ended(&mut self.follower, self.job) => return Err(end),
-            () = sleep_until(self.deadline) => return Err(too_long()),
-        };
-        let prompt: usize = messages.iter().map(|message| tokens::count(&message.body)).sum();
-        self.written = summary.as_ref().map_or(0, |summary| summary.body.len());
-        self.count((usage != Usage::default()).then_some(usage), prompt);
-        Ok(summary)
-    }
-
-    /// Adds what a round took.
-    fn count(&mut self, usage: Option<Usage>, prompt_tokens: usize) {
-        let round = usage.unwrap_or_else(|| {
-            self.estimated = true;
-            let number = |tokens: usize| u64::try_from(tokens).unwrap_or(u64::MAX);
-            let (prompt, completion) = (number(prompt_tokens), number(self.written.div_ceil(3)));
-            Usage { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion }
-        });
-        self.usage.prompt_tokens += round.prompt_tokens;
-        self.usage.completion_tokens += round.completion_tokens;
-        self.usage.total_tokens = self.usage.prompt_tokens + self.usage.completion_tokens;
-        self.written = 0;
-    }
-
-    fn spent(&self) -> Spent {
-        self.model.map(|model| Spent::of(model, self.usage)).unwrap_or_default()
-    }
-
-    fn refuse_used_up(&self) -> Result<(), End> {
-        match self.allowance {
-            Some(allowance) if allowance.is_used_up(&self.spent()) => {
-                Err(End::failed("budget_used_up", &allowance.said()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Ends what uses up the budget in its middle.
-    fn refuse_running_over(&self, model: &Model, prompt_tokens: usize) -> Result<(), End> {
-        let Some(allowance) = self.allowance else { return Ok(()) };
-        let number = |tokens: usize| u64::try_from(tokens).unwrap_or(u64::MAX);
-        let usage = Usage {
-            prompt_tokens: self.usage.prompt_tokens + number(prompt_tokens),
-            completion_tokens: self.usage.completion_tokens + number(self.written.div_ceil(3)),
-            total_tokens: 0,
-        };
-        if allowance.is_used_up(&Spent::of(model, usage)) {
-            return Err(End::failed("budget_used_up", &allowance.said()));
-        }
-        Ok(())
-    }
-
-    /// Whether it was ended meanwhile.
-    fn interrupted(&mut self) -> Result<(), End> {
-        if Instant::now() >= self.deadline {
-            return Err(too_long());
-        }
-        match futures_util::FutureExt::now_or_never(ended(&mut self.follower, self.job)) {
-            Some(end) => Err(end),
-            None => Ok(()),
-        }
-    }
-
-    fn say(&mut self, status: &str, file: Option<&str>) {
+    pub(super) fn say(&mut self, status: &str, file: Option<&str>) {
         if let Some(presence) = &mut self.presence {
             presence.say(status, file);
         }
@@ -422,17 +222,11 @@ impl Run<'_> {
         if let Some(context) = &self.context {
             details.insert("context".to_owned(), context.value());
         }
-        if let (Some(model), true) = (self.model, self.usage != Usage::default()) {
-            let Usage { prompt_tokens, completion_tokens, total_tokens } = self.usage;
-            let mut usage = json!({
-                "prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens, "total_tokens": total_tokens,
-            });
-            if self.estimated {
-                usage["estimated"] = true.into();
-            }
-            details.insert("usage".to_owned(), usage);
-            let cost = Spent::of(model, self.usage).cost_micros.map(usage::dollars);
-            details.insert("cost".to_owned(), json!(cost));
+        if let Some(account) = &self.account {
+            account.tell(&mut details);
+        }
+        if let Some(proposal) = &self.proposal {
+            details.insert("proposal".to_owned(), proposal.as_str().into());
         }
         if let Some(error) = error {
             details.insert("error".to_owned(), error);
@@ -440,15 +234,18 @@ impl Run<'_> {
         details
     }
 
+    /// The account, which there is once a model was found.
+    pub(super) fn account(&mut self) -> Result<&mut Account<'a>, End> {
+        self.account.as_mut().ok_or_else(|| End::failed("internal", "there is no model to ask"))
+    }
+
     /// Stores how it ended, and what it took; again for a while if the database is away.
     async fn end(mut self, end: End) -> Result<()> {
         self.tell().await;
         self.say("done", None);
         let (job, state) = (self.job, self.state);
-        let spent = self.spent();
-        if let (Some(model), true) = (self.model, spent != Spent { cost_micros: spent.cost_micros, ..Spent::default() })
-        {
-            let (day, name) = (usage::day_of(now_us()), model.name());
+        if let Some(account) = self.account.as_ref().filter(|account| !account.is_empty()) {
+            let (day, name, spent) = (usage::day_of(now_us()), account.model.name(), account.spent());
             if let Err(error) = sql::add_usage(&state.db, job.project, day, job.asker, name, &spent).await {
                 tracing::error!(answer = %job.answer, ?spent, %error, "what an answer took cannot be written down");
             }
@@ -458,7 +255,7 @@ impl Run<'_> {
                 state.feed.written_down(job.answer);
                 return Ok(());
             }
-            End::Done if self.body.trim().is_empty() => {
+            End::Done if self.body.trim().is_empty() && self.proposal.is_none() => {
                 let said = "the model said nothing; try again or ask in other words";
                 (State::Failed, Some(json!({ "code": "model_said_nothing", "message": said })))
             }

@@ -252,6 +252,14 @@ pub async fn all(db: &Db, project: ProjectId) -> Result<Vec<Document>> {
     sql::list(db, project, &Wanted::default(), i64::MAX).await
 }
 
+/// The documents below a folder, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn below(db: &Db, project: ProjectId, folder: &str, limit: i64) -> Result<Vec<Document>> {
+    sql::list(db, project, &Wanted { folder: Some(folder.to_owned()), ..Wanted::default() }, limit).await
+}
+
 /// A text as documents hold it: LF line ends, within the limit.
 pub(crate) fn content_of(given: &str) -> Result<String> {
     let content = texts::to_lf(given);

@@ -27,7 +27,7 @@ fn cases(foreign: DocumentId, other: &str) -> Vec<(String, Value)> {
         "search",
         "list_files",
         "read_history",
-        "write_file",
+        "propose_edits",
         "delete_file",
         "rename_file",
         "accept_proposal",
@@ -60,6 +60,9 @@ fn cases(foreign: DocumentId, other: &str) -> Vec<(String, Value)> {
         for place in &places {
             let arguments = match (name, number) {
                 ("search", _) => json!({ "text": place, "project": other }),
+                ("propose_edits", _) => json!({ "summary": "x", "project": other, "files": [
+                    { "op": "edit", "path": place, "content": "theirs" }, { "op": "delete", "path": place },
+                ] }),
                 ("list_files", _) => json!({ "folder": place, "project": other }),
                 // Lines that are not there, and another project beside.
                 (_, 1) => json!({ "path": place, "first_line": u64::MAX, "last_line": 1, "project_id": other }),

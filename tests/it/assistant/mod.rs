@@ -2,6 +2,7 @@
 
 mod ends;
 mod malice;
+mod proposing;
 mod reading;
 mod real;
 mod speaking;

@@ -1,16 +1,21 @@
-//! A real model, offline: llama.cpp's own server with small weights. What it says is poor; that it streams, is stopped and
-//! is counted is what is tried.
+//! A real model, offline: llama.cpp's own server with small weights. What it says is poor; that it streams, is stopped, is
+//! counted and proposes is what is tried.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use coterie::config::ModelSettings;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Scene;
-use crate::engines::{Engine, in_time};
+use crate::engines::Engine;
 use crate::events::Events;
+
+/// How long this model may take for an answer and a proposal.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A model's server. Dropped, it ends.
 struct RealModel {
@@ -52,10 +57,25 @@ impl RealModel {
     }
 }
 
+/// The end of an answer, by a model that takes its time on a busy machine.
+async fn ended(scene: &Scene, question: &Value) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, page) = scene.ann.get(&scene.messages()).await;
+        let answers = page["items"].as_array().unwrap().iter();
+        let mut answers = answers.filter(|message| message["reply_to"] == question["id"]);
+        if let Some(answer) = answers.find(|answer| !matches!(answer["state"].as_str(), Some("queued" | "streaming"))) {
+            return answer.clone();
+        }
+        assert!(Instant::now() < deadline, "in vain: {page:#}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_real_model_streams_is_stopped_and_is_counted() {
+async fn a_real_model_streams_is_stopped_and_proposes_what_is_accepted() {
     let model = tokio::task::spawn_blocking(RealModel::start).await.unwrap();
-    in_time(Box::pin(async {
+    let tried = Box::pin(async {
         let scene = Scene::with(Engine::Sqlite, |config| config.ai.models = vec![model.settings()]).await;
         let mut hears = Events::open(&scene.ann, scene.project, None).await;
         let question = scene.say(&scene.ann, "Say hello to everybody in one short sentence.").await;
@@ -86,6 +106,23 @@ async fn a_real_model_streams_is_stopped_and_is_counted() {
         assert_eq!(status, reqwest::StatusCode::OK);
         let stopped = scene.answer(&question, &["stopped"]).await;
         assert!(!stopped["body"].as_str().unwrap().is_empty(), "{stopped}");
-    }))
-    .await;
+
+        // It proposes by a schema, and a person accepts.
+        let before = "Hello.\nHow are you?\n";
+        let file = scene.ann.create(scene.project, "greeting.txt", before).await;
+        let asks = json!({ "body": "Change the greeting.", "attachments": [{ "kind": "file", "document_id": file }] });
+        let question = scene.post(&scene.ann, asks).await;
+        let answered = ended(&scene, &question).await;
+        let proposal = answered["proposal"].as_str().unwrap_or_else(|| panic!("{answered}"));
+        let path = format!("/api/projects/{}/proposals/{proposal}", scene.project);
+        let (_, proposed) = scene.ann.get(&path).await;
+        println!("{proposed:#}");
+        let hunk = &proposed["files"][0]["hunks"][0];
+        assert!(hunk["before"] != hunk["after"], "{proposed}");
+        let (status, accepted) = scene.ann.post(&format!("{path}/accept"), json!({ "hunks": [hunk["id"]] })).await;
+        assert_eq!(status, reqwest::StatusCode::OK, "{accepted}");
+        assert_eq!(accepted["files"][0]["hunks"][0]["state"], "accepted", "{accepted}");
+        assert_ne!(scene.ann.text(scene.project, file).await, before);
+    });
+    timeout(3 * PATIENCE, tried).await.expect("the test does not hang");
 }

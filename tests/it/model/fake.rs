@@ -14,7 +14,7 @@ use futures_util::stream;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +30,7 @@ pub enum Script {
     /// Streams these bytes and then says nothing more until it is left.
     Hang(Vec<Vec<u8>>),
     /// Streams what comes from elsewhere, and ends with that.
-    Fed(Arc<AsyncMutex<mpsc::Receiver<Vec<u8>>>>),
+    Fed(Arc<Mutex<Option<mpsc::Receiver<Vec<u8>>>>>),
 }
 
 /// One request that came.
@@ -105,7 +105,7 @@ async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
         Script::Stream(pieces) => (pieces, Last::End),
         Script::Break(pieces) => (pieces, Last::Break),
         Script::Hang(pieces) => (pieces, Last::Hang),
-        Script::Fed(pieces) => (Vec::new(), Last::Fed(pieces)),
+        Script::Fed(fed) => (Vec::new(), Last::Fed(fed.lock().take().expect("it is fed once"))),
     };
     let state = (VecDeque::from(pieces), last, over.drop_guard());
     let body = stream::unfold(state, |(mut pieces, last, guard)| async move {
@@ -116,8 +116,8 @@ async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
         }
         match last {
             Last::End => None,
-            Last::Fed(fed) => {
-                let piece = fed.lock().await.recv().await?;
+            Last::Fed(mut fed) => {
+                let piece = fed.recv().await?;
                 Some((Ok(piece), (pieces, Last::Fed(fed), guard)))
             }
             // What came before goes out first.
@@ -137,13 +137,13 @@ enum Last {
     End,
     Break,
     Hang,
-    Fed(Arc<AsyncMutex<mpsc::Receiver<Vec<u8>>>>),
+    Fed(mpsc::Receiver<Vec<u8>>),
 }
 
 /// An answer that a test writes as it goes on.
 pub fn fed() -> (mpsc::Sender<Vec<u8>>, Script) {
     let (pieces, fed) = mpsc::channel(64);
-    (pieces, Script::Fed(Arc::new(AsyncMutex::new(fed))))
+    (pieces, Script::Fed(Arc::new(Mutex::new(Some(fed)))))
 }
 
 /// The events by which a model calls for something.

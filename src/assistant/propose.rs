@@ -14,6 +14,7 @@ use crate::model::Tool;
 use crate::proposal::{self, Author, NewFile, NewProposal, Risk};
 use crate::replica::Part;
 use crate::state::Shared;
+use crate::text::is_deceptive;
 
 /// The tool's name.
 pub(super) const TOOL: &str = "propose_edits";
@@ -146,13 +147,19 @@ pub(super) async fn make(state: &Shared, job: &Job, persona: &str, model: &str, 
         rationale: rationale.take(limits::ASSISTANT_RATIONALE_CHARS).collect(),
         confidence,
         risk,
-        persona: Some(persona.to_owned()).filter(|name| !name.is_empty()),
-        model: Some(model.to_owned()).filter(|name| !name.is_empty()),
+        persona: label(persona),
+        model: label(model),
         files,
     };
     let author = Author { user: auth::ASSISTANT, via: Some(job.asker), message: Some(job.answer.0) };
     let made = proposal::create(state, job.project, author, new).await?;
     Ok(made.id().to_string())
+}
+
+/// A name as proposals take it.
+fn label(name: &str) -> Option<String> {
+    let name: String = name.chars().filter(|c| !is_deceptive(*c)).take(limits::PROPOSAL_LABEL_CHARS).collect();
+    (!name.trim().is_empty()).then_some(name)
 }
 
 async fn new_file(state: &Shared, job: &Job, wanted: WantedFile) -> Result<NewFile> {

@@ -171,11 +171,9 @@ impl<'a> Run<'a> {
             Err(Error::NotFound) => return Err(End::Gone),
             Err(error) => return Err(error.into()),
         }
-        loop {
-            match next_of(&mut self.follower, self.job).await {
-                Heard::Streaming => return Ok(()),
-                Heard::End(end) => return Err(end),
-            }
+        match next_of(&mut self.follower, self.job).await {
+            Heard::Streaming => Ok(()),
+            Heard::End(end) => Err(end),
         }
     }
 

@@ -54,7 +54,7 @@ impl Model {
     #[must_use]
     pub fn name(&self) -> &str {
         match &*self.settings.name {
-            "" => self.model.get().map_or("", String::as_str),
+            "" => self.model.get().map_or("", |model| shown(model)),
             name => name,
         }
     }
@@ -120,6 +120,13 @@ struct ListedModel {
     id: String,
 }
 
+/// What people are shown of what a server calls its model: some give the path of its file, which is nobody's business.
+fn shown(model: &str) -> &str {
+    let is_path = model.starts_with('/') || model.contains('\\');
+    let name = if is_path { model.rsplit(['/', '\\']).next().unwrap_or(model) } else { model };
+    name.strip_suffix(".gguf").unwrap_or(name)
+}
+
 /// The models that may be asked; the first is asked when nobody chooses.
 #[derive(Debug, Default)]
 pub struct Models(Vec<Model>);
@@ -161,5 +168,17 @@ impl Models {
     /// All of them, the default first.
     pub fn iter(&self) -> impl Iterator<Item = &Model> {
         self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_as_the_name_of_its_file() {
+        assert_eq!(shown("/srv/models/Small-135M.Q4_1.gguf"), "Small-135M.Q4_1");
+        assert_eq!(shown("C:\\models\\small.gguf"), "small");
+        assert_eq!((shown("gpt-5-mini"), shown("org/model:free")), ("gpt-5-mini", "org/model:free"));
     }
 }

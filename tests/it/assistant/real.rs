@@ -95,6 +95,7 @@ async fn a_real_model_streams_is_stopped_and_proposes_what_is_accepted() {
         assert!(pieces >= 2 && completed["usage"]["completion_tokens"].as_u64().unwrap() > 1, "{completed}");
         assert_eq!((&completed["usage"]["estimated"], &completed["cost"]), (&Value::Null, &Value::Null));
         assert_eq!(completed["reply_to"], question["id"]);
+        assert_eq!(completed["context"]["model"], "SmolLM2-135M-Instruct.Q4_1", "not where its file is");
 
         let question = scene.say(&scene.ann, "Tell a very long story about the sea, with many chapters.").await;
         let answer = scene.answer(&question, &["streaming"]).await;

@@ -10,6 +10,9 @@ use serde_json::json;
 
 use fake::{FakeModel, Script, answer, ends, event, says};
 
+/// A status, headers and a body, and what they mean.
+type Refusal = (u16, Vec<(&'static str, &'static str)>, String, Fault);
+
 const USAGE: Usage = Usage { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 };
 
 fn settings(base_url: &str) -> ModelSettings {
@@ -121,7 +124,7 @@ async fn refusals_become_words_that_say_what_to_do() {
     let models = models(&fake);
     let error = |code: &str| json!({"error": {"message": "no", "type": "t", "code": code}}).to_string();
     let limited = |retry_after: Option<u64>| Fault::RateLimited { retry_after: retry_after.map(Duration::from_secs) };
-    let cases: Vec<(u16, Vec<(&'static str, &'static str)>, String, Fault)> = vec![
+    let cases: Vec<Refusal> = vec![
         (401, vec![], error("invalid_api_key"), Fault::Unauthorized),
         (404, vec![], error("model_not_found"), Fault::UnknownModel("small".into())),
         (400, vec![], error("context_length_exceeded"), Fault::ContextTooLong),

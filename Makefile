@@ -46,7 +46,7 @@ test: ## Everything: Rust on SQLite and Postgres, the SDK, real npm clients, a r
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; else echo "all suites passed: $(SUITES)"; fi
 
 test-rust: tests/oracle/node_modules/.installed tests/python/venv/.installed tests/model/venv/.installed studio strace ## The Rust tests, on SQLite and on a private Postgres.
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} tests/with-postgres cargo test
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} tests/with-postgres cargo test --no-fail-fast
 
 conformance: tests/python/venv/.installed studio ## The cases of Autobahn against our WebSocket; part of the Rust tests.
 	cargo test --test it conformance -- --nocapture

@@ -10,7 +10,7 @@ use crate::limits;
 pub(super) fn scrub(text: &str) -> String {
     let unquoted = unquote(text);
     let words = unquoted.split(' ').map(|word| {
-        let core = word.trim_matches(|c: char| "()[]{}<>,;:.=&".contains(c));
+        let core = core(word);
         if core.is_empty() {
             return word.to_owned();
         }
@@ -25,6 +25,12 @@ pub(super) fn scrub(text: &str) -> String {
     });
     let words: Vec<String> = words.collect();
     words.join(" ").chars().take(limits::REPORT_CHARS).collect()
+}
+
+/// A word without what stands around it. The brackets of an address with a port are its own.
+fn core(word: &str) -> &str {
+    let outer = word.trim_matches(|c: char| "(){}<>,;.=&".contains(c));
+    if outer.parse::<SocketAddr>().is_ok() { outer } else { outer.trim_matches(|c: char| "()[]{}<>,;:.=&".contains(c)) }
 }
 
 /// Drops what stands between quotes; what a quote opens and none closes is dropped to the end.

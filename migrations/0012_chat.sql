@@ -57,6 +57,8 @@ create table message (
     unique (conversation_id, author_id, client_key)
 );
 
+create index message_reply_to on message (reply_to);
+
 -- How far somebody has read.
 create table conversation_read (
     conversation_id uuid not null references conversation (id) on delete cascade,

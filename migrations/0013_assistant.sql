@@ -17,6 +17,8 @@ create table assistant_run (
 );
 
 create index assistant_run_user_id on assistant_run (user_id, created_us);
+create index assistant_run_project_id on assistant_run (project_id);
+create index assistant_run_conversation_id on assistant_run (conversation_id);
 create index assistant_run_beat_us on assistant_run (ended_us, beat_us);
 
 -- What answers took, summed for each day, person and model.

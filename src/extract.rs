@@ -5,6 +5,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::RequestExt;
 use axum::body::Bytes;
 use axum::body::HttpBody;
 use axum::extract::rejection::BytesRejection;
@@ -177,7 +178,9 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes>
 where
     Intake: FromRef<S>,
 {
-    let place = Intake::from_ref(state).take(request.body().size_hint().exact()).await?;
+    // Who does not say how long it is may send as much as the address takes, and that counts.
+    let request = request.with_limited_body();
+    let place = Intake::from_ref(state).take(request.body().size_hint().upper()).await?;
     let taken = request.extensions().get::<Taken>().cloned();
     let body = Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(cause) if cause.status() == 413 => {

@@ -38,7 +38,7 @@ impl Intake {
         limits::SMALL_BODIES_BYTES + limits::LARGE_BODIES_BYTES - left
     }
 
-    /// Waits for the place of a body. `bytes` is what its sender says it is; who does not say may send the largest.
+    /// Waits for the place of a body. `bytes` is the most that it can be: what its sender says, or what the address takes.
     ///
     /// # Errors
     /// 503 when there is none for a while.

@@ -164,6 +164,8 @@ async fn count(State(state): State<AppState>, mut request: Request, next: Next) 
     // A proxy on this machine that is not trusted stands for everyone: nobody may lock all others out.
     let from = from.filter(|from| !(from.is_local() && address::is_forwarded(request.headers())));
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    // What another site has a browser do is no try of whoever sits at it.
+    let is_own = request.headers().get("sec-fetch-site").is_none_or(|site| site != "cross-site");
     let signs_in = SIGN_IN.iter().any(|(address, method)| Some(*address) == path && method == request.method());
     let admitted = from.map_or(Ok(()), |from| {
         state.rates.count(Whose::Address(from), &standing)?;
@@ -177,7 +179,7 @@ async fn count(State(state): State<AppState>, mut request: Request, next: Next) 
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
-    if let (Some(from), true) = (from, signs_in && is_refusal(response.status())) {
+    if let (Some(from), true) = (from, signs_in && is_own && is_refusal(response.status())) {
         state.rates.sign_in_failed(from);
     }
     if let Some(whose) = standing.refused() {

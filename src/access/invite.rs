@@ -188,7 +188,8 @@ pub async fn accept(feed: &Feed, caller: &Caller, token: &str) -> Result<Project
     }
     let invite = sql::use_invite(&mut tx, hash, now_us()).await?.ok_or(Error::NotFound)?;
     // Who had a place in their own right keeps it when the link ends.
-    let by_link = if current.is_none() && sql::is_by_link(&mut tx, project).await? { Some(invite) } else { None };
+    let borrows = current.is_none() || sql::came_by_link(&mut tx, project, caller.user.id).await?;
+    let by_link = if borrows && sql::is_by_link(&mut tx, project).await? { Some(invite) } else { None };
     sql::put_member(&mut tx, project, caller.user.id, role, by_link, now_us()).await?;
     note(&mut tx, project, caller.user.id, "invite.accepted", invite, json!({ "role": role })).await?;
     let user = Person { id: caller.user.id, name: caller.user.name.clone() };

@@ -148,6 +148,15 @@ pub(super) async fn is_by_link(tx: &mut Tx, project: ProjectId) -> Result<bool> 
     Ok(row.is_some_and(|(visibility,)| visibility == "link"))
 }
 
+/// Whether a member is one for as long as a link lives.
+pub(super) async fn came_by_link(tx: &mut Tx, project: ProjectId, user: UserId) -> Result<bool> {
+    const TEXT: &str = "select 1 from member where project_id = $1 and user_id = $2 and by_link is not null";
+    let row: Option<(i32,)> = on_tx!(tx, conn => {
+        sqlx::query_as(TEXT).bind(project).bind(user).fetch_optional(conn).await
+    })?;
+    Ok(row.is_some())
+}
+
 /// Takes away who is in a project by a link, or by any; owners stay.
 pub(super) async fn delete_by_link(tx: &mut Tx, project: ProjectId, link: Option<InviteId>) -> Result<Vec<UserId>> {
     const TEXT: &str = "

@@ -1,5 +1,6 @@
 //! A project's files as a stream: each is read when the one before it is on its way, so no archive is held whole.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use axum::body::{Body, Bytes};
@@ -102,16 +103,32 @@ async fn bytes_of(db: &Db, project: ProjectId, blob: &blob::Blob) -> Result<Opti
 /// Writes the archive, and its end when all files came.
 fn put_together(mut files: mpsc::Receiver<Option<File>>, pieces: &Pieces) -> io::Result<()> {
     let mut archive = ZipWriter::new_stream(Sent(pieces));
+    let mut names = HashSet::new();
     while let Some(file) = files.blocking_recv() {
         let Some((name, bytes)) = file else {
             archive.finish()?;
             return Ok(());
         };
-        archive.start_file(name, SimpleFileOptions::default())?;
-        archive.write_all(&bytes)?;
+        let name = free_name(&mut names, name);
+        let put = archive.start_file(name, SimpleFileOptions::default()).map_err(io::Error::from);
+        if let Err(error) = put.and_then(|()| archive.write_all(&bytes)) {
+            // Before the writer ends the archive as if this were all of it.
+            let _ = pieces.blocking_send(Err(io::Error::other("a file cannot be put in")));
+            return Err(error);
+        }
     }
     // Whoever reads has been sent an error before this.
     Ok(())
+}
+
+/// A name that no file of the archive has: the one wanted, or with a number. What is put in is named by the project, by a
+/// digest, or with an ending of ours, and these may meet.
+fn free_name(names: &mut HashSet<String>, wanted: String) -> String {
+    let others = (2..).map(|number| format!("{wanted} ({number})"));
+    let free =
+        std::iter::once(wanted.clone()).chain(others).find(|name| !names.contains(name)).unwrap_or(wanted.clone());
+    names.insert(free.clone());
+    free
 }
 
 /// Sends what is written, and waits while the reader is slow.

@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 use crate::limits;
 
 /// What systems put into archives by themselves.
-const LEFTOVERS: [&str; 3] = ["__MACOSX/", ".DS_Store", "Thumbs.db"];
+const LEFTOVERS: [&str; 2] = [".DS_Store", "Thumbs.db"];
+/// The folder of such things.
+const LEFTOVER_FOLDER: &str = "__MACOSX/";
 
 /// What an archive may be.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +75,7 @@ pub(super) fn unpack(archive: Bytes, into: &str, bounds: Bounds) -> Result<Unpac
         if file.is_dir() {
             continue;
         }
-        if LEFTOVERS.iter().any(|one| name.starts_with(one) || name.rsplit('/').next() == Some(one)) {
+        if name.starts_with(LEFTOVER_FOLDER) || LEFTOVERS.iter().any(|one| name.rsplit('/').next() == Some(one)) {
             unpacked.skipped.push(name);
             continue;
         }

@@ -1,11 +1,14 @@
 //! What the assistant read for an answer, as the answer shows it; and how it is told from instructions.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::persona::Choice;
 use super::tokens;
+use crate::ids::DocumentId;
 
 /// One thing that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,11 +25,18 @@ pub(super) struct Read {
     /// Whether there was more.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cut: bool,
+    /// Of a file: which, and all of its text as it was then.
+    #[serde(skip)]
+    whole: Option<(DocumentId, String)>,
 }
 
 impl Read {
     pub(super) fn new(kind: &'static str, text: &str) -> Self {
-        Self { kind, path: None, range: None, tokens: tokens::count(text), cut: false }
+        Self { kind, path: None, range: None, tokens: tokens::count(text), cut: false, whole: None }
+    }
+
+    pub(super) fn whole(self, document: DocumentId, text: String) -> Self {
+        Self { whole: Some((document, text)), ..self }
     }
 
     pub(super) fn of(self, path: &str) -> Self {
@@ -48,7 +58,10 @@ pub(super) struct Context {
     persona: PersonaTold,
     model: String,
     /// What was read, in order.
-    pub(super) read: Vec<Read>,
+    read: Vec<Read>,
+    /// Files as they were when they were read last: the lines that the model speaks of are those of then.
+    #[serde(skip)]
+    texts: HashMap<DocumentId, String>,
     /// Tokens that the model reads and writes at once.
     window: u32,
 }
@@ -70,7 +83,23 @@ impl Context {
             reason: choice.reason.clone(),
             file: choice.persona.file.clone(),
         };
-        Self { persona, model: model.to_owned(), read: Vec::new(), window }
+        Self { persona, model: model.to_owned(), read: Vec::new(), texts: HashMap::new(), window }
+    }
+
+    /// Takes down what was read.
+    pub(super) fn note(&mut self, mut read: Read) {
+        self.texts.extend(read.whole.take());
+        self.read.push(read);
+    }
+
+    /// Takes down what a file was when the model was shown it again.
+    pub(super) fn show(&mut self, document: DocumentId, text: String) {
+        self.texts.insert(document, text);
+    }
+
+    /// A file as it was when it was read last; `None` where it was not.
+    pub(super) fn text(&self, document: DocumentId) -> Option<&str> {
+        self.texts.get(&document).map(String::as_str)
     }
 
     /// As whom it answers.

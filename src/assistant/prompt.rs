@@ -177,7 +177,8 @@ async fn file(
     match document::text(&state.rooms, &state.replicas, document, Part::Whole).await {
         Ok(content) => {
             let (text, whole) = tokens::cut(&content.text, budget.one * 2);
-            read.push(Read::new(kind, text).of(&document.path).cut(!whole));
+            let is_read = Read::new(kind, text).of(&document.path).cut(!whole);
+            read.push(is_read.whole(document.id, content.text.clone()));
             Some(fence.around(&format!("{}, head {}", document.path, content.head.seq), text))
         }
         Err(error) => {

@@ -4,11 +4,12 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::context::Fence;
+use super::context::{Context, Fence};
 use super::{Job, tokens, tools};
 use crate::auth;
 use crate::document::{self, Document};
 use crate::error::{Error, Result};
+use crate::ids::DocumentId;
 use crate::limits;
 use crate::model::Tool;
 use crate::proposal::{self, Author, NewFile, NewProposal, Risk};
@@ -125,10 +126,17 @@ struct WantedEdit {
 ///
 /// # Errors
 /// What is wrong with it, in words for the model; or when the database fails.
-pub(super) async fn make(state: &Shared, job: &Job, persona: &str, model: &str, wanted: Wanted) -> Result<String> {
+pub(super) async fn make(
+    state: &Shared,
+    job: &Job,
+    read: Option<&Context>,
+    persona: &str,
+    model: &str,
+    wanted: Wanted,
+) -> Result<String> {
     let mut files = Vec::with_capacity(wanted.files.len());
     for file in wanted.files.into_iter().take(limits::ASSISTANT_PROPOSED_FILES) {
-        files.push(new_file(state, job, file).await?);
+        files.push(new_file(state, job, read, file).await?);
     }
     let percent = wanted.confidence.map(|sure| if sure <= 1.0 { sure * 100.0 } else { sure }.clamp(0.0, 100.0).round());
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
@@ -162,7 +170,7 @@ fn label(name: &str) -> Option<String> {
     (!name.trim().is_empty()).then_some(name)
 }
 
-async fn new_file(state: &Shared, job: &Job, wanted: WantedFile) -> Result<NewFile> {
+async fn new_file(state: &Shared, job: &Job, read: Option<&Context>, wanted: WantedFile) -> Result<NewFile> {
     let WantedFile { op, path, to, content, edits } = wanted;
     Ok(match (op.as_str(), to, content) {
         ("create", _, content) => NewFile::Create { path, content: content.unwrap_or_default() },
@@ -171,7 +179,11 @@ async fn new_file(state: &Shared, job: &Job, wanted: WantedFile) -> Result<NewFi
         ("delete", ..) => NewFile::Delete { document: path },
         ("edit" | "", _, content) => {
             let document = tools::file(state, job, &path).await?;
-            let base = document::text(&state.rooms, &state.replicas, &document, Part::Whole).await?.text;
+            // As it was read: what others wrote since has moved the lines, and is left alone.
+            let base = match read.and_then(|read| read.text(document.id)) {
+                Some(text) => text.to_owned(),
+                None => document::text(&state.rooms, &state.replicas, &document, Part::Whole).await?.text,
+            };
             let text = match content {
                 Some(content) if edits.is_empty() => content,
                 _ => edited(&base, &edits)?,
@@ -252,6 +264,8 @@ pub(super) fn asks_for_change(said: &str) -> bool {
 pub(super) struct SchemaAsk {
     pub(super) said: String,
     pub(super) schema: Value,
+    /// The files that it is shown, as they were.
+    pub(super) texts: Vec<(DocumentId, String)>,
 }
 
 /// Puts that together; `None` where no file can be shown.
@@ -264,6 +278,7 @@ pub(super) async fn schema_ask(
 ) -> Result<Option<SchemaAsk>> {
     let mut shown = Vec::new();
     let mut paths = Vec::new();
+    let mut texts = Vec::new();
     let mut lines = 1;
     let mut left = most;
     for document in documents {
@@ -283,6 +298,7 @@ pub(super) async fn schema_ask(
         left -= taken;
         lines = lines.max(numbered.len());
         paths.push(document.path.clone());
+        texts.push((document.id, text));
         shown.push(around);
     }
     if paths.is_empty() {
@@ -312,7 +328,7 @@ pub(super) async fn schema_ask(
             },
         },
     });
-    Ok(Some(SchemaAsk { said, schema }))
+    Ok(Some(SchemaAsk { said, schema, texts }))
 }
 
 #[derive(Deserialize)]

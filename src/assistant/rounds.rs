@@ -39,7 +39,10 @@ impl Run<'_> {
             self.say(if round == 1 { "thinking" } else { "reading on" }, None);
             let before = self.body.len();
             let (_, calls) = match self.round(&ask, false).await {
-                Err(End::Failed(error)) if calls_for && self.body.len() == before && refuses_tools(&error) => {
+                // Later it may be what was called for that is refused.
+                Err(End::Failed(error))
+                    if calls_for && round == 1 && self.body.len() == before && refuses_tools(&error) =>
+                {
                     model.has_no_tools();
                     continue;
                 }
@@ -148,7 +151,7 @@ impl Run<'_> {
         self.say(&status, file.as_deref());
         let outcome = tools::call(self.state, self.job, fence, call, budget.one).await;
         if let (Some(context), Some(read)) = (&mut self.context, outcome.read) {
-            context.read.push(read);
+            context.note(read);
         }
         outcome.result
     }
@@ -160,7 +163,7 @@ impl Run<'_> {
         }
         let persona = self.context.as_ref().map(|context| context.persona_name().to_owned()).unwrap_or_default();
         let model = self.account.as_ref().map(|account| account.model.name().to_owned()).unwrap_or_default();
-        match propose::make(self.state, self.job, &persona, &model, wanted).await {
+        match propose::make(self.state, self.job, self.context.as_ref(), &persona, &model, wanted).await {
             Ok(id) => {
                 self.proposal = Some(id);
                 Ok("The proposal is made; people decide on it. Nothing is changed yet.".to_owned())
@@ -185,6 +188,9 @@ impl Run<'_> {
         let answer = self.account()?.answer_tokens(budget.answer);
         let asked = propose::schema_ask(self.state, &files, fence, answer, budget.one * 4).await?;
         let Some(asked) = asked else { return Ok(()) };
+        if let Some(context) = &mut self.context {
+            asked.texts.into_iter().for_each(|(document, text)| context.show(document, text));
+        }
         self.may_go_on(question).await?;
         turns.push(Turn::new(Speaker::User, asked.said));
         let ask = Ask { turns, schema: Some(("change", asked.schema)), max_tokens: Some(answer), ..Ask::default() };

@@ -107,7 +107,10 @@ struct UsagePage {
 /// What the assistant took in a project: tokens and money, by day, person and model. For editors.
 #[utoipa::path(
     get, path = "/api/projects/{p}/usage", operation_id = "read_usage", tag = "assistant", params(UsageQuery),
-    responses((status = 200, body = UsagePage))
+    responses(
+        (status = 200, body = UsagePage),
+        (status = 403, description = "Only editors see what was used.", body = ErrorView),
+    )
 )]
 async fn read_usage(
     access: Editor,

@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
         let prompt =
             prompt::build(state, job, &question, &choice, &fence, &budget, known.as_ref(), &history.said).await?;
         if let Some(context) = &mut self.context {
-            context.read = prompt.read;
+            prompt.read.into_iter().for_each(|read| context.note(read));
         }
         self.rounds(model, &question, prompt.turns, &fence, &budget).await
     }
@@ -185,11 +185,9 @@ impl<'a> Run<'a> {
         if self.unsaid.is_empty() {
             self.tell_at = self.tell_at.max(Instant::now());
         }
-        self.unsaid.push_str(&text);
-        if self.body.len() + self.unsaid.len() > limits::ASSISTANT_ANSWER_BYTES {
-            return Err(Fault::TooLong.into());
-        }
-        Ok(())
+        let most = limits::ASSISTANT_ANSWER_BYTES.saturating_sub(self.body.len() + self.unsaid.len());
+        self.unsaid.push_str(&text[..text.floor_char_boundary(most)]);
+        if text.len() > most { Err(Fault::TooLong.into()) } else { Ok(()) }
     }
 
     /// Tells what was taken in, and now and then stores it.

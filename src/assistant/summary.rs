@@ -104,7 +104,12 @@ async fn tell(model: &Model, fence: &Fence, text: &str) -> Result<(String, Usage
     let mut usage = Usage::default();
     while let Some(piece) = answer.next().await {
         match piece? {
-            Piece::Text(text) => body.push_str(&text.replace('\0', "")),
+            Piece::Text(text) => {
+                let text = text.replace('\0', "");
+                // A model that goes on beyond what it was asked for is not listened to.
+                let most = limits::ASSISTANT_SUMMARY_BYTES.saturating_sub(body.len());
+                body.push_str(&text[..text.floor_char_boundary(most)]);
+            }
             Piece::Call(_) => {}
             Piece::End(end) => usage = end.usage.unwrap_or_default(),
         }

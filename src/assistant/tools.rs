@@ -140,13 +140,14 @@ async fn read_file(
     let document = file(state, job, arguments.path.as_deref().unwrap_or_default()).await?;
     let first = arguments.first_line.unwrap_or(1).max(1);
     let last = arguments.last_line.unwrap_or(usize::MAX).max(first);
-    let part = if (first, last) == (1, usize::MAX) { Part::Whole } else { Part::Lines(first, last) };
-    let content = document::text(&state.rooms, &state.replicas, &document, part).await?;
-    let (text, whole) = tokens::cut(&content.text, most);
+    let content = document::text(&state.rooms, &state.replicas, &document, Part::Whole).await?;
+    let of_these: String = content.text.split_inclusive('\n').skip(first - 1).take(last - (first - 1)).collect();
+    let (text, whole) = tokens::cut(&of_these, most);
     let lines = text.lines().count();
     let until = first + lines.saturating_sub(1);
     let number = |line: usize| i64::try_from(line).unwrap_or(i64::MAX);
     let read = Read::new("file", text).of(&document.path).range(number(first), number(until)).cut(!whole);
+    let read = read.whole(document.id, content.text.clone());
     let more = if whole { String::new() } else { format!("\n(Cut after line {until}; read on from there.)") };
     let source = format!("{}, lines {first} to {until}, head {}", document.path, content.head.seq);
     Ok(Outcome { result: fence.around(&source, text) + &more, read: Some(read) })

@@ -219,9 +219,9 @@ pub(super) async fn mark_merged(tx: &mut Tx, guest: UserId, user: UserId) -> Res
 /// Gives one user's memberships to another, who keeps the higher role where both have one.
 pub(super) async fn move_memberships(tx: &mut Tx, from: UserId, to: UserId) -> Result<()> {
     const COPY: &str = "
-        insert into member (project_id, user_id, role, created_us)
-        select project_id, $2, role, created_us from member where user_id = $1
-        on conflict (project_id, user_id) do update set role = excluded.role
+        insert into member (project_id, user_id, role, created_us, by_link)
+        select project_id, $2, role, created_us, by_link from member where user_id = $1
+        on conflict (project_id, user_id) do update set role = excluded.role, by_link = excluded.by_link
         where case member.role when 'viewer' then 0 when 'commenter' then 1 when 'editor' then 2 else 3 end
             < case excluded.role when 'viewer' then 0 when 'commenter' then 1 when 'editor' then 2 else 3 end";
     on_tx!(&mut *tx, conn => sqlx::query(COPY).bind(from).bind(to).execute(conn).await.map(drop))?;

@@ -86,6 +86,8 @@ pub const ASSISTANT_VERBATIM: usize = 8;
 pub const ASSISTANT_SUMMARIES: usize = 4;
 /// Tokens of what was said before in short.
 pub const ASSISTANT_SUMMARY_TOKENS: u32 = 500;
+/// What is kept of a summary, in bytes, whatever a model says: four times what it is asked for.
+pub const ASSISTANT_SUMMARY_BYTES: usize = 8 * 1024;
 /// Files that a model is told of without asking.
 pub const ASSISTANT_TREE: usize = 200;
 /// Tokens of one result of a tool, where a model reads that many at once; an eighth of it otherwise.

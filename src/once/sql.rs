@@ -29,9 +29,11 @@ pub(super) async fn begin(db: &Db, user: UserId, key: [u8; 32], asked: [u8; 32],
         tx.commit().await?;
         return Ok(Kept::New);
     }
-    let (before, status, body): (Vec<u8>, Option<i64>, String) = on_tx!(&mut tx, conn => {
-        sqlx::query_as(FIND).bind(user).bind(&key[..]).fetch_one(conn).await
+    let found: Option<(Vec<u8>, Option<i64>, String)> = on_tx!(&mut tx, conn => {
+        sqlx::query_as(FIND).bind(user).bind(&key[..]).fetch_optional(conn).await
     })?;
+    // Forgotten in between: it failed just now.
+    let Some((before, status, body)) = found else { return Ok(Kept::Begun) };
     if before != asked {
         return Ok(Kept::Other);
     }

@@ -84,6 +84,8 @@ async fn change(
     State(rights): State<Rights>,
     Json(change): Json<ProjectChange>,
 ) -> Result<Json<ProjectView>> {
+    // A token is lent for a while; what a project is outlives it.
+    access.caller.refuse_token()?;
     let project = super::change(&feed, &rights, access.project, access.caller.user.id, &change).await?;
     Ok(Json(project.view(access.role)))
 }

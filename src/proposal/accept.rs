@@ -134,7 +134,8 @@ async fn commit(
     let touched: Vec<DocumentId> = seen.files.iter().filter_map(|file| file.document).collect();
     journal::lock(&mut tx, &touched).await?;
     let proposal = sql::load(&mut tx, seen.project, seen.id).await?.ok_or(Error::NotFound)?;
-    if proposal.choose(wanted)? != chosen {
+    // Decided or put in other words meanwhile: what workers made of it is of something else.
+    if proposal.choose(wanted)? != chosen || proposal.wording(chosen) != seen.wording(chosen) {
         return Ok(Attempt::MovedOn);
     }
     let (events, decided) = (Vec::new(), HashMap::new());

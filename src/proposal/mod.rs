@@ -246,6 +246,11 @@ impl Proposal {
         self.hunks.iter().filter(move |hunk| hunk.file == file && chosen.contains(&hunk.hunk))
     }
 
+    /// What chosen hunks say.
+    fn wording(&self, chosen: &[i64]) -> Vec<&str> {
+        self.hunks.iter().filter(|hunk| chosen.contains(&hunk.hunk)).map(|hunk| hunk.change.after.as_str()).collect()
+    }
+
     /// The hunks that are to be decided on: those named, or all that wait.
     fn choose(&self, wanted: Option<&[i64]>) -> Result<Vec<i64>> {
         let waits = |hunk: &&Hunk| hunk.state == HunkState::Pending;

@@ -20,6 +20,7 @@ use crate::ids::ProposalId;
 use crate::limits;
 use crate::once::{Keyed, once};
 use crate::page::{Page, PageQuery};
+use crate::role::Role;
 use crate::state::AppState;
 
 /// `/api/projects/{p}/proposals` and `…/trust`.
@@ -134,8 +135,8 @@ async fn show(
     view(&state, &found).await.map(Json)
 }
 
-/// Puts it in other words while it waits: what it says of itself, and the lines that hunks are to become. For who proposed
-/// it, and for who asked them.
+/// Puts it in other words while it waits: what it says of itself, and, for editors, the lines that hunks are to become.
+/// For who proposed it, and for who asked them.
 #[utoipa::path(
     patch, path = "/api/projects/{p}/proposals/{proposal}", operation_id = "revise_proposal", tag = "proposals",
     request_body = Revision,
@@ -150,6 +151,10 @@ async fn reword(
     PathId(id): PathId<ProposalId>,
     Json(wanted): Json<Revision>,
 ) -> Result<Json<ProposalView>> {
+    if !wanted.hunks.is_empty() && !access.role.covers(Role::Editor) {
+        // Whoever decides on it may look at what it said before.
+        return Err(Error::Forbidden("only editors may put hunks in other words; withdraw it and propose anew"));
+    }
     let by = auth::participant(&state.db, &access.caller.user).await?;
     let proposal = super::revise(&state, access.project, &by, id, &wanted).await?;
     view(&state, &proposal).await.map(Json)

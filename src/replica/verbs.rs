@@ -17,7 +17,7 @@ pub(super) fn text(doc: &Doc, root: &str, part: Part) -> Reply {
         Part::Whole => text,
         Part::Lines(first, last) => {
             let lines = text.split_inclusive('\n').skip(first.saturating_sub(1));
-            lines.take((last + 1).saturating_sub(first.max(1))).collect()
+            lines.take(last.saturating_sub(first.max(1) - 1)).collect()
         }
         Part::Range(from, to) => {
             let units: Vec<u16> = text.encode_utf16().skip(from).take(to.saturating_sub(from)).collect();

@@ -312,7 +312,8 @@ impl Connection {
         let (state, admissions, caller) = (self.state.clone(), self.admissions.clone(), self.caller.clone());
         let caller = async move {
             match token.filter(|token| !token.is_empty()) {
-                Some(token) => Ok(admissions.by_token(&state, &token).await.map_err(admission::away)?.or(caller)),
+                // What is shown counts, and not who opened the socket, also where it is no good.
+                Some(token) => admissions.by_token(&state, &token).await.map_err(admission::away),
                 None => Ok(caller),
             }
         };

@@ -99,6 +99,17 @@ async fn what_goes_out_comes_in_again(engine: Engine) {
     let (status, again) = import(&ann, project, "?into=copy", out).await;
     assert_eq!(status, StatusCode::CREATED, "{again}");
     assert_eq!(paths(&ann, project).await, ["a.md", "copy/a.md", "copy/docs/deep/b.md", "docs/deep/b.md"]);
+
+    // What is called much like a leftover is none; and what is called like an attachment stands beside it.
+    let (name, other) = (found[1].0.as_str(), ".DS_Store_notes/Thumbs.db.md");
+    let (status, last) = import(&ann, project, "", archive_of(&[(other, b"kept"), (name, b"text")])).await;
+    assert_eq!((status, &last["skipped"]), (StatusCode::CREATED, &json!([])), "{last}");
+    let response = ann.request(Method::GET, &format!("/api/projects/{project}/export")).send().await.unwrap();
+    let archive = ZipArchive::new(Cursor::new(response.bytes().await.unwrap().to_vec())).unwrap();
+    let mut names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    names.sort_unstable();
+    let beside = format!("{name} (2)");
+    assert_eq!(names, [other, "a.md", name, beside.as_str(), "copy/a.md", "copy/docs/deep/b.md", "docs/deep/b.md"]);
 }
 
 async fn an_import_is_made_wholly_or_not_at_all(engine: Engine) {

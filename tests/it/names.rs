@@ -141,6 +141,8 @@ async fn readers_do_not_create(engine: Engine) {
         assert_kept_out(bob.socket(dialect, project, "new").open().await, dialect).await;
         let token = ann.token(project, "viewer").await;
         assert_kept_out(ann.socket(dialect, project, "new").token(&token).open().await, dialect).await;
+        // Nor with a token that is none, whoever's browser it is.
+        assert_kept_out(ann.socket(dialect, project, "new").token("cot_none").open().await, dialect).await;
     }
     let (_, page) = ann.get(&format!("/api/projects/{project}/documents")).await;
     assert_eq!(page["items"], json!([]));

@@ -131,7 +131,10 @@ async fn logins_are_listed_and_ended(engine: Engine) {
     assert_eq!(other.get("/api/me").await.0, StatusCode::UNAUTHORIZED);
 
     let project = ann.project().await;
-    let token = ann.token(project, "editor").await;
+    let token = ann.token(project, "owner").await;
+    let public = Some(json!({ "visibility": "public" }));
+    let change = ann.by(reqwest::Method::PATCH, &token, &format!("/api/projects/{project}"), public).await.0;
+    assert_eq!(change, StatusCode::FORBIDDEN, "a token does nothing that outlives it");
     let third = TestClient::guest(server.place(), "Ann three").await;
     third.merge_into(server.db(), &ann).await;
     assert_eq!(ann.delete("/api/logins?others=true").await.0, StatusCode::NO_CONTENT);

@@ -98,6 +98,12 @@ async fn an_address_whose_sign_ins_fail_has_to_wait(engine: Engine) {
         let request = nobody.request(Method::POST, "/auth/guest").json(&json!({ "name": "Ann" }));
         request.header("x-forwarded-for", from).send().await.unwrap()
     };
+    for _ in 0..6 {
+        let request = nobody.request(Method::POST, "/auth/guest").json(&json!({ "name": "Ann" }));
+        let request = request.header("x-forwarded-for", "203.0.113.1").header("sec-fetch-site", "cross-site");
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "what other sites do locks nobody out");
+    }
     for _ in 0..5 {
         assert_eq!(sign_in("203.0.113.1").await.status(), StatusCode::FORBIDDEN);
     }

@@ -393,6 +393,7 @@ async fn a_part_of_a_text_is_read(engine: Engine) {
         ("lines=2-3", "two 🌍\n\n"),
         ("lines=4-9", "four"),
         ("lines=5-9", ""),
+        ("lines=4-18446744073709551615", "four"),
         ("range=0-3", "one"),
         ("range=8-10", "🌍"),
         ("range=8-9", "\u{fffd}"),

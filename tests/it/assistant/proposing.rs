@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 
 use super::Scene;
 use crate::engines::{Engine, on_both_engines};
-use crate::model::fake::{answer, calls};
+use crate::model::fake::{Script, answer, calls, fed};
+use crate::server::until;
 
 on_both_engines![
     a_change_is_proposed_and_people_accept_it,
+    lines_are_those_that_the_model_read,
     a_model_that_calls_no_tools_proposes_by_a_schema,
     what_cannot_be_proposed_is_told_in_words,
 ];
@@ -56,6 +58,32 @@ async fn a_change_is_proposed_and_people_accept_it(engine: Engine) {
     assert_eq!(scene.ann.text(scene.project, file).await, "one\nzwei\nthree\n");
     let (_, documents) = scene.ann.get(&format!("/api/projects/{}/documents", scene.project)).await;
     assert!(documents["items"].as_array().unwrap().iter().any(|document| document["path"] == "b.txt"));
+}
+
+async fn lines_are_those_that_the_model_read(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let file = scene.ann.create(scene.project, "a.txt", "one\ntwo\nthree\n").await;
+    scene.model.then(calls("read_file", &json!({ "path": "a.txt" })));
+    let (pieces, script) = fed();
+    scene.model.then(script);
+    scene.model.then(answer(&["Done."]));
+    let question = scene.say(&scene.ann, "@coder say two in German").await;
+    until("the model has read it", async || scene.model.asked().len() == 2).await;
+    // Meanwhile somebody writes above it.
+    scene.ann.put_text(scene.project, file, "zero\none\ntwo\nthree\n", None).await;
+    let edit = json!({ "first_line": 2, "last_line": 2, "replace": "zwei" });
+    let change =
+        json!({ "summary": "x", "rationale": "", "files": [{ "op": "edit", "path": "a.txt", "edits": [edit] }] });
+    let Script::Stream(events) = calls("propose_edits", &change) else { unreachable!() };
+    for event in events {
+        pieces.send(event).await.unwrap();
+    }
+    drop(pieces);
+    let answered = scene.ended(&question).await;
+    let path = format!("{}/{}/accept", scene.proposals(), answered["proposal"].as_str().unwrap());
+    let (status, accepted) = scene.ann.post(&path, json!({})).await;
+    assert_eq!((status, &accepted["state"]), (StatusCode::OK, &json!("accepted")), "{accepted}");
+    assert_eq!(scene.ann.text(scene.project, file).await, "zero\none\nzwei\nthree\n");
 }
 
 async fn a_model_that_calls_no_tools_proposes_by_a_schema(engine: Engine) {

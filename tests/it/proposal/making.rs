@@ -298,6 +298,9 @@ async fn what_waits_is_put_in_other_words_by_its_author(engine: Engine) {
     let path = format!("{}/{}", base(project), proposal["id"].as_str().unwrap());
     let words = json!({ "summary": "Best", "rationale": "It is.", "hunks": [{ "id": 1, "after": "1\r\n1a\n" }, { "id": 3, "after": "B\n" }] });
     assert_eq!(code(&ann.patch(&path, words.clone()).await), (403, "forbidden"), "not theirs");
+    assert_eq!(code(&bob.patch(&path, words.clone()).await), (403, "forbidden"), "lines that somebody may have read");
+    assert_eq!(bob.patch(&path, json!({ "summary": "Better yet" })).await.0, StatusCode::OK);
+    ann.invite(project, &bob, "editor").await;
     let (status, after) = bob.patch(&path, words.clone()).await;
     assert_eq!(status, StatusCode::OK, "{after}");
     assert_eq!(

@@ -58,7 +58,14 @@ export async function startModel() {
     /** The next answer, as the test goes on. */
     feed() {
       let open
-      const opened = new Promise((done) => (open = done))
+      const opened = new Promise((done, failed) => {
+        const timer = setTimeout(() => failed(new Error('nobody asked the model')), 15_000)
+        open = (response) => {
+          clearTimeout(timer)
+          done(response)
+        }
+      })
+      opened.catch(() => undefined)
       let leave
       const left = new Promise((done) => (leave = done))
       scripts.push((response) => {

@@ -69,7 +69,8 @@ function scrolls(frame: HTMLElement, label: string) {
 }
 
 function leadWhere(link: HTMLAnchorElement, origin: string) {
-  const url = readUrl(link.getAttribute('href') ?? '', origin)
+  // Without an address it was one that is not let through.
+  const url = readUrl(link.getAttribute('href'), origin)
   if (url === null) {
     link.replaceWith(...link.childNodes)
     return
@@ -83,7 +84,8 @@ function leadWhere(link: HTMLAnchorElement, origin: string) {
   link.after(where)
 }
 
-function readUrl(href: string, origin: string): URL | null {
+function readUrl(href: string | null, origin: string): URL | null {
+  if (href === null) return null
   try {
     const url = new URL(href, origin)
     return /^(https?|mailto):$/.test(url.protocol) ? url : null

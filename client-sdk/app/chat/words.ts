@@ -60,9 +60,12 @@ export function readWords({ kind, path, range, tokens, cut }: ReadPart): string 
 
 /** What the status word of the assistant's presence says, as a sentence goes on. */
 export function workWords(message: Message, status: string | null): string {
-  if (message.state === 'queued') return status && status !== 'done' ? status : 'waits for its turn'
-  return status && status !== 'done' ? status : 'writing'
+  if (status !== null && status !== 'done') return status
+  return message.state === 'queued' ? 'waits for its turn' : 'writing'
 }
+
+/** What the server says, as a sentence. */
+export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.')
 
 export const wordCount = (text: string): number => text.split(/\s+/).filter(Boolean).length
 

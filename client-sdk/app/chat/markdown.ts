@@ -64,7 +64,7 @@ function element<K extends keyof HTMLElementTagNameMap>(name: K, look: string): 
 /** The keyboard reaches what may be too wide. */
 function scrolls(frame: HTMLElement, label: string) {
   frame.tabIndex = 0
-  frame.setAttribute('role', 'region')
+  frame.setAttribute('role', 'group')
   frame.setAttribute('aria-label', label)
 }
 

@@ -43,6 +43,7 @@ for (const colorScheme of ['light', 'dark']) {
 
     await ann.getByTestId('chat-open').click()
     await ann.getByTestId('chat-welcome').waitFor()
+    await until(ann, () => document.activeElement?.dataset.testid === 'chat-text')
     await axe(ann, 'an empty chat')
     await shot(ann, `chat-empty-${colorScheme}`)
 
@@ -132,6 +133,13 @@ for (const colorScheme of ['light', 'dark']) {
     await bob.getByRole('button', { name: 'Delete', exact: true }).click()
     await bob.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
     await says(ann, 'This message was deleted.')
+
+    // Closed, the keyboard is where it was opened from; open, it is open again after a reload and takes no focus.
+    await bob.getByTestId('chat-close').click()
+    await until(bob, () => document.activeElement?.id === 'chat-open')
+    await ann.reload()
+    await says(ann, 'This message was deleted.')
+    assert.notEqual(await ann.evaluate(() => document.activeElement?.dataset.testid), 'chat-text')
     stage.calm()
   })
 }

@@ -34,6 +34,15 @@ export const SHORTCUTS: readonly { about: string; keys: readonly Shortcut[] }[] 
     ],
   },
   {
+    about: 'The chat',
+    keys: [
+      { what: 'Send', keys: 'Enter' },
+      { what: 'Begin a new line', keys: 'Shift+Enter' },
+      { what: 'Mention somebody, the assistant or a file', keys: '@' },
+      { what: 'Stop editing or replying', keys: 'Escape' },
+    ],
+  },
+  {
     about: 'A proposal',
     keys: [
       { what: 'Next change, and the one before', keys: '] [' },

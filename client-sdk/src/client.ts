@@ -169,6 +169,11 @@ export function createClient(options: ClientOptions = {}): Client {
 
   const parts: ProjectParts = {
     http,
+    me() {
+      const signedIn = user.get()
+      if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
+      return signedIn.id
+    },
     open,
     save: saveOf,
     shelf: shelfOf,

@@ -34,6 +34,7 @@ export interface Http {
   get<T>(path: string, signal?: AbortSignal): Promise<T>
   post<T>(path: string, body?: unknown): Promise<T>
   patch<T>(path: string, body: unknown): Promise<T>
+  put<T>(path: string, body: unknown): Promise<T>
   delete(path: string): Promise<void>
   /** What is not JSON but text. */
   text(path: string): Promise<string>
@@ -75,6 +76,7 @@ export function createHttp(base: string, fetcher: typeof fetch, token: () => Pro
     get: <T>(path: string, signal?: AbortSignal) => send('GET', path, undefined, signal) as Promise<T>,
     post: <T>(path: string, body: unknown = {}) => send('POST', path, body) as Promise<T>,
     patch: <T>(path: string, body: unknown) => send('PATCH', path, body) as Promise<T>,
+    put: <T>(path: string, body: unknown) => send('PUT', path, body) as Promise<T>,
     delete: (path) => send('DELETE', path) as Promise<void>,
     text: async (path) => (await ask('GET', path)).text(),
   }

@@ -8,12 +8,17 @@ export type {
 export type {
   Actor, Hunk, HunkState, NewProposal, NewProposalFile, Proposal, ProposalFile, ProposalInfo, Proposals, ProposalState, Trust,
 } from './proposals.ts'
+export type { Chat } from './chat/index.ts'
+export type { Thread, ThreadState, Typist } from './chat/thread.ts'
+export type {
+  AnswerContext, Attachment, Conversation, Mention, Message, MessageAuthor, MessageState, ModelInfo, NewMessage, Persona, ReadPart,
+} from './chat/types.ts'
 export type { FileHandle, FilePhase, GoneWhy } from './file.ts'
 export type { Copies, KeptCopy } from './copies.ts'
 export type { Files, Removal } from './files.ts'
 export { folderOf, isWithin, joinPath, nameOf, type FileNode, type FolderNode, type TreeNode } from './tree.ts'
 export type { Identity, Person } from './people.ts'
-export type { Activity, FeedEvent, Member, Place, Presence, Review } from './room.ts'
+export type { Activity, FeedEvent, Member, Place, Presence, Review, Work } from './room.ts'
 export { combineSaves, describeSave, deriveSaveState, type Refusal, type SaveFacts, type SaveState } from './save.ts'
 export { paintOf, paintStyle, type Paint } from './paint.ts'
 export { ApiError } from './http.ts'

@@ -1,5 +1,6 @@
-// One project: its files, who is in it, and how to invite people into it.
+// One project: its files, who is in it, what they say, and how to invite people into it.
 
+import { keepChat, type Chat } from './chat/index.ts'
 import { copyPath, type Copies, type CopyShelf } from './copies.ts'
 import type { FileHandle } from './file.ts'
 import { loadFiles, type Files } from './files.ts'
@@ -19,6 +20,8 @@ export interface Project {
   readonly presence: Presence
   /** Changes that somebody suggests, and what becomes of them. */
   readonly proposals: Proposals
+  /** What people and the assistant say to each other. */
+  readonly chat: Chat
   /** The truth about the edits in all files of the project that are open in this page, as one word. */
   readonly save: Store<SaveState>
   /** Edits that the server refused, as copies. */
@@ -34,11 +37,13 @@ export interface Project {
 
 export interface ProjectParts {
   http: Http
+  /** The id of who is signed in. */
+  me(): string
   /** Files are shared by all who open them in this page, so their owner is the client. */
   open(info: DocumentInfo, mayEdit: boolean): FileHandle
   save(projectId: string): Store<SaveState>
   shelf(): CopyShelf
-  join(options: Pick<RoomOptions, 'projectId' | 'after' | 'onEvent' | 'onGap'>): ProjectRoom
+  join(options: Pick<RoomOptions, 'projectId' | 'after' | 'onEvent' | 'onGap' | 'onBack'>): ProjectRoom
 }
 
 /** A hundred people told of one change do not ask all at once; several changes are asked about once. */
@@ -60,6 +65,7 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
   const info: Writable<ProjectInfo> = createStore<ProjectInfo>(firstInfo, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const shelf = parts.shelf()
   const proposals = keepProposals(http, base)
+  const chat = keepChat(http, base, firstInfo.id, parts.me())
   function refreshSoon() {
     clearTimeout(asking)
     // A failure is left to the next time: the list here is old, not wrong.
@@ -71,10 +77,13 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
     onGap() {
       refreshSoon()
       proposals.missed()
+      chat.missed()
     },
+    onBack: chat.back,
     onEvent(event) {
       if (!files.shows(event)) refreshSoon()
       proposals.hear(event)
+      chat.hear(event)
       for (const listener of [...listeners]) listener(event)
     },
   })
@@ -86,6 +95,7 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
     files,
     presence: room,
     proposals,
+    chat,
     save: parts.save(id),
     copies: {
       list: derived(shelf.list, (all) => all.filter((copy) => copy.projectId === id)),
@@ -113,6 +123,7 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
       clearTimeout(asking)
       listeners.clear()
       proposals.stop()
+      chat.stop()
       room.leave()
     },
   }

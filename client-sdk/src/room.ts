@@ -20,6 +20,14 @@ export interface Place {
   activity: Activity
   /** What they look at among what is suggested. */
   review: Review | null
+  /** What the assistant does there. */
+  work: Work | null
+}
+
+/** What the assistant does, in words such as `reading src/a.rs` or `writing`, for which answer. */
+export interface Work {
+  status: string
+  message: string
 }
 
 /** A hunk of a proposal. */
@@ -65,6 +73,8 @@ export interface RoomOptions {
   onEvent(event: FeedEvent): void
   /** Events after this number happened while we were away, and are not told here. */
   onGap(after: number): void
+  /** We listen again and missed no event; what is told unlogged may have been missed. */
+  onBack(): void
 }
 
 /** A room that was refused or closed is asked again after this time; membership may have come back. */
@@ -117,6 +127,7 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
       const since = Math.min(seen, after)
       seen = after
       if (missed) options.onGap(since)
+      else options.onBack()
       return
     }
     if (event.seq !== undefined) seen = event.seq
@@ -197,6 +208,7 @@ function readPlace(connection: number, state: Record<string, unknown>): Place {
     file: typeof file === 'string' ? file : null,
     activity: typeof activity === 'string' && ACTIVITIES.includes(activity) ? (activity as Activity) : 'active',
     review: readReview(review),
+    work: readWork(state),
   }
 }
 
@@ -204,6 +216,10 @@ function readReview(value: unknown): Review | null {
   if (typeof value !== 'object' || value === null) return null
   const { proposal, hunk } = value as Record<string, unknown>
   return typeof proposal === 'string' && typeof hunk === 'number' ? { proposal, hunk } : null
+}
+
+function readWork({ status, message }: Record<string, unknown>): Work | null {
+  return typeof status === 'string' && status !== '' && typeof message === 'string' ? { status, message } : null
 }
 
 function rank(place: Place): number {

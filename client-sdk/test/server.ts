@@ -19,13 +19,13 @@ export interface Server {
   stop(): Promise<void>
 }
 
-export async function startServer(): Promise<Server> {
+export async function startServer(settings: Record<string, string> = {}): Promise<Server> {
   if (!existsSync(BINARY)) throw new Error(`There is no server at ${BINARY}: run cargo build, or set COTERIE_BIN.`)
   const folder = await mkdtemp(join(tmpdir(), 'coterie-sdk-'))
   const child: ChildProcess = spawn(BINARY, [], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], COTERIE_LISTEN: '127.0.0.1:0', COTERIE_DATA_DIR: join(folder, 'data'), RUST_LOG: 'warn' },
+    env: { PATH: process.env['PATH'], COTERIE_LISTEN: '127.0.0.1:0', COTERIE_DATA_DIR: join(folder, 'data'), RUST_LOG: 'warn', ...settings },
   })
   const url = await new Promise<string>((ready, failed) => {
     let said = ''

@@ -12,9 +12,9 @@ const OUT = fileURLToPath(new URL('out/', import.meta.url))
 export const DESK = { viewport: { width: 1280, height: 800 } }
 export const PHONE = { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
 
-/** A server and a browser; both end with the test. */
-export async function startStage(t) {
-  const { url } = await startServer(t)
+/** A server with these settings and a browser; both end with the test. */
+export async function startStage(t, env = {}) {
+  const { url } = await startServer(t, { env })
   const browser = await startBrowser(t)
   const faults = []
   return {

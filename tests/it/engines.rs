@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub const POSTGRES: &str = "COTERIE_TEST_POSTGRES";
 
 /// How long a test may take before it counts as hanging.
-pub const TEST_TIME: Duration = Duration::from_secs(120);
+pub const TEST_TIME: Duration = Duration::from_secs(300);
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use coterie::config::{Config, Guests};
 use coterie::rate::Rate;
+use futures_util::future::join_all;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -83,7 +84,10 @@ async fn a_project_can_be_asked_so_often_whoever_asks(engine: Engine) {
         assert_eq!(TestClient::guest(server.place(), "Eve").await.get(&address).await.0, StatusCode::NOT_FOUND);
         assert_eq!(bob.get(&address).await.0, StatusCode::OK);
     }
-    assert_limited(ann.request(Method::GET, &address).send().await.unwrap(), 1).await;
+    // However slow this machine is, a dozen at once are too many.
+    let answers = join_all((0..12).map(|_| ann.request(Method::GET, &address).send())).await;
+    let limited = answers.into_iter().map(Result::unwrap).find(|answer| answer.status() != StatusCode::OK);
+    assert_limited(limited.expect("one that came too often"), 1).await;
     assert_eq!(ann.get(&format!("/api/projects/{other}")).await.0, StatusCode::OK);
 }
 

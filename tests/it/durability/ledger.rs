@@ -112,6 +112,17 @@ impl Ledger {
         total
     }
 
+    /// Whose letters wait for their acknowledgement, each said in a line.
+    pub(super) fn unacked(&self) -> Vec<String> {
+        let of = |document| {
+            self.with(document, |accounts| {
+                let open = accounts.iter().filter(|(_, account)| account.is_acked && account.in_flight() > 0);
+                open.map(|(client, account)| format!("document {document}, client {client}: {account:?}")).collect()
+            })
+        };
+        (0..self.documents.len()).flat_map(|document| -> Vec<String> { of(document) }).collect()
+    }
+
     /// How many letters that are owed a document has not, each said in a line; and the letters nobody sent.
     pub(super) fn lost(&self, document: usize, state: &Clocks) -> Vec<String> {
         self.with(document, |accounts| {

@@ -99,7 +99,13 @@ async fn people_who_come_and_go_for_long_lose_nothing_and_memory_stays() {
     stage.closing.store(true, Ordering::Relaxed);
     let closing = Instant::now();
     while stage.place.ledger.total().unacked > 0 {
-        assert!(closing.elapsed() < PATIENCE, "not all is saved: {:?}", stage.place.ledger.total());
+        assert!(
+            closing.elapsed() < PATIENCE,
+            "not all is saved (seed {seed}): {:?}\n{}\n{}",
+            stage.place.ledger.total(),
+            stage.place.ledger.unacked().join("\n"),
+            log_of(database.folder.path())
+        );
         sleep(Duration::from_millis(50)).await;
     }
     let ended = samples.last().copied().expect("a sample");

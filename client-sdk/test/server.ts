@@ -1,54 +1,18 @@
 // The real server as a child process, people who are signed in to it, and connections that can be cut.
 
-import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { WebSocket as NodeSocket } from 'ws'
+import { startProcess, type ServerProcess } from '../../tests/server.mjs'
 import { createClient, type Client } from '../src/index.ts'
 
-const BINARY = process.env['COTERIE_BIN'] ?? fileURLToPath(new URL('../../target/debug/coterie', import.meta.url))
-const READY = /open (http:\/\/\S+)/
-
-export interface Server {
-  url: string
+export interface Server extends ServerProcess {
   /** The file of its database. */
   database: string
-  stop(): Promise<void>
 }
 
 export async function startServer(settings: Record<string, string> = {}): Promise<Server> {
-  if (!existsSync(BINARY)) throw new Error(`There is no server at ${BINARY}: run cargo build, or set COTERIE_BIN.`)
-  const folder = await mkdtemp(join(tmpdir(), 'coterie-sdk-'))
-  const child: ChildProcess = spawn(BINARY, [], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], COTERIE_LISTEN: '127.0.0.1:0', COTERIE_DATA_DIR: join(folder, 'data'), RUST_LOG: 'warn', ...settings },
-  })
-  const url = await new Promise<string>((ready, failed) => {
-    let said = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (data: Buffer) => {
-        said += data.toString()
-        const found = READY.exec(said)
-        if (found?.[1]) ready(found[1])
-      })
-    }
-    child.on('error', failed)
-    child.on('exit', (code) => failed(new Error(`the server ended (${code}): ${said}`)))
-  })
-  return {
-    url,
-    database: join(folder, 'data', 'coterie.db'),
-    async stop() {
-      const gone = new Promise((done) => child.once('exit', done))
-      child.kill('SIGKILL')
-      await gone
-      await rm(folder, { recursive: true, force: true })
-    },
-  }
+  const running = await startProcess(settings)
+  return { ...running, database: join(running.dataDir, 'coterie.db') }
 }
 
 /** Somebody in a browser of their own: requests with their cookie. */

@@ -3,7 +3,7 @@
 import { openShelf, type CopyShelf } from './copies.ts'
 import { forgetUser, unsavedNotes } from './cache.ts'
 import { openFile, type FileHandle, type OwnedFile } from './file.ts'
-import { ApiError, createHttp } from './http.ts'
+import { ApiError, createHttp, pageAfter, type Schema } from './http.ts'
 import { accountOf, managementOf, type Account, type Management } from './manage.ts'
 import { loadProject, type Project, type ProjectParts } from './project.ts'
 import { joinRoom } from './room.ts'
@@ -24,11 +24,8 @@ export interface ClientOptions {
   persist?: boolean
 }
 
-export interface NewProject {
-  name: string
-  description?: string
-  visibility?: ProjectInfo['visibility']
-}
+/** A project that is to be made. */
+export type NewProject = Schema<'NewProject'>
 
 export interface Client {
   /** undefined until the server has been asked; null when nobody is signed in. */
@@ -118,14 +115,15 @@ export function createClient(options: ClientOptions = {}): Client {
   function open(info: DocumentInfo, mayEdit: boolean): FileHandle {
     const signedIn = user.get()
     if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
+    const at = { path: { p: info.project_id, d: info.id } }
     let entry = files.get(info.id)
     if (entry?.users === 0) entry.handle.rejoin() // left, but still sending
     if (!entry) {
       const handle = openFile({
         socket: sharedSocket(), token, user: signedIn, info, persist, mayEdit,
-        current: () => http.get<DocumentInfo>(`/api/projects/${info.project_id}/documents/${info.id}`),
+        current: () => http.get('/api/projects/{p}/documents/{d}', { params: at }),
         async onRefused(reason, mine) {
-          const saved = await http.text(`/api/projects/${info.project_id}/documents/${info.id}/text`).catch(() => null)
+          const saved = await http.get('/api/projects/{p}/documents/{d}/text', { params: at, parseAs: 'text' }).catch(() => null)
           // What changed nothing that can be read is no loss.
           if (saved === mine) return
           await shelfOf().add({
@@ -190,7 +188,7 @@ export function createClient(options: ClientOptions = {}): Client {
     unsaved,
     async me() {
       try {
-        user.set(await http.get<User>('/api/me'))
+        user.set(await http.get('/api/me'))
       } catch (error) {
         if (!(error instanceof ApiError && error.isUnauthorized)) throw error
         user.set(null)
@@ -199,7 +197,7 @@ export function createClient(options: ClientOptions = {}): Client {
     },
     waysIn: () => http.get('/api/auth'),
     async signInAsGuest(name) {
-      const guest = await http.post<User>('/auth/guest', { name })
+      const guest = await http.post('/auth/guest', { body: { name } })
       user.set(guest)
       return guest
     },
@@ -220,21 +218,22 @@ export function createClient(options: ClientOptions = {}): Client {
       return unsavedNotes(signedIn.id).reduce((sum, note) => sum + note.changes, shelfOf().list.get().length)
     },
     projects: {
-      list: (after) => http.get(after ? `/api/projects?after=${encodeURIComponent(after)}` : '/api/projects'),
-      create: (project) => http.post('/api/projects', project),
+      list: (after) => http.get('/api/projects', { params: { query: pageAfter(after) } }),
+      create: (project) => http.post('/api/projects', { body: project }),
     },
     account: accountOf(http),
     manage: (projectId) => managementOf(http, projectId),
     open: (projectId) => loadProject(parts, projectId),
-    acceptInvite: (token) => http.post(`/api/invites/${encodeURIComponent(token)}/accept`),
+    acceptInvite: (token) => http.post('/api/invites/{token}/accept', { params: { path: { token } } }),
     async sendKept() {
       const signedIn = user.get()
       if (!signedIn || !persist) return
       for (const note of unsavedNotes(signedIn.id)) {
         if (files.has(note.documentId)) continue
         try {
-          const project = await http.get<ProjectInfo>(`/api/projects/${note.projectId}`)
-          const info = await http.get<DocumentInfo>(`/api/projects/${note.projectId}/documents/${note.documentId}`)
+          const [p, d] = [note.projectId, note.documentId]
+          const project = await http.get('/api/projects/{p}', { params: { path: { p } } })
+          const info = await http.get('/api/projects/{p}/documents/{d}', { params: { path: { p, d } } })
           // Another epoch is another history: the kept copy must not flow into it.
           if (info.epoch === note.epoch && canEdit(project.role)) open(info, true).close()
         } catch {

@@ -2,18 +2,15 @@
 // concerns several files is one change on the server.
 
 import type { FileHandle } from './file.ts'
-import { ApiError, type Http } from './http.ts'
+import { ApiError, listAll, type Http, type Schema } from './http.ts'
 import type { FeedEvent } from './room.ts'
 import { createStore, derived, type Store } from './store.ts'
 import { buildTree, comparePaths, isWithin, type TreeNode } from './tree.ts'
-import type { DocumentInfo, Page, SearchResult } from './types.ts'
+import type { DocumentInfo, SearchResult } from './types.ts'
 
 /** Texts are fetched before files are deleted, so that they can come back; beyond this it would take too long. */
 const UNDO_FILES = 40
 const UNDO_CHARS = 4 * 1024 * 1024
-/** The most the server puts on a page. */
-const PAGE_ITEMS = 200
-
 export interface Files {
   /** All files, sorted by path. */
   readonly list: Store<DocumentInfo[]>
@@ -49,20 +46,15 @@ export interface Removal {
 
 export interface FilesParts {
   http: Http
-  /** `/api/projects/{id}` */
-  base: string
+  projectId: string
   open(info: DocumentInfo): FileHandle
 }
 
-type Operation =
-  | { op: 'create'; path: string; content: string }
-  | { op: 'rename'; document: string; path: string }
-  | { op: 'delete'; document: string }
-
 export async function loadFiles(parts: FilesParts): Promise<Files> {
-  const { http, base } = parts
-  const document = (id: string) => `${base}/documents/${encodeURIComponent(id)}`
-  const load = () => listAll<DocumentInfo>(http, `${base}/documents?limit=${PAGE_ITEMS}`)
+  const { http } = parts
+  const here = { p: parts.projectId }
+  const document = (d: string) => ({ path: { ...here, d } })
+  const load = () => listAll((query) => http.get('/api/projects/{p}/documents', { params: { path: here, query } }))
   const list = createStore(sorted(await load()), sameFiles)
   const find = (name: string) => list.get().find((file) => file.id === name) ?? list.get().find((file) => file.path === name)
   /** Answers that arrive late must not bring back what has changed since they were asked for. */
@@ -74,8 +66,8 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
     list.set(sorted([...list.get().filter((file) => !away.has(file.id)), ...changed]))
   }
 
-  async function change(operations: Operation[]): Promise<DocumentInfo[]> {
-    const { documents } = await http.post<{ documents: (DocumentInfo | null)[] }>(`${base}/changes`, { operations })
+  async function change(operations: Schema<'Operation'>[]): Promise<DocumentInfo[]> {
+    const { documents } = await http.post('/api/projects/{p}/changes', { params: { path: here }, body: { operations } })
     return documents.filter((one) => one !== null)
   }
 
@@ -91,7 +83,8 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
     tree: derived(list, buildTree),
     find,
     async create(path, text) {
-      const file = await http.post<DocumentInfo>(`${base}/documents`, text === undefined ? { path } : { path, content: text })
+      const body = text === undefined ? { path } : { path, content: text }
+      const file = await http.post('/api/projects/{p}/documents', { params: { path: here }, body })
       put([file])
       return file
     },
@@ -99,7 +92,7 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
       const moving = below(from)
       const [only] = moving
       if (only && moving.length === 1 && only.path === from) {
-        put([await http.patch<DocumentInfo>(document(only.id), { path: to })])
+        put([await http.patch('/api/projects/{p}/documents/{d}', { params: document(only.id), body: { path: to } })])
       } else {
         put(await change(moving.map(({ id, path }) => ({ op: 'rename', document: id, path: to + path.slice(from.length) }))))
       }
@@ -112,7 +105,7 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
         undoable: texts !== null,
         async commit() {
           const [only] = files
-          if (only && files.length === 1) await http.delete(document(only.id))
+          if (only && files.length === 1) await http.delete('/api/projects/{p}/documents/{d}', { params: document(only.id) })
           else await change(files.map(({ id }) => ({ op: 'delete', document: id })))
           put([], files)
         },
@@ -124,16 +117,16 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
         },
       }
     },
-    read: (name) => http.text(`${document(find(name)?.id ?? name)}/text`),
-    search(words, how = {}) {
-      const query = new URLSearchParams({ q: words, ...(how.case ? { case: 'true' } : {}) })
-      return http.get<SearchResult>(`${base}/search?${query}`, how.signal)
-    },
+    read: (name) => textOf(find(name)?.id ?? name),
+    search: (words, how = {}) => http.get('/api/projects/{p}/search', {
+      params: { path: here, query: { q: words, ...(how.case ? { case: true } : {}) } },
+      signal: how.signal ?? null,
+    }),
     async open(name) {
       let file = find(name)
       if (!file) {
         // Created by somebody since we last asked.
-        file = await http.get<DocumentInfo>(document(name))
+        file = await http.get('/api/projects/{p}/documents/{d}', { params: document(name) })
         list.set(sorted([...list.get().filter((f) => f.id !== file?.id), file]))
       }
       return parts.open(file)
@@ -152,13 +145,17 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
     },
   }
 
+  function textOf(id: string): Promise<string> {
+    return http.get('/api/projects/{p}/documents/{d}/text', { params: document(id), parseAs: 'text' })
+  }
+
   async function readAll(files: readonly DocumentInfo[]): Promise<string[] | null> {
     if (files.length > UNDO_FILES) return null
     const texts: string[] = []
     let room = UNDO_CHARS
     try {
       for (const file of files) {
-        const text = await http.text(`${document(file.id)}/text`)
+        const text = await textOf(file.id)
         if ((room -= text.length) < 0) return null
         texts.push(text)
       }
@@ -167,17 +164,6 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
       return null // a text that cannot be had now
     }
   }
-}
-
-export async function listAll<T>(http: Http, path: string): Promise<T[]> {
-  const items: T[] = []
-  let after: string | null = null
-  do {
-    const page: Page<T> = await http.get<Page<T>>(after === null ? path : `${path}&after=${encodeURIComponent(after)}`)
-    items.push(...page.items)
-    after = page.next
-  } while (after !== null)
-  return items
 }
 
 function sorted(files: DocumentInfo[]): DocumentInfo[] {

@@ -52,20 +52,20 @@ const ASK_SPREAD_MS = 220
 
 export async function loadProject(parts: ProjectParts, id: string): Promise<Project> {
   const { http } = parts
-  const base = `/api/projects/${encodeURIComponent(id)}`
+  const here = { path: { p: id } }
   const listeners = new Set<(event: FeedEvent) => void>()
   let asking: ReturnType<typeof setTimeout> | undefined
 
   async function loadAll(): Promise<[number, Files]> {
     // Before the files, so that whatever happens after it is told or asked for.
-    const { head } = await http.get<{ head: number }>(`${base}/feed?before=1`)
-    return [head, await loadFiles({ http, base, open: (file) => parts.open(file, canEdit(info.get().role)) })]
+    const { head } = await http.get('/api/projects/{p}/feed', { params: { ...here, query: { before: 1 } } })
+    return [head, await loadFiles({ http, projectId: id, open: (file) => parts.open(file, canEdit(info.get().role)) })]
   }
-  const [firstInfo, [head, files]] = await Promise.all([http.get<ProjectInfo>(base), loadAll()])
+  const [firstInfo, [head, files]] = await Promise.all([http.get('/api/projects/{p}', { params: here }), loadAll()])
   const info: Writable<ProjectInfo> = createStore<ProjectInfo>(firstInfo, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const shelf = parts.shelf()
-  const proposals = keepProposals(http, base)
-  const chat = keepChat(http, base, firstInfo.id, parts.me())
+  const proposals = keepProposals(http, id)
+  const chat = keepChat(http, firstInfo.id, parts.me())
   function refreshSoon() {
     clearTimeout(asking)
     // A failure is left to the next time: the list here is old, not wrong.
@@ -111,10 +111,10 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
       discard: (copyId) => shelf.remove(copyId),
     },
     async refresh() {
-      const [newInfo] = await Promise.all([http.get<ProjectInfo>(base), files.refresh()])
+      const [newInfo] = await Promise.all([http.get('/api/projects/{p}', { params: here }), files.refresh()])
       info.set(newInfo)
     },
-    invite: (role) => http.post<Invite>(`${base}/invites`, { role }),
+    invite: (role) => http.post('/api/projects/{p}/invites', { params: here, body: { role } }),
     onEvent(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   clients.forEach((client) => client.close())
-  await server?.stop()
+  await server?.remove()
 })
 
 async function shared(text: string) {

@@ -1,6 +1,6 @@
 // The chat of a project: its conversations, how far I have read in each, and who can be asked.
 
-import type { Http } from '../http.ts'
+import { pageAfter, type Http } from '../http.ts'
 import type { FeedEvent } from '../room.ts'
 import { createStore, derived, type Store } from '../store.ts'
 import type { Page } from '../types.ts'
@@ -41,10 +41,10 @@ export interface ChatKeeper extends Chat {
 const ASK_AFTER_MS = 40
 const ASK_SPREAD_MS = 160
 
-export function keepChat(http: Http, base: string, project: string, me: string): ChatKeeper {
+export function keepChat(http: Http, project: string, me: string): ChatKeeper {
+  const here = { p: project }
   const conversations = createStore<readonly Conversation[]>([], (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const threads = new Map<string, ThreadKeeper>()
-  const at = (id: string) => `${base}/conversations/${encodeURIComponent(id)}`
   let followed = false
   let stopped = false
   let loading: Promise<void> | null = null
@@ -64,7 +64,7 @@ export function keepChat(http: Http, base: string, project: string, me: string):
     conversations.set(conversations.get().map(count))
   }
 
-  const load = () => (loading ??= http.get<Page<Conversation>>(`${base}/conversations`)
+  const load = () => (loading ??= http.get('/api/projects/{p}/conversations', { params: { path: here } })
     .then(({ items }) => conversations.set(items.map(count)))
     .finally(() => (loading = null)))
 
@@ -90,16 +90,16 @@ export function keepChat(http: Http, base: string, project: string, me: string):
     unread: derived(list, (all) => all.reduce((sum, { unread }) => sum + unread, 0)),
     thread(id = project) {
       let thread = threads.get(id)
-      if (!thread) threads.set(id, (thread = keepThread({ http, base, id, me })))
+      if (!thread) threads.set(id, (thread = keepThread({ http, project, id, me })))
       return thread
     },
     async begin(title) {
-      const begun = await http.post<Conversation>(`${base}/conversations`, { title })
+      const begun = await http.post('/api/projects/{p}/conversations', { params: { path: here }, body: { title } })
       if (!conversations.get().some(({ id }) => id === begun.id)) conversations.set([...conversations.get(), begun].map(count))
       return begun
     },
     async change(id, change) {
-      const changed = await http.patch<Conversation>(at(id), change)
+      const changed = await http.patch('/api/projects/{p}/conversations/{c}', { params: { path: { ...here, c: id } }, body: change })
       conversations.set(conversations.get().map((one) => (one.id === id ? count(changed) : one)))
       return changed
     },
@@ -107,15 +107,11 @@ export function keepChat(http: Http, base: string, project: string, me: string):
       const read = seq ?? threads.get(id)?.messages.get().at(-1)?.seq ?? 0
       if (read <= (conversations.get().find((one) => one.id === id)?.read ?? 0)) return
       note(id, { read })
-      await http.put(`${at(id)}/read`, { seq: read })
+      await http.put('/api/projects/{p}/conversations/{c}/read', { params: { path: { ...here, c: id } }, body: { seq: read } })
     },
-    search(text, after) {
-      const query = new URLSearchParams({ q: text })
-      if (after) query.set('after', after)
-      return http.get(`${base}/messages/search?${query}`)
-    },
-    personas: async () => (await http.get<{ items: Persona[] }>(`${base}/personas`)).items,
-    models: async () => (await http.get<{ items: ModelInfo[] }>('/api/models')).items,
+    search: (text, after) => http.get('/api/projects/{p}/messages/search', { params: { path: here, query: { q: text, ...pageAfter(after) } } }),
+    personas: async () => (await http.get('/api/projects/{p}/personas', { params: { path: here } })).items,
+    models: async () => (await http.get('/api/models')).items,
     refresh: load,
     hear(event) {
       if (stopped) return

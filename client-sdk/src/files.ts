@@ -2,7 +2,8 @@
 // concerns several files is one change on the server.
 
 import type { FileHandle } from './file.ts'
-import { ApiError, listAll, type Http, type Schema } from './http.ts'
+import { ApiError, bytes, listAll, type Http, type Schema } from './http.ts'
+import { keepOpen, type LiveFile } from './live.ts'
 import type { FeedEvent } from './room.ts'
 import { createStore, derived, type Store } from './store.ts'
 import { buildTree, comparePaths, isWithin, type TreeNode } from './tree.ts'
@@ -19,6 +20,8 @@ export interface Files {
   /** By id or by path. */
   find(name: string): DocumentInfo | undefined
   create(path: string, text?: string): Promise<DocumentInfo>
+  /** Makes a document of whatever kind from an update of Yjs, such as `Y.encodeStateAsUpdate(doc)`. */
+  createFrom(path: string, state: Uint8Array): Promise<DocumentInfo>
   /** Moves or renames a file, or a folder with all that is in it. */
   move(from: string, to: string): Promise<void>
   /** Prepares the deletion of a file, or of a folder with all that is in it. */
@@ -29,6 +32,8 @@ export interface Files {
   search(words: string, how?: { case?: boolean; signal?: AbortSignal }): Promise<SearchResult>
   /** By id or by path. Whoever opens a file closes it. */
   open(name: string): Promise<FileHandle>
+  /** The same for as long as it is wanted: where one handle ends and there is more to go on from, with another. */
+  keepOpen(name: string): LiveFile
   refresh(): Promise<void>
   /** Whether the list already shows what an event of the feed tells. */
   shows(event: FeedEvent): boolean
@@ -78,6 +83,22 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
     return found
   }
 
+  async function open(name: string): Promise<FileHandle> {
+    let file = find(name)
+    if (!file) {
+      // Created by somebody since we last asked.
+      file = await http.get('/api/projects/{p}/documents/{d}', { params: document(name) })
+      list.set(sorted([...list.get().filter((f) => f.id !== file?.id), file]))
+    }
+    return parts.open(file)
+  }
+
+  async function refresh() {
+    const asked = version
+    const files = await load()
+    if (asked === version) list.set(sorted(files))
+  }
+
   return {
     list,
     tree: derived(list, buildTree),
@@ -85,6 +106,12 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
     async create(path, text) {
       const body = text === undefined ? { path } : { path, content: text }
       const file = await http.post('/api/projects/{p}/documents', { params: { path: here }, body })
+      put([file])
+      return file
+    },
+    async createFrom(path, state) {
+      const file = await http.post('/api/projects/{p}/documents', { params: { path: here }, body: { path } })
+      await http.post('/api/projects/{p}/documents/{d}/update', { params: document(file.id), ...bytes(state) })
       put([file])
       return file
     },
@@ -122,14 +149,15 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
       params: { path: here, query: { q: words, ...(how.case ? { case: true } : {}) } },
       signal: how.signal ?? null,
     }),
-    async open(name) {
-      let file = find(name)
-      if (!file) {
-        // Created by somebody since we last asked.
-        file = await http.get('/api/projects/{p}/documents/{d}', { params: document(name) })
-        list.set(sorted([...list.get().filter((f) => f.id !== file?.id), file]))
-      }
-      return parts.open(file)
+    open,
+    keepOpen(name) {
+      let first = true
+      return keepOpen(async () => {
+        // A history that was replaced has another epoch; one that ended had a reason, which may be in the list.
+        if (!first) await refresh()
+        first = false
+        return open(name)
+      })
     },
     shows(event) {
       const id = event['document_id']
@@ -138,11 +166,7 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
       if (event.type === 'file.renamed') return file?.path === event['path']
       return event.type !== 'file.created' || file !== undefined
     },
-    async refresh() {
-      const asked = version
-      const files = await load()
-      if (asked === version) list.set(sorted(files))
-    },
+    refresh,
   }
 
   function textOf(id: string): Promise<string> {

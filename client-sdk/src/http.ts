@@ -3,6 +3,7 @@
 
 import openapi, { type MaybeOptionalInit } from 'openapi-fetch'
 import type { components, paths } from '../types/openapi.ts'
+import type { Credential } from './credential.ts'
 
 /** What the server's description calls by this name. */
 export type Schema<Name extends keyof components['schemas']> = components['schemas'][Name]
@@ -42,6 +43,11 @@ export class ApiError extends Error {
 
 /** The part of a query that asks for the page after another. */
 export const pageAfter = (cursor?: string | null) => (cursor ? { after: cursor } : {})
+
+/** The body of a question that is not JSON. */
+export const bytes = (body: Uint8Array | Blob, type = 'application/octet-stream') => ({
+  body: body as never, bodySerializer: (given: unknown) => given as BodyInit, headers: { 'content-type': type },
+})
 
 /** All items of a list that comes in pages. */
 export async function listAll<T>(ask: (query: { limit: number; after?: string }) => Promise<{ items: T[]; next: string | null }>): Promise<T[]> {
@@ -84,20 +90,37 @@ export interface Http {
   delete: Verb<'delete'>
 }
 
-export function createHttp(base: string, fetcher: typeof fetch, token: () => Promise<string> = async () => ''): Http {
-  const server = openapi<paths>({ baseUrl: base, fetch: (request) => fetcher(request), credentials: 'same-origin' })
-  const verb = (method: Method) => async (path: string, init: Asked = {}) => {
-    const bearer = await token()
-    const headers = { ...init.headers, ...(bearer === '' ? {} : { authorization: `Bearer ${bearer}` }) }
-    // The types of what is asked and answered are in `Verb`; here any of them is passed on.
-    const ask = server.request as unknown as (method: string, path: string, init: Asked) => Promise<Answer>
-    const { data, error, response } = await ask(method, path, { ...init, headers }).catch((reason: unknown) => {
+export interface HttpParts {
+  /** Origin of the server; this page's own when empty. */
+  base: string
+  fetch: typeof fetch
+  credential: Credential
+  /** Told of each answer as it comes. */
+  onAnswer?(response: Response): void
+}
+
+export function createHttp({ base, fetch, credential, onAnswer }: HttpParts): Http {
+  const server = openapi<paths>({ baseUrl: base, fetch: (request) => fetch(request), credentials: 'same-origin' })
+  // The types of what is asked and answered are in `Verb`; here any of them is passed on.
+  const request = server.request as unknown as (method: string, path: string, init: Asked) => Promise<Answer>
+
+  async function ask(method: Method, path: string, init: Asked, token: string): Promise<Answer> {
+    const headers = { ...init.headers, ...(token === '' ? {} : { authorization: `Bearer ${token}` }) }
+    const answer = await request(method, path, { ...init, headers }).catch((reason: unknown) => {
       init.signal?.throwIfAborted()
       if (reason instanceof SyntaxError) throw new ApiError('bad_answer', 'The server gave an answer this page does not understand.', 200)
       throw new ApiError('offline', 'The server cannot be reached. Check the connection and try again.', 0)
     })
-    if (!response.ok) throw readError(response, error)
-    return data
+    onAnswer?.(answer.response)
+    return answer
+  }
+
+  const verb = (method: Method) => async (path: string, init: Asked = {}) => {
+    const token = await credential.get()
+    let answer = await ask(method, path, init, token)
+    if (answer.response.status === 401 && (await credential.renew(token))) answer = await ask(method, path, init, await credential.get())
+    if (!answer.response.ok) throw readError(answer.response, answer.error)
+    return answer.data
   }
   return { get: verb('get'), post: verb('post'), put: verb('put'), patch: verb('patch'), delete: verb('delete') } as Http
 }

@@ -104,7 +104,7 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
         if (!copy) throw new ApiError('not_found', 'There is no such copy any more.', 404)
         await files.refresh()
         const path = copyPath(copy.path, (wanted) => files.find(wanted) !== undefined)
-        const file = await files.create(path, copy.mine)
+        const file = copy.state ? await files.createFrom(path, copy.state) : await files.create(path, copy.mine)
         await shelf.remove(copyId)
         return file.path
       },

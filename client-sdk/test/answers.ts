@@ -1,5 +1,6 @@
 // The HTTP interface with answers that a test gives, behind the real client of it.
 
+import { credentialOf } from '../src/credential.ts'
 import { createHttp, type Http } from '../src/http.ts'
 import type { DocumentInfo } from '../src/types.ts'
 
@@ -13,7 +14,7 @@ export interface Asked {
 
 /** What `answer` says is sent as JSON, but for text and whole answers; nothing is 204. */
 export function answeredBy(answer: (asked: Asked) => unknown): Http {
-  return createHttp('http://host', async (input) => {
+  return createHttp({ base: 'http://host', credential: credentialOf(''), fetch: async (input) => {
     const request = input as Request
     const { pathname, search } = new URL(request.url)
     const text = await request.text()
@@ -21,7 +22,7 @@ export function answeredBy(answer: (asked: Asked) => unknown): Http {
     if (said instanceof Response) return said
     if (said === undefined) return new Response(null, { status: 204 })
     return new Response(typeof said === 'string' ? said : JSON.stringify(said))
-  })
+  } })
 }
 
 export const documentAt = (path: string, id = `id-${path}`): DocumentInfo => (

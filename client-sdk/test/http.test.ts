@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { credentialOf } from '../src/credential.ts'
 import { ApiError, createHttp } from '../src/http.ts'
 
 function answering(response: Response | Error) {
@@ -8,7 +9,7 @@ function answering(response: Response | Error) {
     if (response instanceof Error) throw response
     return response
   }
-  return { http: createHttp('http://host', fetcher, async () => token), asked }
+  return { http: createHttp({ base: 'http://host', fetch: fetcher, credential: credentialOf(token) }), asked }
 }
 let token = ''
 
@@ -37,6 +38,34 @@ describe('what is asked', () => {
     await http.get('/api/me')
     expect(asked[0]?.headers.get('authorization')).toBe('Bearer secret')
     token = ''
+  })
+
+  it('asks for another token once when one is refused', async () => {
+    const asked: (string | null)[] = []
+    const refused: (string | undefined)[] = []
+    const http = createHttp({
+      base: 'http://host',
+      credential: credentialOf((old) => {
+        refused.push(old)
+        return old === undefined && refused.length === 1 ? 'old' : 'new'
+      }),
+      fetch: async (input) => {
+        asked.push((input as Request).headers.get('authorization'))
+        return json(asked.at(-1) === 'Bearer old' ? 401 : 200, { id: 'ann' })
+      },
+    })
+    expect(await http.get('/api/me')).toEqual({ id: 'ann' })
+    expect(asked).toEqual(['Bearer old', 'Bearer new'])
+    expect(refused).toEqual([undefined, 'old', undefined])
+  })
+
+  it('does not ask twice with the same token', async () => {
+    let asked = 0
+    const http = createHttp({
+      base: 'http://host', credential: credentialOf(() => 'mine'), fetch: async () => json(401, asked += 1),
+    })
+    await expect(http.get('/api/me')).rejects.toMatchObject({ status: 401 })
+    expect(asked).toBe(1)
   })
 
   it('writes what stands in an address so that it stays one part of it', async () => {

@@ -19,19 +19,26 @@ export async function startServer(settings: Record<string, string> = {}): Promis
 export interface Guest {
   id: string
   ask<T>(method: string, path: string, body?: unknown): Promise<T>
+  text(path: string): Promise<string>
   /** A client of the package for a project, as a program would have it. */
   program(projectId: string, line?: Line): Promise<Client>
+  /** A client of the package in their browser, known by its cookie. */
+  browser(): Promise<Client>
 }
 
 export async function guest(server: Server, name: string): Promise<Guest> {
   let cookie = ''
-  async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async function send(method: string, path: string, body?: unknown): Promise<Response> {
     const answer = await fetch(server.url + path, {
       method,
       headers: { origin: server.url, 'content-type': 'application/json', ...(cookie ? { cookie } : {}) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+    return answer
+  }
+  async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await send(method, path, body)
     const [set] = answer.headers.getSetCookie()
     if (set) cookie = set.split(';')[0] ?? ''
     return (answer.status === 204 ? undefined : await answer.json()) as T
@@ -40,9 +47,23 @@ export async function guest(server: Server, name: string): Promise<Guest> {
   return {
     id,
     ask,
+    text: async (path) => (await send('GET', path)).text(),
     async program(projectId, line = openLine()) {
       const { token } = await ask<{ token: string }>('POST', `/api/projects/${projectId}/tokens`, {})
       const client = createClient({ url: server.url, token, WebSocket: line.WebSocket })
+      await client.me()
+      return client
+    },
+    async browser() {
+      const known = { cookie, origin: server.url }
+      const client = createClient({
+        url: server.url,
+        WebSocket: openLine(known).WebSocket,
+        fetch: (input) => {
+          for (const [name, value] of Object.entries(known)) (input as Request).headers.set(name, value)
+          return fetch(input)
+        },
+      })
       await client.me()
       return client
     },
@@ -56,13 +77,13 @@ export interface Line {
   mend(): void
 }
 
-export function openLine(): Line {
+export function openLine(headers: Record<string, string> = {}): Line {
   let isCut = false
   const sockets = new Set<NodeSocket>()
   class Socket extends NodeSocket {
     constructor(url: string, protocols?: string | string[]) {
       // The discard port: nobody listens there.
-      super(isCut ? 'ws://127.0.0.1:9' : url, protocols)
+      super(isCut ? 'ws://127.0.0.1:9' : url, protocols, { headers })
       sockets.add(this)
       this.on('error', () => undefined)
       this.on('close', () => sockets.delete(this))

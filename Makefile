@@ -6,7 +6,7 @@ SUITES := test-rust test-sdk test-interop test-e2e test-schema
 
 STUDIO := client-sdk/app/dist/index.html
 STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path client-sdk/app/dist -prune -o -path client-sdk/dist -prune -o \
-	-path client-sdk/test -prune -o -type f -print)
+	-path client-sdk/test -prune -o -path client-sdk/types -prune -o -path client-sdk/docs -prune -o -name openapi.json -o -type f -print)
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
 

@@ -46,16 +46,18 @@ const SIGN_IN: [(&str, Method); 3] =
 const IMPORT: &str = "/api/projects/{p}/import";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const VERSION: HeaderName = HeaderName::from_static("coterie-version");
 
 /// Headers that pages of other sites may send, and those that they may read.
 const TAKEN: [&str; 5] = ["authorization", "content-type", "if-match", "idempotency-key", "last-event-id"];
-const TOLD: [&str; 7] = [
+const TOLD: [&str; 8] = [
     "coterie-head",
+    "coterie-version",
     "etag",
-    "retry-after",
     "ratelimit-limit",
     "ratelimit-remaining",
     "ratelimit-reset",
+    "retry-after",
     "x-request-id",
 ];
 
@@ -118,6 +120,7 @@ pub fn app(state: AppState) -> Router {
                 .layer(set(HeaderName::from_static("permissions-policy"), PERMISSIONS))
                 .layer(set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
                 .layer(set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+                .layer(SetResponseHeaderLayer::overriding(VERSION, studio::version()))
                 .option_layer(hsts)
                 .layer(from_fn_with_state(state.clone(), identify))
                 .layer(from_fn(options))

@@ -1,7 +1,8 @@
 // The whole public API of the package. The app in ../app imports nothing else.
 
 export { createClient, type Client, type ClientOptions, type NewProject } from './client.ts'
-export type { Project } from './project.ts'
+export type { Archive, BlobInfo, Blobs, Imported } from './archive.ts'
+export type { Project, Session, Usage } from './project.ts'
 export type {
   Account, ApiKey, AuditEntry, DeletedProject, InviteInfo, Login, Management, NewInvite, NewKey, ProjectMember, Scope,
 } from './manage.ts'
@@ -11,7 +12,7 @@ export type {
 export type { Chat } from './chat/index.ts'
 export type { Thread, ThreadState, Typist } from './chat/thread.ts'
 export type {
-  AnswerContext, Attachment, Conversation, Mention, Message, MessageAuthor, MessageState, ModelInfo, NewMessage, Persona, ReadPart,
+  AnswerContext, Attachment, Conversation, Mention, Message, MessageAuthor, MessageState, ModelInfo, NewMessage, Persona, ReadPart, Summary,
 } from './chat/types.ts'
 export type { FileHandle, FilePhase, GoneWhy } from './file.ts'
 export type { Copies, KeptCopy } from './copies.ts'

@@ -1,15 +1,22 @@
 // One project: its files, who is in it, what they say, and how to invite people into it.
 
+import { archiveOf, blobsOf, type Archive, type Blobs } from './archive.ts'
 import { keepChat, type Chat } from './chat/index.ts'
 import { copyPath, type Copies, type CopyShelf } from './copies.ts'
 import type { FileHandle } from './file.ts'
 import { loadFiles, type Files } from './files.ts'
-import { ApiError, type Http } from './http.ts'
+import { ApiError, pageAfter, type Http, type Schema } from './http.ts'
 import { keepProposals, type Proposals } from './proposals.ts'
 import type { FeedEvent, Presence, ProjectRoom, RoomOptions } from './room.ts'
 import type { SaveState } from './save.ts'
 import { createStore, derived, type Store, type Writable } from './store.ts'
-import { canEdit, type DocumentInfo, type Invite, type ProjectInfo, type Role } from './types.ts'
+import { canEdit, type DocumentInfo, type Invite, type Page, type ProjectInfo, type Role } from './types.ts'
+
+/** What the assistant took, and the budgets of today. */
+export type Usage = Schema<'UsagePage'>
+
+/** A meeting of people in a project; who is there still has not left. */
+export type Session = Schema<'SessionView'>
 
 export interface Project {
   readonly id: string
@@ -26,6 +33,14 @@ export interface Project {
   readonly save: Store<SaveState>
   /** Edits that the server refused, as copies. */
   readonly copies: Copies
+  /** Pictures and attachments. */
+  readonly blobs: Blobs
+  /** Its files as a zip archive. */
+  readonly archive: Archive
+  /** What the assistant took in these last days (30 where none is said), by day, person and model, and what is left. For editors. */
+  usage(days?: number): Promise<Usage>
+  /** When people met here, and who; the latest first. */
+  sessions(after?: string | null): Promise<Page<Session>>
   /** Asks the server again for the project and its files. */
   refresh(): Promise<void>
   invite(role: Role): Promise<Invite>
@@ -110,6 +125,10 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
       },
       discard: (copyId) => shelf.remove(copyId),
     },
+    blobs: blobsOf(http, id),
+    archive: archiveOf(http, id),
+    usage: (days) => http.get('/api/projects/{p}/usage', { params: { ...here, query: days === undefined ? {} : { days } } }),
+    sessions: (after) => http.get('/api/projects/{p}/sessions', { params: { ...here, query: pageAfter(after) } }),
     async refresh() {
       const [newInfo] = await Promise.all([http.get('/api/projects/{p}', { params: here }), files.refresh()])
       info.set(newInfo)

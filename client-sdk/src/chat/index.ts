@@ -1,11 +1,11 @@
 // The chat of a project: its conversations, how far I have read in each, and who can be asked.
 
-import { pageAfter, type Http } from '../http.ts'
+import { ApiError, pageAfter, type Http, type Schema } from '../http.ts'
 import type { FeedEvent } from '../room.ts'
 import { createStore, derived, type Store } from '../store.ts'
 import type { Page } from '../types.ts'
 import { keepThread, type Thread, type ThreadKeeper } from './thread.ts'
-import type { Conversation, Message, ModelInfo, Persona } from './types.ts'
+import type { Conversation, Message, ModelInfo, Persona, Summary } from './types.ts'
 
 export interface Chat {
   /** The first one first. Asked for when they are first followed; empty until then. */
@@ -21,6 +21,14 @@ export interface Chat {
   markRead(id: string, seq?: number): Promise<void>
   /** Messages of all conversations that hold a text, the newest first. */
   search(text: string, after?: string | null): Promise<Page<Message>>
+  /** All messages of a conversation, or of the one that every project has. */
+  export(as: 'md' | 'json', conversation?: string): Promise<Blob>
+  /** Makes a conversation of messages that were written elsewhere; each names its author, and is told in one's own name. */
+  import(conversation: Schema<'ConversationImport'>): Promise<Conversation>
+  /** What the assistant reads in place of the older messages of a long conversation; null where it reads all of them. */
+  summary(conversation?: string): Promise<Summary | null>
+  /** The assistant reads the messages again, and summarises anew when that is too much. */
+  forgetSummary(conversation?: string): Promise<void>
   personas(): Promise<Persona[]>
   /** The models that answer; none where no model is connected. */
   models(): Promise<ModelInfo[]>
@@ -56,6 +64,10 @@ export function keepChat(http: Http, project: string, me: string): ChatKeeper {
     const { head = 0, read = 0 } = heads.get(one.id) ?? {}
     const now = { head: Math.max(one.head, head), read: Math.max(one.read, read) }
     return { ...one, ...now, unread: Math.max(0, now.head - now.read) }
+  }
+
+  function show(one: Conversation) {
+    if (!conversations.get().some(({ id }) => id === one.id)) conversations.set([...conversations.get(), one].map(count))
   }
 
   function note(id: string, news: { head?: number; read?: number }) {
@@ -95,7 +107,7 @@ export function keepChat(http: Http, project: string, me: string): ChatKeeper {
     },
     async begin(title) {
       const begun = await http.post('/api/projects/{p}/conversations', { params: { path: here }, body: { title } })
-      if (!conversations.get().some(({ id }) => id === begun.id)) conversations.set([...conversations.get(), begun].map(count))
+      show(begun)
       return begun
     },
     async change(id, change) {
@@ -110,6 +122,23 @@ export function keepChat(http: Http, project: string, me: string): ChatKeeper {
       await http.put('/api/projects/{p}/conversations/{c}/read', { params: { path: { ...here, c: id } }, body: { seq: read } })
     },
     search: (text, after) => http.get('/api/projects/{p}/messages/search', { params: { path: here, query: { q: text, ...pageAfter(after) } } }),
+    export: (format, conversation) => http.get('/api/projects/{p}/messages/export', {
+      params: { path: here, query: { format, ...(conversation === undefined ? {} : { conversation }) } }, parseAs: 'blob',
+    }),
+    async import(conversation) {
+      const imported = await http.post('/api/projects/{p}/conversations/import', { params: { path: here }, body: conversation })
+      show(imported)
+      return imported
+    },
+    async summary(c = project) {
+      try {
+        return await http.get('/api/projects/{p}/conversations/{c}/summary', { params: { path: { ...here, c } } })
+      } catch (error) {
+        if (error instanceof ApiError && error.isNotFound) return null
+        throw error
+      }
+    },
+    forgetSummary: (c = project) => http.delete('/api/projects/{p}/conversations/{c}/summary', { params: { path: { ...here, c } } }),
     personas: async () => (await http.get('/api/projects/{p}/personas', { params: { path: here } })).items,
     models: async () => (await http.get('/api/models')).items,
     refresh: load,

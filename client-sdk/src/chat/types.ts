@@ -34,3 +34,6 @@ export type ModelInfo = Schema<'ModelView'>
 
 /** What a message is to have besides its words. */
 export type NewMessage = Omit<Schema<'NewMessage'>, 'body' | 'conversation'>
+
+/** What the assistant reads in place of older messages. */
+export type Summary = Schema<'SummaryView'>

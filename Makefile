@@ -6,11 +6,11 @@ SUITES := test-rust test-sdk test-interop test-e2e test-schema
 
 STUDIO := client-sdk/app/dist/index.html
 STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path client-sdk/app/dist -prune -o -path client-sdk/dist -prune -o \
-	-path client-sdk/test -prune -o -type f -print)
+	-path client-sdk/test -prune -o -path client-sdk/types -prune -o -path client-sdk/docs -prune -o -name openapi.json -o -type f -print)
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
 
-.PHONY: help run dev check test conformance $(SUITES) mutants release bench studio chromium python strace compiler
+.PHONY: help run dev check test openapi conformance $(SUITES) mutants release bench studio chromium python strace compiler
 
 help: ## Says what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ tests/model/venv/.installed: tests/model/requirements.txt | python
 	python3 -m venv tests/model/venv
 	tests/model/venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/model/requirements.txt
 	@touch $@
+
+openapi: client-sdk/node_modules/.installed $(COTERIE_BIN) ## Takes over the server's description of its HTTP interface, from which the package has its types.
+	cd client-sdk && COTERIE_BIN=$(COTERIE_BIN) node scripts/openapi.mjs --server
 
 test-interop: tests/interop/node_modules/.installed tests/python/venv/.installed $(COTERIE_BIN) ## The real npm clients, and pycrdt, against the server.
 	cd tests/interop && COTERIE_BIN=$(COTERIE_BIN) ../with-postgres npm test

@@ -18,6 +18,7 @@ pub use self::ai::{Ai, AiSettings, Budget, ModelSettings, Prices};
 use crate::address::Proxies;
 use crate::ids::DocumentId;
 use crate::limits;
+use crate::public_url;
 pub use crate::public_url::{PublicUrl, is_loopback_name};
 use crate::rate::{Allowed, Rate};
 
@@ -96,6 +97,10 @@ pub struct Settings {
     /// listening address: behind a proxy, or when listening on all interfaces.
     #[arg(long, env = "COTERIE_PUBLIC_URL", value_name = "URL", global = true)]
     pub public_url: Option<String>,
+    /// Other sites whose pages may use the HTTP interface with a token of theirs: origins with commas between, such as
+    /// `https://app.example.com` [default: none].
+    #[arg(long, env = "COTERIE_ORIGINS", value_name = "ORIGINS", global = true)]
+    pub origins: Option<String>,
     /// Folder for the server's files, created when absent [default: ./data].
     #[arg(long, env = "COTERIE_DATA_DIR", value_name = "FOLDER", global = true)]
     pub data_dir: Option<PathBuf>,
@@ -164,6 +169,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The address people open, when it differs from the listening address.
     pub public_url: Option<PublicUrl>,
+    /// Other sites whose pages may use the HTTP interface.
+    pub origins: Vec<PublicUrl>,
     /// Where its files are.
     pub data_dir: PathBuf,
     /// Where its database is.
@@ -227,6 +234,7 @@ impl Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             public_url: None,
+            origins: Vec::new(),
             data_dir,
             database_url,
             guests: Guests::Auto,
@@ -264,6 +272,7 @@ impl TryFrom<Settings> for Config {
         Ok(Self {
             listen: listen_address(given(settings.listen).as_deref().unwrap_or("127.0.0.1:3000"))?,
             public_url: given(settings.public_url).map(|url| url.parse()).transpose()?,
+            origins: public_url::origins(given(settings.origins).as_deref().unwrap_or_default())?,
             data_dir,
             database_url,
             guests: given(settings.guests).as_deref().unwrap_or("auto").parse()?,
@@ -412,6 +421,7 @@ mod tests {
         let settings = Settings {
             listen: empty.clone(),
             public_url: empty.clone(),
+            origins: empty.clone(),
             data_dir: Some(PathBuf::new()),
             database_url: empty.clone(),
             guests: empty.clone(),

@@ -70,6 +70,8 @@ pub const BODY_WAIT: Duration = Duration::from_secs(10);
 pub const SEND_BUFFER: usize = 128 * 1024;
 /// How long an HTTP request may take before it is answered with 503.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a browser may believe what a page of another site may ask here, before it looks again.
+pub const PREFLIGHT_AGE: Duration = Duration::from_secs(3600);
 /// How long a login lasts without being used.
 pub const LOGIN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How old a login's last use gets before it is written down again; each request would be a write otherwise.

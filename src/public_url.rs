@@ -60,6 +60,20 @@ impl PublicUrl {
     }
 }
 
+/// The origins that a setting lists, with commas between.
+///
+/// # Errors
+/// When one is none.
+pub fn origins(list: &str) -> anyhow::Result<Vec<PublicUrl>> {
+    let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let one = |name: &str| {
+        let rule =
+            "COTERIE_ORIGINS must be origins with commas between, each without a path, such as https://app.example.com";
+        name.parse().map_err(|_| anyhow::anyhow!("{rule}; {name:?} is none"))
+    };
+    names.map(one).collect()
+}
+
 /// Whether a host (as in an origin: brackets around IPv6) names the machine itself.
 #[must_use]
 pub fn is_loopback_name(host: &str) -> bool {
@@ -70,6 +84,16 @@ pub fn is_loopback_name(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_origins_holds_nothing_else() {
+        let listed = origins(" https://App.example.com, http://localhost:5173 ,").unwrap();
+        let listed: Vec<_> = listed.iter().map(PublicUrl::origin).collect();
+        assert_eq!(listed, ["https://app.example.com", "http://localhost:5173"]);
+        for bad in ["*", "null", "https://x/app", "https://x, y"] {
+            assert!(origins(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_public_url_becomes_the_origin_browsers_send() {

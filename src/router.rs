@@ -13,6 +13,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Instrument;
@@ -20,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::address::{self, ClientAddress};
+use crate::config::PublicUrl;
 use crate::error::{Error, with_request_id};
 use crate::intake::Taken;
 use crate::meters::seconds;
@@ -44,6 +46,20 @@ const SIGN_IN: [(&str, Method); 3] =
 const IMPORT: &str = "/api/projects/{p}/import";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const VERSION: HeaderName = HeaderName::from_static("coterie-version");
+
+/// Headers that pages of other sites may send, and those that they may read.
+const TAKEN: [&str; 5] = ["authorization", "content-type", "if-match", "idempotency-key", "last-event-id"];
+const TOLD: [&str; 8] = [
+    "coterie-head",
+    "coterie-version",
+    "etag",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "retry-after",
+    "x-request-id",
+];
 
 /// The routes of every feature, each with its description.
 fn features() -> OpenApiRouter<AppState> {
@@ -84,7 +100,8 @@ pub fn app(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), auth::origin::check))
         .layer(from_fn_with_state(state.clone(), count))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .layer(from_fn(in_time));
+        .layer(from_fn(in_time))
+        .layer(ServiceBuilder::new().option_layer(other_sites(&state.config.origins)));
     let set = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     let pictures = state.config.github.as_ref().map(|app| policy::pictures_of(&app.url)).unwrap_or_default();
     let pictures: Arc<[String]> = pictures.into();
@@ -103,12 +120,30 @@ pub fn app(state: AppState) -> Router {
                 .layer(set(HeaderName::from_static("permissions-policy"), PERMISSIONS))
                 .layer(set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
                 .layer(set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+                .layer(SetResponseHeaderLayer::overriding(VERSION, studio::version()))
                 .option_layer(hsts)
                 .layer(from_fn_with_state(state.clone(), identify))
                 .layer(from_fn(options))
                 .layer(CatchPanicLayer::custom(panicked)),
         )
         .with_state(state)
+}
+
+/// Lets pages of the sites that the settings name read what is answered to a token of theirs. Never to a cookie:
+/// credentials are not allowed, so a browser sends none.
+fn other_sites(origins: &[PublicUrl]) -> Option<CorsLayer> {
+    let origins: Vec<HeaderValue> =
+        origins.iter().filter_map(|site| HeaderValue::from_str(site.origin()).ok()).collect();
+    if origins.is_empty() {
+        return None;
+    }
+    let layer = CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(TAKEN.map(HeaderName::from_static))
+        .expose_headers(TOLD.map(HeaderName::from_static))
+        .max_age(limits::PREFLIGHT_AGE);
+    Some(layer)
 }
 
 async fn no_such_address() -> Error {

@@ -1,5 +1,5 @@
 //! The studio: the browser application, embedded in the binary. Every address that is not the server's own is the
-//! studio's, which finds its way by itself.
+//! studio's, which finds its way by itself. Beside it, under `/sdk/`, is the package for pages of anybody's making.
 
 use std::sync::Arc;
 
@@ -27,12 +27,25 @@ const NONCE: &str = "%NONCE%";
 const PICTURES: &str = "%PICTURES%";
 
 /// Where the build puts files whose names change with their content.
-const HASHED: &str = "assets/";
+const HASHED: [&str; 2] = ["assets/", "sdk/v1/parts/"];
+
+/// Where the package is. It holds nothing that is anybody's, so pages of any site may load it.
+const PACKAGE: &str = "sdk/";
 
 /// Shown where a studio should be.
 const WITHOUT_STUDIO: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Coterie</title>\
     <h1>Coterie is running</h1><p>The API is up, but this server was built without the studio.</p>\
     <p>Build both and start again with <code>make run</code>.</p></html>";
+
+/// What every answer says of the program: its version, and which studio and package it was built with. Who is told
+/// another one than before was loaded from an earlier program.
+#[must_use]
+pub fn version() -> HeaderValue {
+    let built = [PAGE, "sdk/v1/index.js"].iter().filter_map(|path| Files::get(path));
+    let marks: Vec<String> = built.map(|file| URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..6])).collect();
+    let version = [env!("CARGO_PKG_VERSION"), &marks.concat()].join("+");
+    HeaderValue::from_str(version.trim_end_matches('+')).expect("base64url is visible ASCII")
+}
 
 /// Answers with a file of the studio, or with its page for any other address a browser wants to look at.
 pub async fn serve(request: Request, pictures: Arc<[String]>) -> Response {
@@ -43,7 +56,7 @@ pub async fn serve(request: Request, pictures: Arc<[String]>) -> Response {
     if let Some(file) = Files::get(path).filter(|_| path != PAGE) {
         return answer(path, file, request.headers());
     }
-    if path.starts_with(HASHED) || !wants_page(request.headers()) {
+    if is_hashed(path) || path.starts_with(PACKAGE) || !wants_page(request.headers()) {
         return Error::NotFound.into_response();
     }
     match Files::get(PAGE) {
@@ -54,7 +67,11 @@ pub async fn serve(request: Request, pictures: Arc<[String]>) -> Response {
 
 fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
     let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..16]));
-    let mut headers = if path.starts_with(HASHED) { for_ever() } else { no_cache() };
+    let mut headers = if is_hashed(path) { for_ever() } else { no_cache() };
+    if path.starts_with(PACKAGE) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
+    }
     headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("base64url is visible ASCII"));
     let known = asked.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
@@ -76,6 +93,10 @@ fn show(page: &EmbeddedFile, pictures: &[String]) -> Response {
         (header::CONTENT_SECURITY_POLICY, policy::of_page(&nonce, pictures)),
     ];
     (headers, Html(text)).into_response()
+}
+
+fn is_hashed(path: &str) -> bool {
+    HASHED.iter().any(|folder| path.starts_with(folder))
 }
 
 fn wants_page(asked: &HeaderMap) -> bool {

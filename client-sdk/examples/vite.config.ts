@@ -5,7 +5,8 @@ import { defineConfig } from 'vite'
 
 const server = process.env['COTERIE_URL'] ?? 'http://localhost:3000'
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const proxy = { target: server, changeOrigin: true, headers: { origin: server } }
+const toServer = { target: server, changeOrigin: true, headers: { origin: server } }
+const proxy = { '/api': toServer, '/auth': toServer, '/hocuspocus': { ...toServer, ws: true } }
 
 export default defineConfig({
   root: at('.'),
@@ -14,5 +15,7 @@ export default defineConfig({
       'coterie/codemirror': at('../src/codemirror/index.ts'), 'coterie/react': at('../src/react.ts'), coterie: at('../src/index.ts'),
     },
   },
-  server: { port: 5174, proxy: { '/api': proxy, '/hocuspocus': { ...proxy, ws: true } } },
+  server: { port: 5174, proxy },
+  preview: { proxy },
+  build: { target: 'es2022', rolldownOptions: { input: ['plain', 'react', 'tiptap'].map((page) => at(`./${page}/index.html`)) } },
 })

@@ -85,11 +85,19 @@ export async function forgetUser(userId: string): Promise<void> {
   const own = `${PREFIX}${userId}/`
   for (const key of storageKeys()) if (key.startsWith(own)) localStorage.removeItem(key)
   try {
-    const databases = await indexedDB.databases()
-    for (const { name } of databases) if (name?.startsWith(own)) indexedDB.deleteDatabase(name)
+    const names = (await indexedDB.databases()).map(({ name }) => name ?? '').filter((name) => name.startsWith(own))
+    await Promise.all(names.map(deleteDatabase))
   } catch {
     // No IndexedDB, nothing kept.
   }
+}
+
+/** Resolves when it is gone, or will be as soon as another tab lets go of it. */
+function deleteDatabase(name: string): Promise<void> {
+  return new Promise((resolve) => {
+    const request = indexedDB.deleteDatabase(name)
+    request.onsuccess = request.onerror = request.onblocked = () => resolve()
+  })
 }
 
 function storageKeys(): string[] {

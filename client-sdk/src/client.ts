@@ -2,8 +2,9 @@
 
 import { openShelf, type CopyShelf } from './copies.ts'
 import { forgetUser, unsavedNotes } from './cache.ts'
+import { credentialOf, type TokenSource } from './credential.ts'
 import { openFile, type FileHandle, type OwnedFile } from './file.ts'
-import { ApiError, createHttp } from './http.ts'
+import { ApiError, createHttp, pageAfter, type Http, type Schema } from './http.ts'
 import { accountOf, managementOf, type Account, type Management } from './manage.ts'
 import { loadProject, type Project, type ProjectParts } from './project.ts'
 import { joinRoom } from './room.ts'
@@ -15,8 +16,11 @@ import { canEdit, type DocumentInfo, type Page, type ProjectInfo, type User, typ
 export interface ClientOptions {
   /** Origin of the server; this page's own when omitted. */
   url?: string
-  /** What the server knows you by; the login cookie when omitted. A function is asked anew at every connection. */
-  token?: string | (() => string | Promise<string>)
+  /**
+   * What the server knows you by; the login cookie when omitted. A function is asked at every question and connection, and told
+   * of a token that was refused, such as one that has ended: the next one goes on from there.
+   */
+  token?: string | TokenSource
   fetch?: typeof fetch
   /** Where there is none, as in Node before 22. */
   WebSocket?: typeof WebSocket
@@ -24,11 +28,8 @@ export interface ClientOptions {
   persist?: boolean
 }
 
-export interface NewProject {
-  name: string
-  description?: string
-  visibility?: ProjectInfo['visibility']
-}
+/** A project that is to be made. */
+export type NewProject = Schema<'NewProject'>
 
 export interface Client {
   /** undefined until the server has been asked; null when nobody is signed in. */
@@ -36,6 +37,8 @@ export interface Client {
   readonly connection: Store<ConnectionStatus>
   /** Changes of the files open in this page that only this device has. */
   readonly unsaved: Store<number>
+  /** Whether the server has become another since this page came from it: a reload gives the page that goes with it. */
+  readonly outdated: Store<boolean>
   me(): Promise<User | null>
   /** How people come in: with just a name, or with GitHub at `/auth/github?next=/…`. */
   waysIn(): Promise<WaysIn>
@@ -50,6 +53,8 @@ export interface Client {
   }
   /** One's own logins and keys. */
   readonly account: Account
+  /** All of the HTTP interface, as the server describes it: `api.get('/api/projects/{p}/sessions', { params: { path: { p: id } } })`. */
+  readonly api: Http
   /** Who may do what in a project. */
   manage(projectId: string): Management
   open(projectId: string): Promise<Project>
@@ -69,9 +74,19 @@ interface OpenFile {
 export function createClient(options: ClientOptions = {}): Client {
   const base = (options.url ?? '').replace(/\/+$/, '')
   const persist = options.persist ?? true
-  const { token: given = '' } = options
-  const token = async () => (typeof given === 'function' ? given() : given)
-  const http = createHttp(base, options.fetch ?? ((...args) => fetch(...args)), token)
+  const credential = credentialOf(options.token ?? '')
+  const outdated = createStore(false)
+  let version: string | null = null
+  const http = createHttp({
+    base,
+    credential,
+    fetch: options.fetch ?? ((...args) => fetch(...args)),
+    onAnswer({ headers }) {
+      const told = headers.get('coterie-version') ?? version
+      version ??= told
+      if (told !== version) outdated.set(true)
+    },
+  })
   const user = createStore<User | null | undefined>(undefined, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const connection = createStore<ConnectionStatus>('connecting')
   const unsaved = createStore(0)
@@ -118,18 +133,19 @@ export function createClient(options: ClientOptions = {}): Client {
   function open(info: DocumentInfo, mayEdit: boolean): FileHandle {
     const signedIn = user.get()
     if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
+    const at = { path: { p: info.project_id, d: info.id } }
     let entry = files.get(info.id)
     if (entry?.users === 0) entry.handle.rejoin() // left, but still sending
     if (!entry) {
       const handle = openFile({
-        socket: sharedSocket(), token, user: signedIn, info, persist, mayEdit,
-        current: () => http.get<DocumentInfo>(`/api/projects/${info.project_id}/documents/${info.id}`),
+        socket: sharedSocket(), credential, user: signedIn, info, persist, mayEdit,
+        current: () => http.get('/api/projects/{p}/documents/{d}', { params: at }),
         async onRefused(reason, mine) {
-          const saved = await http.text(`/api/projects/${info.project_id}/documents/${info.id}/text`).catch(() => null)
+          const saved = await http.get('/api/projects/{p}/documents/{d}/text', { params: at, parseAs: 'text' }).catch(() => null)
           // What changed nothing that can be read is no loss.
-          if (saved === mine) return
+          if (mine.state === null && saved === mine.text) return
           await shelfOf().add({
-            id: crypto.randomUUID(), projectId: info.project_id, documentId: info.id, path: info.path, reason, at: Date.now(), mine, saved,
+            id: crypto.randomUUID(), projectId: info.project_id, documentId: info.id, path: info.path, reason, at: Date.now(), mine: mine.text, saved, state: mine.state,
           })
         },
         onEnded: () => forget(info.id, handle),
@@ -180,26 +196,29 @@ export function createClient(options: ClientOptions = {}): Client {
     join(options) {
       const signedIn = user.get()
       if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
-      return joinRoom({ ...options, socket: sharedSocket(), token, user: signedIn })
+      return joinRoom({ ...options, socket: sharedSocket(), credential, user: signedIn })
     },
+  }
+
+  async function me(): Promise<User | null> {
+    try {
+      user.set(await http.get('/api/me'))
+    } catch (error) {
+      if (!(error instanceof ApiError && error.isUnauthorized)) throw error
+      user.set(null)
+    }
+    return user.get() ?? null
   }
 
   return {
     user,
     connection,
     unsaved,
-    async me() {
-      try {
-        user.set(await http.get<User>('/api/me'))
-      } catch (error) {
-        if (!(error instanceof ApiError && error.isUnauthorized)) throw error
-        user.set(null)
-      }
-      return user.get() ?? null
-    },
+    outdated,
+    me,
     waysIn: () => http.get('/api/auth'),
     async signInAsGuest(name) {
-      const guest = await http.post<User>('/auth/guest', { name })
+      const guest = await http.post('/auth/guest', { body: { name } })
       user.set(guest)
       return guest
     },
@@ -220,21 +239,26 @@ export function createClient(options: ClientOptions = {}): Client {
       return unsavedNotes(signedIn.id).reduce((sum, note) => sum + note.changes, shelfOf().list.get().length)
     },
     projects: {
-      list: (after) => http.get(after ? `/api/projects?after=${encodeURIComponent(after)}` : '/api/projects'),
-      create: (project) => http.post('/api/projects', project),
+      list: (after) => http.get('/api/projects', { params: { query: pageAfter(after) } }),
+      create: (project) => http.post('/api/projects', { body: project }),
     },
     account: accountOf(http),
+    api: http,
     manage: (projectId) => managementOf(http, projectId),
-    open: (projectId) => loadProject(parts, projectId),
-    acceptInvite: (token) => http.post(`/api/invites/${encodeURIComponent(token)}/accept`),
+    async open(projectId) {
+      if (user.get() === undefined) await me()
+      return loadProject(parts, projectId)
+    },
+    acceptInvite: (token) => http.post('/api/invites/{token}/accept', { params: { path: { token } } }),
     async sendKept() {
       const signedIn = user.get()
       if (!signedIn || !persist) return
       for (const note of unsavedNotes(signedIn.id)) {
         if (files.has(note.documentId)) continue
         try {
-          const project = await http.get<ProjectInfo>(`/api/projects/${note.projectId}`)
-          const info = await http.get<DocumentInfo>(`/api/projects/${note.projectId}/documents/${note.documentId}`)
+          const [p, d] = [note.projectId, note.documentId]
+          const project = await http.get('/api/projects/{p}', { params: { path: { p } } })
+          const info = await http.get('/api/projects/{p}/documents/{d}', { params: { path: { p, d } } })
           // Another epoch is another history: the kept copy must not flow into it.
           if (info.epoch === note.epoch && canEdit(project.role)) open(info, true).close()
         } catch {
@@ -246,6 +270,8 @@ export function createClient(options: ClientOptions = {}): Client {
       for (const { handle } of [...files.values()]) handle.end()
       socket?.close()
       socket = null
+      shelf?.shelf.close()
+      shelf = null
     },
   }
 }

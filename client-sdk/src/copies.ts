@@ -18,6 +18,8 @@ export interface KeptCopy {
   mine: string
   /** The text as the server had it then; null when it could not be asked. */
   saved: string | null
+  /** Where text is not all that the document holds: all of it as it was here, as an update of Yjs. */
+  state: Uint8Array | null
 }
 
 /** The copies of one person on this device. */
@@ -73,7 +75,11 @@ function openDatabase(name: string): Promise<IDBDatabase | null> {
     try {
       const request = indexedDB.open(name, 1)
       request.onupgradeneeded = () => void request.result.createObjectStore(STORE, { keyPath: 'id' })
-      request.onsuccess = () => resolve(request.result)
+      request.onsuccess = () => {
+        // Signed out in another tab: what is kept is to be gone here too.
+        request.result.onversionchange = () => request.result.close()
+        resolve(request.result)
+      }
       request.onerror = request.onblocked = () => resolve(null)
     } catch {
       resolve(null)

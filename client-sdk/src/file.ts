@@ -4,13 +4,15 @@
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { cacheName, noteUnsaved, openCache, unsavedNotes, type Cache } from './cache.ts'
+import type { Credential } from './credential.ts'
 import { ApiError } from './http.ts'
 import { followPeople, readPeople, type Person } from './people.ts'
 import { CheckedProvider } from './provider.ts'
-import { createSaveTracker, type Refusal, type SaveFacts, type SaveState } from './save.ts'
+import { createSaveTracker, type Refusal, type SaveState } from './save.ts'
 import type { Socket } from './socket.ts'
 import { createStore, type Store } from './store.ts'
 import type { DocumentInfo, User } from './types.ts'
+import { AS_WE_ASKED, CLOSE, readRefusal, readTrouble, readWhy, SYNC_STATUS, type Frame } from './wire.ts'
 
 /** The root text that makes a document a file. */
 const CONTENT = 'content'
@@ -67,8 +69,7 @@ export interface OwnedFile extends FileHandle {
 
 export interface FileOptions {
   socket: Socket
-  /** Empty where the login cookie says who we are. */
-  token(): Promise<string>
+  credential: Credential
   user: User
   info: DocumentInfo
   persist: boolean
@@ -76,8 +77,8 @@ export interface FileOptions {
   mayEdit: boolean
   /** What the server says of the document now; asked at every connection. */
   current(): Promise<DocumentInfo>
-  /** The server refused edits: the text is to be kept as a copy. Resolves when it is. */
-  onRefused(refusal: Refusal, mine: string): Promise<void>
+  /** The server refused edits: what is here is to be kept as a copy. Resolves when it is. */
+  onRefused(refusal: Refusal, mine: { text: string; state: Uint8Array | null }): Promise<void>
   /** Called once, when nothing of it is running any more. */
   onEnded(): void
 }
@@ -92,10 +93,8 @@ const GONE = 'gone'
 /** The word for a refusal without a reason, which is waited for this long. */
 const UNSAID = 'refused'
 const REASON_MS = 1_000
-const SYNC_STATUS = 8
-const CLOSE = 7
-/** Hocuspocus's reason when it closes a document because the provider detached. */
-const AS_WE_ASKED = 'provider_initiated'
+/** A new token that is refused no later than this after the last one ends it. */
+const RENEW_AGAIN_MS = 1_000
 
 export function openFile(options: FileOptions): OwnedFile {
   const { socket, user, info } = options
@@ -119,6 +118,8 @@ export function openFile(options: FileOptions): OwnedFile {
   let shown = false // once the text was on screen it stays there, whatever happens
   let leaving = false
   let ended = false
+  let shownToken = ''
+  let renewedAt = 0
 
   const provider = new CheckedProvider({
     websocketProvider: socket.provider,
@@ -144,7 +145,26 @@ export function openFile(options: FileOptions): OwnedFile {
       // Not reachable after all, or unwell: the next connection asks again.
       else socket.provider.webSocket?.close()
     }
-    return options.token()
+    return (shownToken = await options.credential.get())
+  }
+
+  /** What a token has ended goes on with another one, where there is one, as if nothing had been. */
+  async function renew(reason: string) {
+    tracker.update({ scope: null })
+    provider.detach() // what is sent now would be answered after the exchange of the next time, and confuse its count
+    const again = Date.now() - renewedAt < RENEW_AGAIN_MS
+    const renewed = !again && (await options.credential.renew(shownToken).catch(() => false))
+    if (ended) return
+    if (!renewed) return setGone('signed-out', reason)
+    renewedAt = Date.now()
+    provider.attach()
+  }
+
+  /** The server let go of the document, or did not let us in. */
+  function putOut(reason: string) {
+    const why = readWhy(reason)
+    if (why === 'signed-out') void renew(reason)
+    else setGone(why, reason)
   }
 
   function leave(why: GoneWhy, reason: string) {
@@ -182,7 +202,7 @@ export function openFile(options: FileOptions): OwnedFile {
   async function moveOn(refusal: Refusal) {
     if (ended) return
     provider.detach()
-    await options.onRefused(refusal, text.toString())
+    await options.onRefused(refusal, { text: text.toString(), state: isPlain(doc) ? null : Y.encodeStateAsUpdate(doc) })
     await discard()
     phase.set({ kind: 'gone', why: 'refused', reason: refusal.message })
   }
@@ -200,6 +220,9 @@ export function openFile(options: FileOptions): OwnedFile {
   const unfollowSocket = socket.status.subscribe((status) => {
     // What is wrong is said anew to everyone who comes.
     tracker.update(status === 'open' ? { socket: status } : { socket: status, scope: null, trouble: null, damage: null })
+    // Signed in again meanwhile, perhaps: a cookie counts from the next connection on.
+    const { kind, why } = { why: null, ...phase.get() }
+    if (status === 'open' && kind === 'gone' && why === 'signed-out') provider.attach()
   })
   provider.on('authenticated', (answer: { scope: 'read-write' | 'readonly' }) => {
     const wasRefused = tracker.facts.refusal !== null
@@ -210,7 +233,7 @@ export function openFile(options: FileOptions): OwnedFile {
     if (wasRefused && scope === 'read-write' && provider.isSynced && provider.unsyncedChanges > 0) provider.forceSync()
     show()
   })
-  provider.on('authenticationFailed', ({ reason }: { reason: string }) => setGone(readWhy(reason), reason))
+  provider.on('authenticationFailed', ({ reason }: { reason: string }) => putOut(reason))
   provider.on('synced', () => {
     if (phase.get().kind === 'loading') phase.set({ kind: 'open' })
     resolveSynced()
@@ -238,9 +261,11 @@ export function openFile(options: FileOptions): OwnedFile {
       const reason = message.readVarString()
       // A late answer to our own leaving, met by the next opening of the same file.
       if (reason === AS_WE_ASKED) return
-      setGone(readWhy(reason), reason)
       // The provider would go on sending into the void; `retry` attaches again.
-      queueMicrotask(() => provider.detach())
+      queueMicrotask(() => {
+        provider.detach()
+        putOut(reason)
+      })
     }
   })
 
@@ -328,10 +353,11 @@ export function openFile(options: FileOptions): OwnedFile {
   }
 }
 
-/** The part of a Hocuspocus frame that is read here. */
-interface Frame {
-  readVarString(): string
-  readVarUint(): number
+/** Whether its text is all that a document holds, and nothing but characters. */
+function isPlain(doc: Y.Doc): boolean {
+  const parts: { insert?: unknown; attributes?: unknown }[] = doc.getText(CONTENT).toDelta()
+  return [...doc.share.keys()].every((root) => root === CONTENT)
+    && parts.every(({ insert, attributes }) => typeof insert === 'string' && attributes === undefined)
 }
 
 const GONE_WORDS: Partial<Record<GoneWhy, string>> = {
@@ -339,41 +365,4 @@ const GONE_WORDS: Partial<Record<GoneWhy, string>> = {
   'not-found': 'this file is not here, or you may not see it',
   'signed-out': 'you are signed out',
   replaced: "this file's history was replaced",
-}
-
-export function readWhy(reason: string): GoneWhy {
-  const word = reason.toLowerCase()
-  if (word.includes('replaced')) return 'replaced'
-  if (word.includes('deleted')) return 'deleted'
-  if (/not.?found|no such|unknown document/.test(word)) return 'not-found'
-  if (/unauthori[sz]ed|unauthenticated|sign|log ?in/.test(word)) return 'signed-out'
-  return 'closed'
-}
-
-export function readRefusal(payload: string): { code: string; message: string } | null {
-  const { event, code, message } = readEvent(payload)
-  if (event !== 'refused') return null
-  return {
-    code: typeof code === 'string' ? code : 'refused',
-    message: typeof message === 'string' && message !== '' ? message : 'the server refused the last change',
-  }
-}
-
-/** What an event changes in what is known of the server's troubles. */
-export function readTrouble(payload: string): Partial<Pick<SaveFacts, 'trouble' | 'damage'>> {
-  const { event, state, message } = readEvent(payload)
-  const words = typeof message === 'string' ? message : ''
-  if (event === 'saving') return { trouble: state === 'ok' ? null : words || 'the server cannot save at present' }
-  if (event === 'damaged') return { damage: words || 'what the server has stored of this file is damaged' }
-  return {}
-}
-
-/** An event of the server's; nothing of it where it is none. */
-function readEvent(payload: string): Record<string, unknown> {
-  try {
-    const frame: unknown = JSON.parse(payload)
-    return typeof frame === 'object' && frame !== null ? (frame as Record<string, unknown>) : {}
-  } catch {
-    return {}
-  }
 }

@@ -2,18 +2,16 @@
 // concerns several files is one change on the server.
 
 import type { FileHandle } from './file.ts'
-import { ApiError, type Http } from './http.ts'
+import { ApiError, bytes, listAll, type Http, type Schema } from './http.ts'
+import { keepOpen, type LiveFile } from './live.ts'
 import type { FeedEvent } from './room.ts'
 import { createStore, derived, type Store } from './store.ts'
 import { buildTree, comparePaths, isWithin, type TreeNode } from './tree.ts'
-import type { DocumentInfo, Page, SearchResult } from './types.ts'
+import type { DocumentInfo, SearchResult } from './types.ts'
 
 /** Texts are fetched before files are deleted, so that they can come back; beyond this it would take too long. */
 const UNDO_FILES = 40
 const UNDO_CHARS = 4 * 1024 * 1024
-/** The most the server puts on a page. */
-const PAGE_ITEMS = 200
-
 export interface Files {
   /** All files, sorted by path. */
   readonly list: Store<DocumentInfo[]>
@@ -22,6 +20,8 @@ export interface Files {
   /** By id or by path. */
   find(name: string): DocumentInfo | undefined
   create(path: string, text?: string): Promise<DocumentInfo>
+  /** Makes a document of whatever kind from an update of Yjs, such as `Y.encodeStateAsUpdate(doc)`. */
+  createFrom(path: string, state: Uint8Array): Promise<DocumentInfo>
   /** Moves or renames a file, or a folder with all that is in it. */
   move(from: string, to: string): Promise<void>
   /** Prepares the deletion of a file, or of a folder with all that is in it. */
@@ -32,6 +32,8 @@ export interface Files {
   search(words: string, how?: { case?: boolean; signal?: AbortSignal }): Promise<SearchResult>
   /** By id or by path. Whoever opens a file closes it. */
   open(name: string): Promise<FileHandle>
+  /** The same for as long as it is wanted: where one handle ends and there is more to go on from, with another. */
+  keepOpen(name: string): LiveFile
   refresh(): Promise<void>
   /** Whether the list already shows what an event of the feed tells. */
   shows(event: FeedEvent): boolean
@@ -49,20 +51,15 @@ export interface Removal {
 
 export interface FilesParts {
   http: Http
-  /** `/api/projects/{id}` */
-  base: string
+  projectId: string
   open(info: DocumentInfo): FileHandle
 }
 
-type Operation =
-  | { op: 'create'; path: string; content: string }
-  | { op: 'rename'; document: string; path: string }
-  | { op: 'delete'; document: string }
-
 export async function loadFiles(parts: FilesParts): Promise<Files> {
-  const { http, base } = parts
-  const document = (id: string) => `${base}/documents/${encodeURIComponent(id)}`
-  const load = () => listAll<DocumentInfo>(http, `${base}/documents?limit=${PAGE_ITEMS}`)
+  const { http } = parts
+  const here = { p: parts.projectId }
+  const document = (d: string) => ({ path: { ...here, d } })
+  const load = () => listAll((query) => http.get('/api/projects/{p}/documents', { params: { path: here, query } }))
   const list = createStore(sorted(await load()), sameFiles)
   const find = (name: string) => list.get().find((file) => file.id === name) ?? list.get().find((file) => file.path === name)
   /** Answers that arrive late must not bring back what has changed since they were asked for. */
@@ -74,8 +71,8 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
     list.set(sorted([...list.get().filter((file) => !away.has(file.id)), ...changed]))
   }
 
-  async function change(operations: Operation[]): Promise<DocumentInfo[]> {
-    const { documents } = await http.post<{ documents: (DocumentInfo | null)[] }>(`${base}/changes`, { operations })
+  async function change(operations: Schema<'Operation'>[]): Promise<DocumentInfo[]> {
+    const { documents } = await http.post('/api/projects/{p}/changes', { params: { path: here }, body: { operations } })
     return documents.filter((one) => one !== null)
   }
 
@@ -86,12 +83,35 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
     return found
   }
 
+  async function open(name: string): Promise<FileHandle> {
+    let file = find(name)
+    if (!file) {
+      // Created by somebody since we last asked.
+      file = await http.get('/api/projects/{p}/documents/{d}', { params: document(name) })
+      list.set(sorted([...list.get().filter((f) => f.id !== file?.id), file]))
+    }
+    return parts.open(file)
+  }
+
+  async function refresh() {
+    const asked = version
+    const files = await load()
+    if (asked === version) list.set(sorted(files))
+  }
+
   return {
     list,
     tree: derived(list, buildTree),
     find,
     async create(path, text) {
-      const file = await http.post<DocumentInfo>(`${base}/documents`, text === undefined ? { path } : { path, content: text })
+      const body = text === undefined ? { path } : { path, content: text }
+      const file = await http.post('/api/projects/{p}/documents', { params: { path: here }, body })
+      put([file])
+      return file
+    },
+    async createFrom(path, state) {
+      const file = await http.post('/api/projects/{p}/documents', { params: { path: here }, body: { path } })
+      await http.post('/api/projects/{p}/documents/{d}/update', { params: document(file.id), ...bytes(state) })
       put([file])
       return file
     },
@@ -99,7 +119,7 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
       const moving = below(from)
       const [only] = moving
       if (only && moving.length === 1 && only.path === from) {
-        put([await http.patch<DocumentInfo>(document(only.id), { path: to })])
+        put([await http.patch('/api/projects/{p}/documents/{d}', { params: document(only.id), body: { path: to } })])
       } else {
         put(await change(moving.map(({ id, path }) => ({ op: 'rename', document: id, path: to + path.slice(from.length) }))))
       }
@@ -112,7 +132,7 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
         undoable: texts !== null,
         async commit() {
           const [only] = files
-          if (only && files.length === 1) await http.delete(document(only.id))
+          if (only && files.length === 1) await http.delete('/api/projects/{p}/documents/{d}', { params: document(only.id) })
           else await change(files.map(({ id }) => ({ op: 'delete', document: id })))
           put([], files)
         },
@@ -124,19 +144,20 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
         },
       }
     },
-    read: (name) => http.text(`${document(find(name)?.id ?? name)}/text`),
-    search(words, how = {}) {
-      const query = new URLSearchParams({ q: words, ...(how.case ? { case: 'true' } : {}) })
-      return http.get<SearchResult>(`${base}/search?${query}`, how.signal)
-    },
-    async open(name) {
-      let file = find(name)
-      if (!file) {
-        // Created by somebody since we last asked.
-        file = await http.get<DocumentInfo>(document(name))
-        list.set(sorted([...list.get().filter((f) => f.id !== file?.id), file]))
-      }
-      return parts.open(file)
+    read: (name) => textOf(find(name)?.id ?? name),
+    search: (words, how = {}) => http.get('/api/projects/{p}/search', {
+      params: { path: here, query: { q: words, ...(how.case ? { case: true } : {}) } },
+      signal: how.signal ?? null,
+    }),
+    open,
+    keepOpen(name) {
+      let first = true
+      return keepOpen(async () => {
+        // A history that was replaced has another epoch; one that ended had a reason, which may be in the list.
+        if (!first) await refresh()
+        first = false
+        return open(name)
+      })
     },
     shows(event) {
       const id = event['document_id']
@@ -145,11 +166,11 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
       if (event.type === 'file.renamed') return file?.path === event['path']
       return event.type !== 'file.created' || file !== undefined
     },
-    async refresh() {
-      const asked = version
-      const files = await load()
-      if (asked === version) list.set(sorted(files))
-    },
+    refresh,
+  }
+
+  function textOf(id: string): Promise<string> {
+    return http.get('/api/projects/{p}/documents/{d}/text', { params: document(id), parseAs: 'text' })
   }
 
   async function readAll(files: readonly DocumentInfo[]): Promise<string[] | null> {
@@ -158,7 +179,7 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
     let room = UNDO_CHARS
     try {
       for (const file of files) {
-        const text = await http.text(`${document(file.id)}/text`)
+        const text = await textOf(file.id)
         if ((room -= text.length) < 0) return null
         texts.push(text)
       }
@@ -167,17 +188,6 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
       return null // a text that cannot be had now
     }
   }
-}
-
-export async function listAll<T>(http: Http, path: string): Promise<T[]> {
-  const items: T[] = []
-  let after: string | null = null
-  do {
-    const page: Page<T> = await http.get<Page<T>>(after === null ? path : `${path}&after=${encodeURIComponent(after)}`)
-    items.push(...page.items)
-    after = page.next
-  } while (after !== null)
-  return items
 }
 
 function sorted(files: DocumentInfo[]): DocumentInfo[] {

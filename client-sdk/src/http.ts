@@ -1,4 +1,15 @@
-// Typed JSON over fetch. Every failure, from "no network" to "not JSON", leaves as one ApiError.
+// The server's HTTP interface, typed by its own description (openapi.json). Every failure, from "no network" to "not
+// JSON", leaves as one ApiError.
+
+import openapi, { type MaybeOptionalInit } from 'openapi-fetch'
+import type { components, paths } from '../types/openapi.ts'
+import type { Credential } from './credential.ts'
+
+/** What the server's description calls by this name. */
+export type Schema<Name extends keyof components['schemas']> = components['schemas'][Name]
+
+/** The most the server puts on a page. */
+const PAGE_ITEMS = 200
 
 export class ApiError extends Error {
   override readonly name = 'ApiError'
@@ -30,68 +41,106 @@ export class ApiError extends Error {
   }
 }
 
+/** The part of a query that asks for the page after another. */
+export const pageAfter = (cursor?: string | null) => (cursor ? { after: cursor } : {})
+
+/** The body of a question that is not JSON. */
+export const bytes = (body: Uint8Array | Blob, type = 'application/octet-stream') => ({
+  body: body as never, bodySerializer: (given: unknown) => given as BodyInit, headers: { 'content-type': type },
+})
+
+/** All items of a list that comes in pages. */
+export async function listAll<T>(ask: (query: { limit: number; after?: string }) => Promise<{ items: T[]; next: string | null }>): Promise<T[]> {
+  const items: T[] = []
+  let next: string | null = null
+  do {
+    const page = await ask({ limit: PAGE_ITEMS, ...pageAfter(next) })
+    items.push(...page.items)
+    next = page.next
+  } while (next !== null)
+  return items
+}
+
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
+type PathsWith<M extends Method> = { [Path in keyof paths]: paths[Path] extends Record<M, object> ? Path : never }[keyof paths]
+
+/** What every question may carry. Which paths there are, and what each takes and answers, the server's description says. */
+type Verb<M extends Method> = <Path extends PathsWith<M>, Init extends MaybeOptionalInit<paths[Path], M>>(
+  path: Path, ...init: InitOf<Init>
+) => Promise<AnswerTo<paths[Path][M], Init>>
+
+type InitOf<Init> = undefined extends Init ? [init?: Init] : [init: Init]
+/** JSON where nothing else is asked for. */
+type AnswerTo<Operation, Init> = Init extends { parseAs: infer As extends keyof Raw } ? Raw[As]
+  : Operation extends { responses: infer Answers } ? JsonOf<Answers, keyof Answers & (200 | 201)> : never
+type JsonOf<Answers, Status extends keyof Answers> = [Status] extends [never] ? void
+  : { [S in Status]: Answers[S] extends { content: { 'application/json': infer Json } } ? Json : never }[Status]
+interface Raw {
+  text: string
+  blob: Blob
+  arrayBuffer: ArrayBuffer
+}
+
+/** The HTTP interface of the server, typed by the server's own description. What is not 2xx is thrown as an `ApiError`. */
 export interface Http {
-  get<T>(path: string, signal?: AbortSignal): Promise<T>
-  post<T>(path: string, body?: unknown): Promise<T>
-  patch<T>(path: string, body: unknown): Promise<T>
-  put<T>(path: string, body: unknown): Promise<T>
-  delete(path: string): Promise<void>
-  /** What is not JSON but text. */
-  text(path: string): Promise<string>
+  get: Verb<'get'>
+  post: Verb<'post'>
+  put: Verb<'put'>
+  patch: Verb<'patch'>
+  delete: Verb<'delete'>
 }
 
-export function createHttp(base: string, fetcher: typeof fetch, token: () => Promise<string> = async () => ''): Http {
-  async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-    let response: Response
-    const bearer = await token()
-    try {
-      response = await fetcher(base + path, {
-        method,
-        credentials: 'same-origin',
-        headers: {
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(bearer === '' ? {} : { authorization: `Bearer ${bearer}` }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        ...(signal ? { signal } : {}),
-      })
-    } catch {
-      signal?.throwIfAborted()
+export interface HttpParts {
+  /** Origin of the server; this page's own when empty. */
+  base: string
+  fetch: typeof fetch
+  credential: Credential
+  /** Told of each answer as it comes. */
+  onAnswer?(response: Response): void
+}
+
+export function createHttp({ base, fetch, credential, onAnswer }: HttpParts): Http {
+  const server = openapi<paths>({ baseUrl: base, fetch: (request) => fetch(request), credentials: 'same-origin' })
+  // The types of what is asked and answered are in `Verb`; here any of them is passed on.
+  const request = server.request as unknown as (method: string, path: string, init: Asked) => Promise<Answer>
+
+  async function ask(method: Method, path: string, init: Asked, token: string): Promise<Answer> {
+    const headers = { ...init.headers, ...(token === '' ? {} : { authorization: `Bearer ${token}` }) }
+    const answer = await request(method, path, { ...init, headers }).catch((reason: unknown) => {
+      init.signal?.throwIfAborted()
+      if (reason instanceof SyntaxError) throw new ApiError('bad_answer', 'The server gave an answer this page does not understand.', 200)
       throw new ApiError('offline', 'The server cannot be reached. Check the connection and try again.', 0)
-    }
-    if (!response.ok) throw await readError(response)
-    return response
+    })
+    onAnswer?.(answer.response)
+    return answer
   }
-  async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
-    const response = await ask(method, path, body, signal)
-    if (response.status === 204) return undefined
-    try {
-      return await response.json()
-    } catch {
-      signal?.throwIfAborted()
-      throw new ApiError('bad_answer', 'The server gave an answer this page does not understand.', response.status)
-    }
+
+  const verb = (method: Method) => async (path: string, init: Asked = {}) => {
+    const token = await credential.get()
+    let answer = await ask(method, path, init, token)
+    if (answer.response.status === 401 && (await credential.renew(token))) answer = await ask(method, path, init, await credential.get())
+    if (!answer.response.ok) throw readError(answer.response, answer.error)
+    return answer.data
   }
-  return {
-    get: <T>(path: string, signal?: AbortSignal) => send('GET', path, undefined, signal) as Promise<T>,
-    post: <T>(path: string, body: unknown = {}) => send('POST', path, body) as Promise<T>,
-    patch: <T>(path: string, body: unknown) => send('PATCH', path, body) as Promise<T>,
-    put: <T>(path: string, body: unknown) => send('PUT', path, body) as Promise<T>,
-    delete: (path) => send('DELETE', path) as Promise<void>,
-    text: async (path) => (await ask('GET', path)).text(),
-  }
+  return { get: verb('get'), post: verb('post'), put: verb('put'), patch: verb('patch'), delete: verb('delete') } as Http
 }
 
-async function readError(response: Response): Promise<ApiError> {
+interface Asked {
+  headers?: Record<string, string>
+  signal?: AbortSignal | null
+}
+
+interface Answer {
+  data?: unknown
+  error?: unknown
+  response: Response
+}
+
+/** `body` may be anything: a proxy's HTML page, or nothing. */
+function readError(response: Response, body: unknown): ApiError {
   const { status } = response
   const fromHeader = response.headers.get('x-request-id')
   const retryAfter = readRetryAfter(response.headers.get('retry-after'))
-  let body: unknown
-  try {
-    body = await response.json()
-  } catch {
-    body = null // a proxy's HTML page, or nothing
-  }
   const error = isRecord(body) && isRecord(body['error']) ? body['error'] : {}
   return new ApiError(
     readString(error['code']) ?? `http_${status}`,

@@ -1,7 +1,8 @@
 // The whole public API of the package. The app in ../app imports nothing else.
 
 export { createClient, type Client, type ClientOptions, type NewProject } from './client.ts'
-export type { Project } from './project.ts'
+export type { Archive, BlobInfo, Blobs, Imported } from './archive.ts'
+export type { Project, Session, Usage } from './project.ts'
 export type {
   Account, ApiKey, AuditEntry, DeletedProject, InviteInfo, Login, Management, NewInvite, NewKey, ProjectMember, Scope,
 } from './manage.ts'
@@ -11,17 +12,19 @@ export type {
 export type { Chat } from './chat/index.ts'
 export type { Thread, ThreadState, Typist } from './chat/thread.ts'
 export type {
-  AnswerContext, Attachment, Conversation, Mention, Message, MessageAuthor, MessageState, ModelInfo, NewMessage, Persona, ReadPart,
+  AnswerContext, Attachment, Conversation, Mention, Message, MessageAuthor, MessageState, ModelInfo, NewMessage, Persona, ReadPart, Summary,
 } from './chat/types.ts'
 export type { FileHandle, FilePhase, GoneWhy } from './file.ts'
 export type { Copies, KeptCopy } from './copies.ts'
 export type { Files, Removal } from './files.ts'
+export type { LiveFile, Opening } from './live.ts'
 export { folderOf, isWithin, joinPath, nameOf, type FileNode, type FolderNode, type TreeNode } from './tree.ts'
 export type { Identity, Person } from './people.ts'
 export type { Activity, FeedEvent, Member, Place, Presence, Review, Work } from './room.ts'
 export { combineSaves, describeSave, deriveSaveState, type Refusal, type SaveFacts, type SaveState } from './save.ts'
 export { paintOf, paintStyle, type Paint } from './paint.ts'
-export { ApiError } from './http.ts'
+export { ApiError, type Http, type Schema } from './http.ts'
+export type { TokenSource } from './credential.ts'
 export { createStore, derived, type Store, type Writable } from './store.ts'
 export type { ConnectionStatus } from './socket.ts'
 export {

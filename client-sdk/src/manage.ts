@@ -1,84 +1,39 @@
 // What people look after besides files: their own logins and keys, and who may do what in a project.
 
-import type { Http } from './http.ts'
-import type { Invite, Page, ProjectInfo, Role, User } from './types.ts'
+import { pageAfter, type Http, type Schema } from './http.ts'
+import type { Invite, Page, ProjectInfo, Role } from './types.ts'
 
 /** A browser in which one is signed in. */
-export interface Login {
-  id: string
-  /** The browser as it named itself. */
-  agent: string
-  /** Whether it is this one. */
-  current: boolean
-  created_at: string
-  used_at: string
-  expires_at: string
-}
+export type Login = Schema<'LoginView'>
 
-export type Scope = 'read' | 'write' | 'manage' | 'act-for' | 'admin'
+/** What an API key may be used for. */
+export type Scope = Schema<'Scope'>
 
-export interface ApiKey {
-  id: string
-  name: string
-  /** Its first characters. */
-  prefix: string
-  scopes: Scope[]
-  created_at: string
-  expires_at: string | null
-  used_at: string | null
-}
+/** An API key without its secret. */
+export type ApiKey = Schema<'KeyView'>
 
-export interface NewKey {
-  name: string
-  scopes: Scope[]
-  /** Seconds; left out, it does not expire. */
-  expires_in?: number
-}
+/** A key that is to be made. */
+export type NewKey = Schema<'NewKey'>
 
-export interface DeletedProject {
-  id: string
-  name: string
-  deleted_at: string
-  /** When it can be restored no more. */
-  gone_at: string
-}
+/** A project that its owner can still bring back. */
+export type DeletedProject = Schema<'DeletedView'>
 
-export interface ProjectMember extends User {
-  role: Role
-  created_at: string
-}
+/** Somebody in a project. */
+export type ProjectMember = Schema<'MemberView'>
 
 /** An invite without its secret, which is told once. */
-export interface InviteInfo {
-  id: string
-  role: Role
-  created_by: string
-  created_at: string
-  expires_at: string | null
-  max_uses: number | null
-  uses: number
-}
+export type InviteInfo = Schema<'InviteView'>
 
-export interface NewInvite {
-  role: Role
-  /** Seconds; left out, for ever. */
-  expires_in?: number
-  /** How many may come in by it; left out, any number. */
-  max_uses?: number
-}
+/** An invite that is to be made. */
+export type NewInvite = Schema<'NewInvite'>
 
 /** Something that somebody did to rights. */
-export interface AuditEntry {
-  id: string
-  actor: { id: string; name: string } | null
-  project_id: string | null
-  /** Such as `member.role`. */
-  action: string
-  about: string
-  detail: Record<string, unknown>
-  created_at: string
-}
+export type AuditEntry = Schema<'EntryView'>
 
+/** What is to change of a project. */
+export type ProjectChange = Schema<'ProjectChange'>
+
+/** One's own logins and keys, and projects that can be brought back. */
 export interface Account {
   logins(after?: string | null): Promise<Page<Login>>
   endLogin(id: string): Promise<void>
@@ -86,7 +41,7 @@ export interface Account {
   endOtherLogins(): Promise<void>
   keys(after?: string | null): Promise<Page<ApiKey>>
   /** The key itself is told this once. */
-  createKey(key: NewKey): Promise<ApiKey & { key: string }>
+  createKey(key: NewKey): Promise<Schema<'NewKeyView'>>
   revokeKey(id: string): Promise<void>
   deletedProjects(after?: string | null): Promise<Page<DeletedProject>>
   restoreProject(id: string): Promise<ProjectInfo>
@@ -95,7 +50,7 @@ export interface Account {
 /** Who may do what in one project. Most of it is for owners. */
 export interface Management {
   info(): Promise<ProjectInfo>
-  change(what: Partial<Pick<ProjectInfo, 'name' | 'visibility'>> & { description?: string }): Promise<ProjectInfo>
+  change(what: ProjectChange): Promise<ProjectInfo>
   members(after?: string | null): Promise<Page<ProjectMember>>
   setRole(user: string, role: Role): Promise<ProjectMember>
   /** Also for leaving. */
@@ -110,35 +65,32 @@ export interface Management {
   delete(): Promise<void>
 }
 
-const page = (path: string, after?: string | null) => (after ? `${path}?after=${encodeURIComponent(after)}` : path)
-const part = encodeURIComponent
-
 export function accountOf(http: Http): Account {
   return {
-    logins: (after) => http.get(page('/api/logins', after)),
-    endLogin: (id) => http.delete(`/api/logins/${part(id)}`),
-    endOtherLogins: () => http.delete('/api/logins?others=true'),
-    keys: (after) => http.get(page('/api/keys', after)),
-    createKey: (key) => http.post('/api/keys', key),
-    revokeKey: (id) => http.delete(`/api/keys/${part(id)}`),
-    deletedProjects: (after) => http.get(page('/api/projects/deleted', after)),
-    restoreProject: (id) => http.post(`/api/projects/${part(id)}/restore`),
+    logins: (after) => http.get('/api/logins', { params: { query: pageAfter(after) } }),
+    endLogin: (login) => http.delete('/api/logins/{login}', { params: { path: { login } } }),
+    endOtherLogins: () => http.delete('/api/logins', { params: { query: { others: true } } }),
+    keys: (after) => http.get('/api/keys', { params: { query: pageAfter(after) } }),
+    createKey: (key) => http.post('/api/keys', { body: key }),
+    revokeKey: (key) => http.delete('/api/keys/{key}', { params: { path: { key } } }),
+    deletedProjects: (after) => http.get('/api/projects/deleted', { params: { query: pageAfter(after) } }),
+    restoreProject: (p) => http.post('/api/projects/{p}/restore', { params: { path: { p } } }),
   }
 }
 
 export function managementOf(http: Http, projectId: string): Management {
-  const base = `/api/projects/${part(projectId)}`
+  const here = { p: projectId }
   return {
-    info: () => http.get(base),
-    change: (what) => http.patch(base, what),
-    members: (after) => http.get(page(`${base}/members`, after)),
-    setRole: (user, role) => http.patch(`${base}/members/${part(user)}`, { role }),
-    removeMember: (user) => http.delete(`${base}/members/${part(user)}`),
-    transferTo: (user) => http.post(`${base}/transfer`, { user_id: user }),
-    invites: (after) => http.get(page(`${base}/invites`, after)),
-    invite: (invite) => http.post(`${base}/invites`, invite),
-    revokeInvite: (id) => http.delete(`${base}/invites/${part(id)}`),
-    audit: (after) => http.get(page(`${base}/audit`, after)),
-    delete: () => http.delete(base),
+    info: () => http.get('/api/projects/{p}', { params: { path: here } }),
+    change: (what) => http.patch('/api/projects/{p}', { params: { path: here }, body: what }),
+    members: (after) => http.get('/api/projects/{p}/members', { params: { path: here, query: pageAfter(after) } }),
+    setRole: (user, role) => http.patch('/api/projects/{p}/members/{user}', { params: { path: { ...here, user } }, body: { role } }),
+    removeMember: (user) => http.delete('/api/projects/{p}/members/{user}', { params: { path: { ...here, user } } }),
+    transferTo: (user) => http.post('/api/projects/{p}/transfer', { params: { path: here }, body: { user_id: user } }),
+    invites: (after) => http.get('/api/projects/{p}/invites', { params: { path: here, query: pageAfter(after) } }),
+    invite: (invite) => http.post('/api/projects/{p}/invites', { params: { path: here }, body: invite }),
+    revokeInvite: (i) => http.delete('/api/projects/{p}/invites/{i}', { params: { path: { ...here, i } } }),
+    audit: (after) => http.get('/api/projects/{p}/audit', { params: { path: here, query: pageAfter(after) } }),
+    delete: () => http.delete('/api/projects/{p}', { params: { path: here } }),
   }
 }

@@ -1,15 +1,22 @@
 // One project: its files, who is in it, what they say, and how to invite people into it.
 
+import { archiveOf, blobsOf, type Archive, type Blobs } from './archive.ts'
 import { keepChat, type Chat } from './chat/index.ts'
 import { copyPath, type Copies, type CopyShelf } from './copies.ts'
 import type { FileHandle } from './file.ts'
 import { loadFiles, type Files } from './files.ts'
-import { ApiError, type Http } from './http.ts'
+import { ApiError, pageAfter, type Http, type Schema } from './http.ts'
 import { keepProposals, type Proposals } from './proposals.ts'
 import type { FeedEvent, Presence, ProjectRoom, RoomOptions } from './room.ts'
 import type { SaveState } from './save.ts'
 import { createStore, derived, type Store, type Writable } from './store.ts'
-import { canEdit, type DocumentInfo, type Invite, type ProjectInfo, type Role } from './types.ts'
+import { canEdit, type DocumentInfo, type Invite, type Page, type ProjectInfo, type Role } from './types.ts'
+
+/** What the assistant took, and the budgets of today. */
+export type Usage = Schema<'UsagePage'>
+
+/** A meeting of people in a project; who is there still has not left. */
+export type Session = Schema<'SessionView'>
 
 export interface Project {
   readonly id: string
@@ -26,6 +33,14 @@ export interface Project {
   readonly save: Store<SaveState>
   /** Edits that the server refused, as copies. */
   readonly copies: Copies
+  /** Pictures and attachments. */
+  readonly blobs: Blobs
+  /** Its files as a zip archive. */
+  readonly archive: Archive
+  /** What the assistant took in these last days (30 where none is said), by day, person and model, and what is left. For editors. */
+  usage(days?: number): Promise<Usage>
+  /** When people met here, and who; the latest first. */
+  sessions(after?: string | null): Promise<Page<Session>>
   /** Asks the server again for the project and its files. */
   refresh(): Promise<void>
   invite(role: Role): Promise<Invite>
@@ -52,20 +67,20 @@ const ASK_SPREAD_MS = 220
 
 export async function loadProject(parts: ProjectParts, id: string): Promise<Project> {
   const { http } = parts
-  const base = `/api/projects/${encodeURIComponent(id)}`
+  const here = { path: { p: id } }
   const listeners = new Set<(event: FeedEvent) => void>()
   let asking: ReturnType<typeof setTimeout> | undefined
 
   async function loadAll(): Promise<[number, Files]> {
     // Before the files, so that whatever happens after it is told or asked for.
-    const { head } = await http.get<{ head: number }>(`${base}/feed?before=1`)
-    return [head, await loadFiles({ http, base, open: (file) => parts.open(file, canEdit(info.get().role)) })]
+    const { head } = await http.get('/api/projects/{p}/feed', { params: { ...here, query: { before: 1 } } })
+    return [head, await loadFiles({ http, projectId: id, open: (file) => parts.open(file, canEdit(info.get().role)) })]
   }
-  const [firstInfo, [head, files]] = await Promise.all([http.get<ProjectInfo>(base), loadAll()])
+  const [firstInfo, [head, files]] = await Promise.all([http.get('/api/projects/{p}', { params: here }), loadAll()])
   const info: Writable<ProjectInfo> = createStore<ProjectInfo>(firstInfo, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const shelf = parts.shelf()
-  const proposals = keepProposals(http, base)
-  const chat = keepChat(http, base, firstInfo.id, parts.me())
+  const proposals = keepProposals(http, id)
+  const chat = keepChat(http, firstInfo.id, parts.me())
   function refreshSoon() {
     clearTimeout(asking)
     // A failure is left to the next time: the list here is old, not wrong.
@@ -104,17 +119,21 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
         if (!copy) throw new ApiError('not_found', 'There is no such copy any more.', 404)
         await files.refresh()
         const path = copyPath(copy.path, (wanted) => files.find(wanted) !== undefined)
-        const file = await files.create(path, copy.mine)
+        const file = copy.state ? await files.createFrom(path, copy.state) : await files.create(path, copy.mine)
         await shelf.remove(copyId)
         return file.path
       },
       discard: (copyId) => shelf.remove(copyId),
     },
+    blobs: blobsOf(http, id),
+    archive: archiveOf(http, id),
+    usage: (days) => http.get('/api/projects/{p}/usage', { params: { ...here, query: days === undefined ? {} : { days } } }),
+    sessions: (after) => http.get('/api/projects/{p}/sessions', { params: { ...here, query: pageAfter(after) } }),
     async refresh() {
-      const [newInfo] = await Promise.all([http.get<ProjectInfo>(base), files.refresh()])
+      const [newInfo] = await Promise.all([http.get('/api/projects/{p}', { params: here }), files.refresh()])
       info.set(newInfo)
     },
-    invite: (role) => http.post<Invite>(`${base}/invites`, { role }),
+    invite: (role) => http.post('/api/projects/{p}/invites', { params: here, body: { role } }),
     onEvent(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

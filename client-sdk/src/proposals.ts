@@ -1,104 +1,50 @@
 // Changes that somebody suggests, and what becomes of them. The server makes the hunks and decides what still fits; here
 // is what waits, kept up by the feed.
 
-import { listAll } from './files.ts'
-import type { Http } from './http.ts'
+import { listAll, pageAfter, type Http, type Schema } from './http.ts'
 import type { FeedEvent } from './room.ts'
 import { createStore, type Store } from './store.ts'
 import type { Page } from './types.ts'
 
 /** Somebody as they are called now. */
-export interface Actor {
-  id: string
-  name: string
-  kind: string
-}
+export type Actor = Schema<'Actor'>
 
-export type ProposalState = 'pending' | 'accepted' | 'partly' | 'rejected' | 'stale' | 'undone'
-export type HunkState = 'pending' | 'accepted' | 'rejected' | 'stale' | 'undone'
+/** Where a proposal stands. */
+export type ProposalState = Schema<'ProposalState'>
 
-export interface Hunk {
-  /** Its number in the proposal. */
-  id: number
-  state: HunkState
-  /** Why it cannot be written any more. */
-  stale: 'changed' | 'deleted' | 'moved' | 'path_taken' | null
-  /** Its first line in the text that it was made from. */
-  line: number
-  /** Its first line in the text as it was when this was asked for; null where it does not stand. */
-  now: number | null
-  /** Whether it would be written if it were accepted now; null where that is not known. */
-  fits: boolean | null
-  before: string
-  after: string
-  decided_by: Actor | null
-  decided_at: string | null
-}
+/** Where a hunk of it stands. */
+export type HunkState = Schema<'HunkState'>
 
-export interface ProposalFile {
-  op: 'edit' | 'create' | 'rename' | 'delete'
-  document_id: string | null
-  path: string
-  to: string | null
-  head: number | null
-  hunks: Hunk[]
-}
+/** One place that a proposal changes. */
+export type Hunk = Schema<'HunkView'>
 
-export interface ProposalInfo {
-  id: string
-  project_id: string
-  state: ProposalState
-  /** Whether some hunk waits for a decision. */
-  is_open: boolean
-  author: Actor
-  /** Who asked the author for it. */
-  via: Actor | null
-  persona: string | null
-  model: string | null
-  message_id: string | null
-  summary: string
-  /** Markdown of whoever wrote it: not to be trusted. */
-  rationale: string
-  /** In percent. */
-  confidence: number | null
-  impact: { lines_added: number; lines_removed: number; risk: 'low' | 'medium' | 'high' | null }
-  reason: string | null
-  created_at: string
-  decided_at: string | null
-}
+/** One file that a proposal changes. */
+export type ProposalFile = Schema<'FileView'>
 
+/** A proposal as lists tell it. Its rationale is Markdown of whoever wrote it: not to be trusted. */
+export type ProposalInfo = Omit<Schema<'ProposalView'>, 'files' | 'votes' | 'written'>
+
+/** A proposal with all that it would change. */
 export interface Proposal extends ProposalInfo {
   files: ProposalFile[]
-  votes: { user: Actor; value: number }[]
+  votes: Schema<'VoteView'>[]
   /** Rows of documents' logs that say what the proposal said, and who accepted that. */
-  written: { document_id: string; head: number; client_id: number; accepted_by: Actor; at: string; is_undone: boolean }[]
+  written: Schema<'WrittenView'>[]
 }
 
-export type NewProposalFile =
-  /** The whole text; with `base`, what it was made from, what others typed since is left alone. */
-  | { op: 'edit'; document: string; text: string; base?: string; head?: number }
-  | { op: 'edit'; document: string; edits: ({ find: string; replace: string } | { from: number; to: number; replace: string })[]; head?: number }
-  | { op: 'create'; path: string; content?: string }
-  | { op: 'rename'; document: string; path: string }
-  | { op: 'delete'; document: string }
+/** One file that a proposal is to change. */
+export type NewProposalFile = Schema<'NewFile'>
 
-export interface NewProposal {
-  summary: string
-  rationale?: string
-  confidence?: number
-  risk?: 'low' | 'medium' | 'high'
-  files: NewProposalFile[]
-  /** For programs that come with an API key. */
-  persona?: string
-  model?: string
-}
+/** What somebody suggests. */
+export type NewProposal = Schema<'NewProposal'>
+
+/** Other words for what waits of a proposal. */
+export type Revision = Schema<'Revision'>
 
 /** What became of the proposals of one persona and model. */
-export interface Trust extends Record<ProposalState, number> {
-  persona: string | null
-  model: string | null
-}
+export type Trust = Schema<'TrustView'>
 
+/** Changes that somebody suggests in a project, and what becomes of them. */
 export interface Proposals {
   /** Those of which something waits, the latest first. Asked for when it is first followed; empty until then. */
   readonly open: Store<readonly Proposal[]>
@@ -107,7 +53,7 @@ export interface Proposals {
   list(which?: { open?: boolean; after?: string | null }): Promise<Page<ProposalInfo>>
   propose(proposal: NewProposal): Promise<Proposal>
   /** Puts what waits in other words; for who proposed it. */
-  revise(id: string, words: { summary?: string; rationale?: string; hunks?: readonly { id: number; after: string }[] }): Promise<Proposal>
+  revise(id: string, words: Revision): Promise<Proposal>
   /** All that waits of it, or these hunks. What does not fit any more becomes stale and is left. */
   accept(id: string, hunks?: readonly number[]): Promise<Proposal>
   reject(id: string, how?: { hunks?: readonly number[]; reason?: string }): Promise<Proposal>
@@ -131,12 +77,14 @@ export interface ProposalsKeeper extends Proposals {
 /** A hundred people who are told the same do not ask all at once; several events about one proposal are one question. */
 const ASK_AFTER_MS = 40
 const ASK_SPREAD_MS = 160
-/** The most the server puts on a page. */
-const PAGE_ITEMS = 200
+/** What is told of one proposal, which lists leave out. */
+function whole({ files, votes, written, ...info }: Schema<'ProposalView'>): Proposal {
+  return { ...info, files: files ?? [], votes: votes ?? [], written: written ?? [] }
+}
 
-export function keepProposals(http: Http, base: string): ProposalsKeeper {
-  const root = `${base}/proposals`
-  const at = (id: string) => `${root}/${encodeURIComponent(id)}`
+export function keepProposals(http: Http, projectId: string): ProposalsKeeper {
+  const here = { p: projectId }
+  const at = (proposal: string) => ({ params: { path: { ...here, proposal } } })
   const known = new Map<string, Proposal>()
   const open = createStore<readonly Proposal[]>([], (a, b) => JSON.stringify(a) === JSON.stringify(b))
   /** Which question about a proposal was asked last: late answers must not bring back what has changed. */
@@ -158,10 +106,10 @@ export function keepProposals(http: Http, base: string): ProposalsKeeper {
     return proposal
   }
 
-  async function ask(id: string, question: () => Promise<Proposal>): Promise<Proposal> {
+  async function ask(id: string, question: () => Promise<Schema<'ProposalView'>>): Promise<Proposal> {
     const number = (count += 1)
     asked.set(id, number)
-    const proposal = await question()
+    const proposal = whole(await question())
     if (asked.get(id) === number) {
       asked.delete(id)
       take(proposal)
@@ -169,16 +117,16 @@ export function keepProposals(http: Http, base: string): ProposalsKeeper {
     return proposal
   }
 
-  const get = (id: string) => ask(id, () => http.get<Proposal>(at(id)))
+  const get = (id: string) => ask(id, () => http.get('/api/projects/{p}/proposals/{proposal}', at(id)))
   /** What is done is later than all that was asked before it. */
-  const act = (id: string, what: string, body: unknown) => ask(id, () => http.post<Proposal>(`${at(id)}/${what}`, body)).catch((error: unknown) => {
+  const act = (id: string, question: () => Promise<Schema<'ProposalView'>>) => ask(id, question).catch((error: unknown) => {
     // Somebody else was first, or the text has changed: show how it stands.
     void get(id).catch(() => undefined)
     throw error
   })
 
   async function load(): Promise<void> {
-    const infos = await listAll<ProposalInfo>(http, `${root}?open=true&limit=${PAGE_ITEMS}`)
+    const infos = await listAll((query) => http.get('/api/projects/{p}/proposals', { params: { path: here, query: { ...query, open: true } } }))
     const ids = new Set(infos.map(({ id }) => id))
     for (const id of known.keys()) if (!ids.has(id) && !asked.has(id)) known.delete(id)
     show()
@@ -208,19 +156,18 @@ export function keepProposals(http: Http, base: string): ProposalsKeeper {
       },
     },
     get,
-    list(which = {}) {
-      const query = new URLSearchParams()
-      if (which.open !== undefined) query.set('open', String(which.open))
-      if (which.after) query.set('after', which.after)
-      return http.get(`${root}?${query}`)
-    },
-    propose: async (proposal) => take(await http.post<Proposal>(root, proposal)),
-    revise: (id, words) => ask(id, () => http.patch<Proposal>(at(id), words)),
-    accept: (id, hunks) => act(id, 'accept', hunks ? { hunks } : {}),
-    reject: (id, how = {}) => act(id, 'reject', how),
-    undo: (id) => act(id, 'undo', {}),
-    vote: (id, value) => act(id, 'vote', { value }),
-    trust: async () => (await http.get<{ items: Trust[] }>(`${base}/trust`)).items,
+    list: ({ open: isOpen, after } = {}) => http.get('/api/projects/{p}/proposals', {
+      params: { path: here, query: { ...(isOpen === undefined ? {} : { open: isOpen }), ...pageAfter(after) } },
+    }),
+    propose: async (proposal) => take(whole(await http.post('/api/projects/{p}/proposals', { params: { path: here }, body: proposal }))),
+    revise: (id, words) => ask(id, () => http.patch('/api/projects/{p}/proposals/{proposal}', { ...at(id), body: words })),
+    accept: (id, hunks) => act(id, () => http.post('/api/projects/{p}/proposals/{proposal}/accept', { ...at(id), body: hunks ? { hunks: [...hunks] } : {} })),
+    reject: (id, { hunks, reason } = {}) => act(id, () => http.post('/api/projects/{p}/proposals/{proposal}/reject', {
+      ...at(id), body: { ...(hunks ? { hunks: [...hunks] } : {}), ...(reason === undefined ? {} : { reason }) },
+    })),
+    undo: (id) => act(id, () => http.post('/api/projects/{p}/proposals/{proposal}/undo', at(id))),
+    vote: (id, value) => act(id, () => http.post('/api/projects/{p}/proposals/{proposal}/vote', { ...at(id), body: { value } })),
+    trust: async () => (await http.get('/api/projects/{p}/trust', { params: { path: here } })).items,
     refresh: async (id) => (id === undefined ? reload() : void (await get(id))),
     hear(event) {
       if (!followed || stopped) return

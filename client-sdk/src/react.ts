@@ -3,6 +3,7 @@
 import { createContext, createElement, useContext, useEffect, useState, useSyncExternalStore, type ReactNode } from 'react'
 import type { Client } from './client.ts'
 import type { FileHandle } from './file.ts'
+import type { Opening } from './live.ts'
 import type { Project } from './project.ts'
 import type { Member } from './room.ts'
 import type { SaveState } from './save.ts'
@@ -26,37 +27,21 @@ export function useStore<T>(store: Store<T>): T {
   return useSyncExternalStore(store.subscribe, store.get, store.get)
 }
 
-/** What takes time to open. */
-export type Opening<T> = { kind: 'opening' } | { kind: 'open'; value: T } | { kind: 'failed'; error: unknown }
+export type { Opening } from './live.ts'
 
-/** A project, opened for this component. */
+/** A project, open for this component. */
 export function useProject(id: string): Opening<Project> {
   const client = useClient()
-  return useOpened(() => client.open(id), (project) => project.leave(), [client, id])
-}
-
-/** A file of a project by path or id, opened for this component. */
-export function useFile(project: Project, name: string): Opening<FileHandle> {
-  return useOpened(() => project.files.open(name), (file) => file.close(), [project, name])
-}
-
-/** Everybody in the project, me first. */
-export const useMembers = (project: Project): readonly Member[] => useStore(project.presence.people)
-
-/** The truth about the edits of a file, or of all open files of a project. */
-export const useSaveState = (of: FileHandle | Project): SaveState => useStore(of.save)
-
-function useOpened<T>(open: () => Promise<T>, close: (value: T) => void, about: readonly unknown[]): Opening<T> {
-  const [state, setState] = useState<Opening<T>>({ kind: 'opening' })
+  const [state, setState] = useState<Opening<Project>>({ kind: 'opening' })
   useEffect(() => {
     let left = false
-    let opened: { value: T } | null = null
+    let opened: Project | null = null
     setState({ kind: 'opening' })
-    open().then(
-      (value) => {
-        if (left) return close(value)
-        opened = { value }
-        setState({ kind: 'open', value })
+    client.open(id).then(
+      (project) => {
+        if (left) return project.leave()
+        opened = project
+        setState({ kind: 'open', value: project })
       },
       (error: unknown) => {
         if (!left) setState({ kind: 'failed', error })
@@ -64,9 +49,28 @@ function useOpened<T>(open: () => Promise<T>, close: (value: T) => void, about: 
     )
     return () => {
       left = true
-      if (opened) close(opened.value)
+      opened?.leave()
     }
-    // `open` and `close` are new at every render; what they depend on is `about`.
-  }, about)
+  }, [client, id])
   return state
 }
+
+/** A file of a project by path or id, open for this component; another handle once one has ended and there is more to go on from. */
+export function useFile(project: Project, name: string): Opening<FileHandle> {
+  const [state, setState] = useState<Opening<FileHandle>>({ kind: 'opening' })
+  useEffect(() => {
+    const live = project.files.keepOpen(name)
+    const stop = live.state.subscribe(setState)
+    return () => {
+      stop()
+      live.close()
+    }
+  }, [project, name])
+  return state
+}
+
+/** Everybody in the project, me first. */
+export const useMembers = (project: Project): readonly Member[] => useStore(project.presence.people)
+
+/** The truth about the edits of a file, or of all open files of a project. */
+export const useSaveState = (of: FileHandle | Project): SaveState => useStore(of.save)

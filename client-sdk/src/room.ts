@@ -5,9 +5,11 @@ import { HocuspocusProvider } from '@hocuspocus/provider'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { followPeople, identityOf, readIdentity, sortPeople, type Identity } from './people.ts'
+import type { Credential } from './credential.ts'
 import type { Socket } from './socket.ts'
 import type { Store } from './store.ts'
 import type { User } from './types.ts'
+import { AS_WE_ASKED, CLOSE, readEvent, readWhy, type Frame } from './wire.ts'
 
 /** `idle`: nothing touched for minutes. `hidden`: the page is behind another one. */
 export type Activity = 'active' | 'idle' | 'hidden'
@@ -65,7 +67,7 @@ export interface ProjectRoom extends Presence {
 
 export interface RoomOptions {
   socket: Socket
-  token(): Promise<string>
+  credential: Credential
   user: User
   projectId: string
   /** The number of the last event that what was loaded contains. */
@@ -79,7 +81,8 @@ export interface RoomOptions {
 
 /** A room that was refused or closed is asked again after this time; membership may have come back. */
 const RETRY_MS = 10_000
-const CLOSE = 7
+/** A new token that is refused no later than this after the last one is waited with. */
+const RENEW_AGAIN_MS = 1_000
 const ACTIVITIES: readonly string[] = ['active', 'idle', 'hidden']
 
 export function joinRoom(options: RoomOptions): ProjectRoom {
@@ -89,13 +92,15 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
   let here: { file: string | null; activity: Activity; review: Review | null } = { file: null, activity: 'active', review: null }
   let left = false
   let retry: ReturnType<typeof setTimeout> | undefined
+  let shownToken = ''
+  let renewedAt = 0
 
   const provider = new HocuspocusProvider({
     websocketProvider: socket.provider,
     name: options.projectId,
     document,
     awareness,
-    token: options.token,
+    token: async () => (shownToken = await options.credential.get()),
   })
 
   function appear() {
@@ -107,19 +112,25 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
     })
   }
 
-  function tryAgainLater() {
+  /** At once with another token, where the one that was shown has ended and there is another. */
+  async function tryAgain(reason: string) {
+    clearTimeout(retry)
+    const mayRenew = readWhy(reason) === 'signed-out' && Date.now() - renewedAt > RENEW_AGAIN_MS
+    const renewed = mayRenew && (await options.credential.renew(shownToken).catch(() => false))
+    if (left) return
+    if (renewed) renewedAt = Date.now()
     clearTimeout(retry)
     retry = setTimeout(() => {
       provider.detach()
       provider.attach()
-    }, RETRY_MS)
+    }, renewed ? 0 : RETRY_MS)
   }
 
   // --- the feed ---------------------------------------------------------------------------------
   let seen = options.after
   provider.on('stateless', ({ payload }: { payload: string }) => {
     const event = readEvent(payload)
-    if (!event) return
+    if (!isOfFeed(event)) return
     if (event.type === 'feed.following') {
       // After every join: what lies between was told to nobody here. Less than we saw: a backup was restored.
       const after = Number(event['after'])
@@ -133,10 +144,12 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
     if (event.seq !== undefined) seen = event.seq
     options.onEvent(event)
   })
-  provider.on('authenticationFailed', tryAgainLater)
-  provider.on('message', ({ message }: { message: { readVarString(): string; readVarUint(): number } }) => {
-    message.readVarString()
-    if (message.readVarUint() === CLOSE) tryAgainLater()
+  provider.on('authenticationFailed', ({ reason }: { reason: string }) => void tryAgain(reason))
+  provider.on('message', ({ message }: { message: Frame }) => {
+    message.readVarString() // the project
+    if (message.readVarUint() !== CLOSE) return
+    const reason = message.readVarString()
+    if (reason !== AS_WE_ASKED) void tryAgain(reason)
   })
 
   // --- me ---------------------------------------------------------------------------------------
@@ -169,15 +182,9 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
   }
 }
 
-/** What a frame of the feed says; null for what is none, such as a refused edit. */
-export function readEvent(payload: string): FeedEvent | null {
-  try {
-    const event: unknown = JSON.parse(payload)
-    if (typeof event !== 'object' || event === null) return null
-    return typeof (event as Record<string, unknown>)['type'] === 'string' ? (event as FeedEvent) : null
-  } catch {
-    return null
-  }
+/** Not every frame is of the feed: a refused edit is none. */
+function isOfFeed(event: Record<string, unknown>): event is FeedEvent {
+  return typeof event['type'] === 'string'
 }
 
 /** One entry a person, with a place for each of their pages. */

@@ -1,12 +1,16 @@
 // The one WebSocket that all open files share, on top of Hocuspocus's.
 
-import { HocuspocusProviderWebsocket } from '@hocuspocus/provider'
+import { HocuspocusProviderWebsocket, type onCloseParameters } from '@hocuspocus/provider'
 import { createStore, type Store } from './store.ts'
 
 export type ConnectionStatus = 'connecting' | 'open' | 'lost'
 
-/** Reconnect quickly: a server that restarts is back within seconds, and jitter spreads the rush. */
-const FIRST_DELAY_MS = 500
+/**
+ * Reconnect quickly: a server that restarts is back within seconds. Chance spreads the rush of all who were there,
+ * the first attempt too, which Hocuspocus would have all of them make at once.
+ */
+const SHORTEST_DELAY_MS = 200
+const FIRST_DELAY_MS = 1_000
 const LONGEST_DELAY_MS = 5_000
 /** WebSocket.readyState of an open socket. */
 const OPEN = 1
@@ -22,6 +26,11 @@ class UnqueuedSocket extends HocuspocusProviderWebsocket {
   override send(message: Uint8Array): void {
     if (this.webSocket?.readyState === OPEN) super.send(message)
   }
+
+  override onClose(parameters: onCloseParameters): void {
+    this.setConfiguration({ delay: Math.round(SHORTEST_DELAY_MS + Math.random() * (FIRST_DELAY_MS - SHORTEST_DELAY_MS)) })
+    super.onClose(parameters)
+  }
 }
 
 export interface Socket {
@@ -34,7 +43,7 @@ export function openSocket(url: string, polyfill?: typeof WebSocket): Socket {
   const provider = new UnqueuedSocket({
     url,
     delay: FIRST_DELAY_MS,
-    minDelay: FIRST_DELAY_MS,
+    minDelay: SHORTEST_DELAY_MS,
     maxDelay: LONGEST_DELAY_MS,
     factor: 1.5,
     ...(polyfill ? { WebSocketPolyfill: polyfill } : {}),

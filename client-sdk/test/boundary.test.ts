@@ -21,7 +21,7 @@ it.each(sources('../app'))('%s uses the package by its name', (file) => {
 
 /** What else an entry of its own may lean on. */
 const MORE: Record<string, RegExp> = { '/src/codemirror/': /^(@codemirror\/(state|view)|y-codemirror\.next)$/, '/src/react.ts': /^react$/, '/src/node.ts': /^ws$/ }
-const CORE = /^(\.|yjs$|y-protocols\/|y-indexeddb$|@hocuspocus\/provider$)/
+const CORE = /^(\.|yjs$|y-protocols\/|y-indexeddb$|@hocuspocus\/provider$|openapi-fetch$)/
 
 it.each(sources('../src'))('%s needs neither framework nor editor', (file) => {
   const more = Object.entries(MORE).find(([entry]) => file.includes(entry))?.[1]

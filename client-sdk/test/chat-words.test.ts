@@ -49,7 +49,8 @@ it('offers who and what begins with what is typed before what only has it in it'
 
 it('says what an answer took and read', () => {
   const usage = { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200 }
-  expect(accountOf(message({ usage, cost: 0.0017, context: { model: 'small' } }))).toBe('small · 1,200 tokens · $0.0017')
+  const context = { model: 'small', persona: { id: 'coder', name: 'Coder', reason: 'asked', file: null }, read: [], window: 8192 }
+  expect(accountOf(message({ usage, cost: 0.0017, context }))).toBe('small · 1,200 tokens · $0.0017')
   expect(accountOf(message({ usage: { ...usage, estimated: true }, cost: null }))).toBe('about 1,200 tokens · cost unknown')
   expect(accountOf(message({}))).toBe('')
   expect(readWords({ kind: 'file', path: 'a.rs', range: [1, 40], tokens: 12, cut: true })).toBe('a.rs, lines 1–40: 12 tokens, not all of it')

@@ -25,7 +25,7 @@ afterAll(async () => {
     project.leave()
     await client.close()
   }
-  await server.stop()
+  await server.remove()
   await model.stop()
 })
 
@@ -44,6 +44,11 @@ async function shared(role = 'editor'): Promise<{ mine: Project; theirs: Project
   const line = openLine()
   const [mine, theirs] = [await enter(ann, id), await enter(bob, id, line)]
   await until(mine.presence.people, (people) => people.length === 2)
+  // The assistant answers whoever is alone: so does the server, too, know of both.
+  await vi.waitUntil(async () => {
+    const { items } = await ann.ask<{ items: { ended_at: string | null; participants: unknown[] }[] }>('GET', `/api/projects/${id}/sessions`)
+    return items.some(({ ended_at, participants }) => ended_at === null && participants.length === 2)
+  }, { timeout: 20_000, interval: 50 })
   return { mine, theirs, line }
 }
 
@@ -248,6 +253,6 @@ it('knows who can be asked, and says how to connect a model where there is none'
     project.leave()
     client.close()
   } finally {
-    await lonely.stop()
+    await lonely.remove()
   }
 })

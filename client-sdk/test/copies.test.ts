@@ -16,7 +16,7 @@ it.each([
 it('keeps copies until somebody decides, also where nothing can be stored', async () => {
   const shelf = openShelf('ann', true)
   const copy = (id: string): KeptCopy => ({
-    id, projectId: 'p', documentId: 'd', path: 'a.md', reason: { code: 'read_only', message: 'no' }, at: 1, mine: 'mine', saved: null,
+    id, projectId: 'p', documentId: 'd', path: 'a.md', reason: { code: 'read_only', message: 'no' }, at: 1, mine: 'mine', saved: null, state: null,
   })
   await shelf.add(copy('1'))
   await shelf.add(copy('2'))

@@ -21,7 +21,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   client?.close()
-  await server?.stop()
+  await server?.remove()
 })
 
 it('the bot counts the words that somebody types', async () => {

@@ -1,7 +1,8 @@
 import { beforeEach, expect, it } from 'vitest'
 import { loadFiles, type Files } from '../src/files.ts'
-import { ApiError, type Http } from '../src/http.ts'
+import { ApiError } from '../src/http.ts'
 import type { DocumentInfo } from '../src/types.ts'
+import { answeredBy, documentAt } from './answers.ts'
 
 /** What was asked of the server, in order; its answers are a map. */
 let asked: string[] = []
@@ -9,47 +10,30 @@ let stored: DocumentInfo[] = []
 let texts: Record<string, string> = {}
 let files: Files
 
-const info = (path: string): DocumentInfo => ({ id: `id-${path}`, project_id: 'p', path, head: 0, epoch: 1, created_at: '' })
-
-const http: Http = {
-  get: async <T>(path: string) => {
-    asked.push(`GET ${path}`)
-    return { items: stored.map((file) => ({ ...file })), next: null } as T
-  },
-  put: async () => {
-    throw new Error('nothing is put here')
-  },
-  post: async <T>(path: string, body?: unknown) => {
-    asked.push(`POST ${path} ${JSON.stringify(body)}`)
-    const { operations } = body as { operations?: { op: string; document?: string; path?: string }[] }
-    if (!operations) return info((body as { path: string }).path) as T
-    return {
-      documents: operations.map(({ op, document, path: to }) => (op === 'delete' ? null : { ...info(to ?? ''), id: document ?? `id-${to}` })),
-    } as T
-  },
-  patch: async <T>(path: string, body: unknown) => {
-    asked.push(`PATCH ${path}`)
-    return { ...info((body as { path: string }).path), id: decodeURIComponent(path.split('/').at(-1) ?? '') } as T
-  },
-  delete: async (path) => void asked.push(`DELETE ${path}`),
-  text: async (path) => {
-    const text = texts[decodeURIComponent(path.split('/').at(-2) ?? '')]
-    if (text === undefined) throw new ApiError('unavailable', 'Not now.', 503)
-    return text
-  },
-}
+const http = answeredBy(({ method, path, body }) => {
+  const where = path.replace('/api/projects/p', '')
+  const id = decodeURIComponent(where.split('/')[2] ?? '')
+  if (where.endsWith('/text')) return texts[id] ?? new Response('', { status: 503 })
+  asked.push(`${method} ${where}${method === 'POST' ? ` ${JSON.stringify(body)}` : ''}`)
+  if (method === 'GET') return { items: stored, next: null }
+  if (method === 'DELETE') return undefined
+  const { path: to = '', operations } = body as { path?: string; operations?: { op: string; document?: string; path?: string }[] }
+  if (method === 'PATCH') return documentAt(to, id)
+  if (!operations) return documentAt(to)
+  return { documents: operations.map((one) => (one.op === 'delete' ? null : documentAt(one.path ?? '', one.document))) }
+})
 
 beforeEach(async () => {
-  stored = ['docs/a.md', 'docs/b/c.md', 'docs2/d.md', 'e.md'].map(info)
+  stored = ['docs/a.md', 'docs/b/c.md', 'docs2/d.md', 'e.md'].map((path) => documentAt(path))
   texts = Object.fromEntries(stored.map((file) => [file.id, `text of ${file.path}`]))
-  files = await loadFiles({ http, base: '/x', open: () => { throw new Error('not here') } })
+  files = await loadFiles({ http, projectId: 'p', open: () => { throw new Error('not here') } })
   asked = []
 })
 const paths = () => files.list.get().map((file) => file.path)
 
 it('renames a file by itself and a folder in one change', async () => {
   await files.move('e.md', 'docs/e.md')
-  expect(asked).toEqual(['PATCH /x/documents/id-e.md'])
+  expect(asked).toEqual(['PATCH /documents/id-e.md'])
   await files.move('docs', 'archive/docs')
   expect(asked).toHaveLength(2)
   expect(paths()).toEqual(['archive/docs/a.md', 'archive/docs/b/c.md', 'archive/docs/e.md', 'docs2/d.md'])
@@ -72,7 +56,7 @@ it('says beforehand what could not come back', async () => {
   const removal = await files.removal('e.md')
   expect(removal.undoable).toBe(false)
   await removal.commit()
-  expect(asked).toEqual(['DELETE /x/documents/id-e.md'])
+  expect(asked).toEqual(['DELETE /documents/id-e.md'])
   await expect(removal.undo()).rejects.toThrow(ApiError)
 })
 
@@ -89,7 +73,7 @@ it('is silent about heads, which rise with every edit', async () => {
   stored = stored.map((file) => ({ ...file, head: 9 }))
   await files.refresh()
   expect(calls).toBe(1)
-  stored = [...stored, info('late.md')]
+  stored = [...stored, documentAt('late.md')]
   await files.refresh()
   expect(calls).toBe(2)
 })

@@ -1,14 +1,20 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { credentialOf } from '../src/credential.ts'
 import { ApiError, createHttp } from '../src/http.ts'
 
 function answering(response: Response | Error) {
-  const fetcher = vi.fn((_url: string | URL | Request, _init?: RequestInit) =>
-    response instanceof Error ? Promise.reject(response) : Promise.resolve(response))
-  return { http: createHttp('http://host', fetcher), fetcher }
+  const asked: Request[] = []
+  const fetcher = async (input: string | URL | Request) => {
+    asked.push(input as Request)
+    if (response instanceof Error) throw response
+    return response
+  }
+  return { http: createHttp({ base: 'http://host', fetch: fetcher, credential: credentialOf(token) }), asked }
 }
+let token = ''
 
 async function failure(response: Response | Error): Promise<ApiError> {
-  const error: unknown = await answering(response).http.get('/api/x').catch((e: unknown) => e)
+  const error: unknown = await answering(response).http.get('/api/me').catch((e: unknown) => e)
   expect(error).toBeInstanceOf(ApiError)
   return error as ApiError
 }
@@ -18,19 +24,71 @@ const json = (status: number, body: unknown, headers: Record<string, string> = {
 
 describe('what is asked', () => {
   it('sends JSON with the login cookie', async () => {
-    const { http, fetcher } = answering(json(201, { id: '1' }))
-    expect(await http.post('/api/projects', { name: 'A' })).toEqual({ id: '1' })
-    expect(fetcher).toHaveBeenCalledWith('http://host/api/projects', {
-      method: 'POST',
-      credentials: 'same-origin',
-      headers: { 'content-type': 'application/json' },
-      body: '{"name":"A"}',
+    const { http, asked } = answering(json(201, { id: '1' }))
+    expect(await http.post('/api/projects', { body: { name: 'A' } })).toEqual({ id: '1' })
+    const [request] = asked
+    expect(request).toMatchObject({ url: 'http://host/api/projects', method: 'POST', credentials: 'same-origin' })
+    expect(Object.fromEntries(request?.headers ?? [])).toEqual({ 'content-type': 'application/json' })
+    expect(await request?.text()).toBe('{"name":"A"}')
+  })
+
+  it('sends a token where there is one', async () => {
+    token = 'secret'
+    const { http, asked } = answering(json(200, {}))
+    await http.get('/api/me')
+    expect(asked[0]?.headers.get('authorization')).toBe('Bearer secret')
+    token = ''
+  })
+
+  it('asks for another token once when one is refused', async () => {
+    const asked: (string | null)[] = []
+    const refused: (string | undefined)[] = []
+    const http = createHttp({
+      base: 'http://host',
+      credential: credentialOf((old) => {
+        refused.push(old)
+        return old === undefined && refused.length === 1 ? 'old' : 'new'
+      }),
+      fetch: async (input) => {
+        asked.push((input as Request).headers.get('authorization'))
+        return json(asked.at(-1) === 'Bearer old' ? 401 : 200, { id: 'ann' })
+      },
     })
+    expect(await http.get('/api/me')).toEqual({ id: 'ann' })
+    expect(asked).toEqual(['Bearer old', 'Bearer new'])
+    expect(refused).toEqual([undefined, 'old', undefined])
+  })
+
+  it('does not ask twice with the same token', async () => {
+    let asked = 0
+    const http = createHttp({
+      base: 'http://host', credential: credentialOf(() => 'mine'), fetch: async () => json(401, asked += 1),
+    })
+    await expect(http.get('/api/me')).rejects.toMatchObject({ status: 401 })
+    expect(asked).toBe(1)
+  })
+
+  it('writes what stands in an address so that it stays one part of it', async () => {
+    const { http, asked } = answering(json(200, {}))
+    await http.get('/api/projects/{p}/documents/{d}', { params: { path: { p: 'a/b', d: 'docs/plan.md' } } })
+    expect(asked[0]?.url).toBe('http://host/api/projects/a%2Fb/documents/docs%2Fplan.md')
   })
 
   it('takes 204 for an answer', async () => {
     const { http } = answering(new Response(null, { status: 204 }))
-    await expect(http.delete('/api/x')).resolves.toBeUndefined()
+    await expect(http.delete('/api/logins/{login}', { params: { path: { login: 'x' } } })).resolves.toBeUndefined()
+  })
+
+  it('reads text as text', async () => {
+    const { http } = answering(new Response('null'))
+    const params = { path: { p: 'p', d: 'd' } }
+    expect(await http.get('/api/projects/{p}/documents/{d}/text', { params, parseAs: 'text' })).toBe('null')
+  })
+
+  it('throws the reason of who ends the question', async () => {
+    const { http } = answering(new TypeError('aborted'))
+    const ended = AbortSignal.abort('enough')
+    await expect(http.get('/api/me', { signal: ended })).rejects.toBe('enough')
   })
 })
 

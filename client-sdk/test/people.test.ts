@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import { readRefusal, readWhy } from '../src/file.ts'
+import { readRefusal, readWhy } from '../src/wire.ts'
 import { readPeople } from '../src/people.ts'
 import type { User } from '../src/types.ts'
 

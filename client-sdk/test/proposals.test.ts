@@ -19,7 +19,7 @@ afterAll(async () => {
     project.leave()
     await client.close()
   }
-  await server.stop()
+  await server.remove()
 })
 
 /** A project of Ann's that both have open, and Bob's line to it. */

@@ -1,7 +1,7 @@
 // What becomes of edits that the server refuses: on the real server, over a line that is cut.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Client } from '../src/index.ts'
+import type { Client, FileHandle, Opening } from '../src/index.ts'
 import { guest, openLine, startServer, until, type Guest, type Server } from './server.ts'
 
 let server: Server
@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   clients.forEach((client) => client.close())
-  await server?.stop()
+  await server?.remove()
 })
 
 async function shared(text: string) {
@@ -66,6 +66,32 @@ it('keeps what was refused as a copy, and goes on from the saved text', async ()
   expect(project.copies.list.get()).toEqual([])
   expect(await project.files.read('docs/plan (copy).md')).toBe('offline. saved. one\n')
   expect(await project.files.read('docs/plan.md')).toBe('again. saved. one\n')
+}, 60_000)
+
+it('stays open over a refusal, with a fresh document', async () => {
+  const { line, project, roleOfBen } = await shared('one\n')
+  const live = project.files.keepOpen('docs/plan.md')
+  const handles: FileHandle[] = []
+  live.state.subscribe((state) => state.kind === 'open' && handles.push(state.value))
+  const isOpen = (state: Opening<FileHandle>) => state.kind === 'open'
+  await until(live.state, isOpen)
+  await handles[0]?.whenSynced()
+  line.cut()
+  await until(project.save, ({ kind }) => kind === 'offline')
+  handles[0]?.text.insert(0, 'refused. ')
+  await roleOfBen('viewer')
+  line.mend()
+  await until(project.copies.list, ({ length }) => length === 1)
+  await until(live.state, (state) => isOpen(state) && handles.length === 2)
+  await handles[1]?.whenSynced()
+  expect(handles[1]?.doc).not.toBe(handles[0]?.doc)
+  expect(handles[1]?.text.toString()).toBe('one\n')
+  await roleOfBen('editor')
+  await until(handles[1]!.editable, (editable) => editable)
+  handles[1]?.text.insert(0, 'more. ')
+  await until(project.save, ({ kind }) => kind === 'saved')
+  live.close()
+  expect(await project.files.read('docs/plan.md')).toBe('more. one\n')
 }, 60_000)
 
 it('is silent about a refusal that cost nothing, and forgets what is discarded', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readTrouble } from '../src/file.ts'
+import { readTrouble } from '../src/wire.ts'
 import { combineSaves, createSaveTracker, deriveSaveState, describeSave, type SaveFacts, type SaveState } from '../src/save.ts'
 
 const settled: SaveFacts = { socket: 'open', scope: 'read-write', unsynced: 0, pending: 0, refusal: null, trouble: null, damage: null }

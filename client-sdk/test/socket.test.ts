@@ -47,7 +47,7 @@ afterEach(() => {
 })
 
 async function latest(count: number): Promise<FakeWebSocket> {
-  await vi.waitFor(() => expect(FakeWebSocket.made).toHaveLength(count))
+  await vi.waitFor(() => expect(FakeWebSocket.made).toHaveLength(count), 5_000)
   return FakeWebSocket.made[count - 1] as FakeWebSocket
 }
 
@@ -78,6 +78,28 @@ it('is connecting once, then open or lost', async () => {
   const third = await latest(3)
   third.open()
   expect(seen).toEqual(['connecting', 'open', 'lost', 'open'])
+})
+
+it('comes back at a moment of its own, so that a crowd does not come at once', async () => {
+  const first = await latest(1)
+  first.open()
+  first.receive(PING)
+  const others = Array.from({ length: 39 }, () => openSocket('ws://host/hocuspocus'))
+  await latest(40)
+  for (const made of FakeWebSocket.made.slice(1)) {
+    made.open()
+    made.receive(PING)
+  }
+  FakeWebSocket.made.splice(0).forEach((made) => made.cut())
+  const backAfter: number[] = []
+  for (let ms = 0; ms < 1_200; ms += 50) {
+    await vi.advanceTimersByTimeAsync(50)
+    backAfter.push(...FakeWebSocket.made.splice(0).map(() => ms))
+  }
+  expect(backAfter).toHaveLength(40)
+  expect(Math.min(...backAfter)).toBeGreaterThanOrEqual(150)
+  expect(Math.max(...backAfter.map((ms) => backAfter.filter((one) => one === ms).length)), 'in one twentieth of a second').toBeLessThan(15)
+  others.forEach((one) => one.close())
 })
 
 it('is back within the longest delay, however long it was away', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { buildTree, folderOf, isWithin, joinPath, nameOf, type TreeNode } from '../src/tree.ts'
-import type { DocumentInfo } from '../src/types.ts'
+import { documentAt } from './answers.ts'
 
-const info = (path: string): DocumentInfo => ({ id: `id of ${path}`, project_id: 'p', path, head: 0, epoch: 1, created_at: '' })
+const info = (path: string) => documentAt(path, `id of ${path}`)
 const outline = (nodes: readonly TreeNode[]): unknown[] =>
   nodes.map((node) => (node.kind === 'file' ? node.name : [node.name, ...outline(node.children)]))
 

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { foldersAbove, step, typeAhead, visibleRows } from '../app/treeview.ts'
 import { buildTree } from '../src/tree.ts'
+import { documentAt } from './answers.ts'
 
-const nodes = buildTree(['a/one.md', 'a/b/two.md', 'c/three.md', 'four.md', 'five.md'].map((path) => (
-  { id: path, project_id: 'p', path, head: 0, epoch: 1, created_at: '' })))
+const nodes = buildTree(['a/one.md', 'a/b/two.md', 'c/three.md', 'four.md', 'five.md'].map((path) => documentAt(path, path)))
 const none = new Set<string>()
 const rows = visibleRows(nodes, none)
 const at = (path: string, list = rows) => list.findIndex(({ node }) => node.path === path)

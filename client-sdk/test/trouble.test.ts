@@ -24,7 +24,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   client?.close()
-  await server?.stop()
+  await server?.remove()
 })
 
 it('says why an edit is not saved yet, and that it is once the database takes it', async () => {

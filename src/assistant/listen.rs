@@ -129,7 +129,7 @@ impl Assistant {
             None => None,
         };
         let personas = if names_one(&question) { persona::of_project(state, project).await? } else { Vec::new() };
-        let replies = replied_to.as_ref().is_some_and(|message| message.author.kind == "assistant");
+        let replies = replied_to.as_ref().is_some_and(|message| message.author.is_assistant());
         let mut people = session::people(&state.db, project).await?;
         people.push(question.author.id);
         people.sort_unstable();

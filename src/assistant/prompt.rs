@@ -145,7 +145,7 @@ pub(super) async fn build(
 
 /// A message as a model is told it.
 fn turn(message: &Message) -> Turn {
-    if message.author.kind == "assistant" {
+    if message.author.is_assistant() {
         return Turn::new(Speaker::Assistant, message.body.clone());
     }
     let name: String = message.author.name.chars().filter(|c| !matches!(c, '[' | ']')).collect();

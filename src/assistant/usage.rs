@@ -51,6 +51,7 @@ pub(super) struct UsageRow {
 
 /// The same as the API tells it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = AssistantUsage)]
 pub(super) struct UsageView {
     /// The day, in UTC.
     #[schema(example = "2026-01-31")]

@@ -46,6 +46,7 @@ pub struct EntryView {
 
 /// Who did it, as they are called now.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = AuditActor)]
 struct Actor {
     id: UserId,
     name: String,

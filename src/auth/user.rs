@@ -24,7 +24,8 @@ pub struct User {
 }
 
 /// What kind of principal somebody is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(as = UserKind, rename_all = "lowercase")]
 pub enum Kind {
     /// Came in with just a name.
     Guest,
@@ -107,7 +108,8 @@ pub struct UserView {
     pub id: UserId,
     /// Shown to others.
     pub name: String,
-    /// guest, person, external or assistant.
+    /// What kind of principal they are.
+    #[schema(value_type = Kind)]
     pub kind: &'static str,
     /// Picture address; null means initials.
     #[schema(required)]

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::attachment::{self, Attachment};
+use super::details::AnswerDetails;
 use super::mention::{self, Mention};
 use super::{conversation, sql};
 use crate::auth::Kind;
@@ -20,6 +21,7 @@ use crate::timestamp::Timestamp;
 /// How far an answer has come. What people write is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = MessageState)]
 pub enum State {
     /// It waits for its turn.
     Queued,
@@ -66,22 +68,40 @@ pub struct Author {
     pub id: UserId,
     /// Shown to others.
     pub name: String,
-    /// human, guest or assistant.
-    pub kind: &'static str,
+    /// What kind of author they are.
+    pub kind: AuthorKind,
+}
+
+/// What kind of author somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthorKind {
+    /// A person who signed in, or an application's end user.
+    Human,
+    /// Came in with just a name.
+    Guest,
+    /// The AI teammate.
+    Assistant,
 }
 
 impl Author {
     pub(super) fn new(id: UserId, name: String, kind: Kind) -> Self {
         let kind = match kind {
-            Kind::Guest => "guest",
-            Kind::Person | Kind::External => "human",
-            Kind::Assistant => "assistant",
+            Kind::Guest => AuthorKind::Guest,
+            Kind::Person | Kind::External => AuthorKind::Human,
+            Kind::Assistant => AuthorKind::Assistant,
         };
         Self { id, name, kind }
     }
+
+    /// Whether the AI teammate wrote it.
+    #[must_use]
+    pub fn is_assistant(&self) -> bool {
+        self.kind == AuthorKind::Assistant
+    }
 }
 
-/// What an answer has besides its text: `usage`, `cost`, `context`, `proposal`, `error`, each told as it is.
+/// What an answer has besides its text, told as it is: see [`AnswerDetails`].
 pub type Details = Map<String, Value>;
 
 /// A message, as it is and as the API tells it.
@@ -153,9 +173,8 @@ pub struct MessageView {
     edited_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_at: Option<Timestamp>,
-    /// What an answer of the assistant has besides: `usage`, `cost`, `context`, `proposal`, `error`.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = AnswerDetails)]
     details: Details,
 }
 

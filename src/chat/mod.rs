@@ -6,6 +6,7 @@
 mod answer;
 mod attachment;
 mod conversation;
+mod details;
 mod export;
 mod import;
 mod mention;
@@ -17,7 +18,10 @@ mod sql;
 pub use self::answer::{Progress, again, keep, progress, stop};
 pub use self::attachment::{Attachment, Diagnostic};
 pub use self::conversation::{Answers, Conversation, find as conversation, first};
+pub use self::details::AnswerDetails;
 pub use self::mention::Mention;
-pub use self::message::{Author, Details, Message, MessageView, NewMessage, State, delete, edit, find, post};
+pub use self::message::{
+    Author, AuthorKind, Details, Message, MessageView, NewMessage, State, delete, edit, find, post,
+};
 pub use self::reading::{Cursor, Messages, page};
 pub use self::routes::routes;

@@ -83,6 +83,7 @@ pub struct ProjectView {
 
 /// What a project takes and may take.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ProjectUsage)]
 struct UsageView {
     documents: i64,
     documents_max: i64,

@@ -37,6 +37,7 @@ pub enum Stale {
 /// Where a proposal stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ProposalState)]
 pub enum State {
     /// Nothing of it was written yet, and something still may be.
     Pending,

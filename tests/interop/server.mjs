@@ -1,80 +1,31 @@
-// The real server as a child process, and people who use its API.
+// The real server for one test, and people who use its API.
 
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import { startProcess } from '../server.mjs'
 import { pause } from './peer.mjs'
 import { readUpdate } from './roots.mjs'
 import { startStub } from './stub.mjs'
 
-const HERE = fileURLToPath(new URL('.', import.meta.url))
-const BINARY = resolve(process.env.COTERIE_BIN ?? join(HERE, '../../target/debug/coterie'))
-const READY = /open (http:\/\/\S+)/
-
 /** The databases that core cases run on. */
 export const ENGINES = process.env.COTERIE_TEST_POSTGRES ? ['sqlite', 'postgres'] : ['sqlite']
 
-/** A server on a free port with a folder of its own; both end with the test. */
+/** A server that ends with the test. */
 export async function startServer(t, { engine = 'sqlite', env = {} } = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'coterie-interop-'))
-  let child
-  let port = 0
-  let log = ''
-  const start = async () => {
-    child = spawn(BINARY, [], {
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        PATH: process.env.PATH,
-        COTERIE_LISTEN: `127.0.0.1:${port}`,
-        COTERIE_DATA_DIR: join(folder, 'data'),
-        COTERIE_USER_RATE: '10000/100000',
-        COTERIE_PROJECT_RATE: '10000/100000',
-        RUST_LOG: process.env.RUST_LOG ?? 'warn',
-        ...(engine === 'postgres' ? { DATABASE_URL: process.env.COTERIE_TEST_POSTGRES } : {}),
-        ...env,
-      },
-    })
-    const running = child
-    const url = await new Promise((ready, failed) => {
-      let said = ''
-      running.stdout.on('data', (data) => {
-        said += data
-        const found = READY.exec(said)
-        if (found) ready(found[1])
-      })
-      running.stderr.on('data', (data) => (log += data))
-      running.on('error', failed)
-      running.on('exit', (code, signal) => failed(new Error(`the server ended (${code ?? signal}): ${log}`)))
-    })
-    port = Number(new URL(url).port)
-    return url
-  }
-  const end = async (signal) => {
-    const running = child
-    if (running.exitCode !== null || running.signalCode !== null) return
-    const gone = new Promise((done) => running.once('exit', done))
-    running.kill(signal)
-    await gone
-  }
-  t.after(async () => {
-    await end('SIGKILL')
-    await rm(folder, { recursive: true, force: true })
+  const running = await startProcess({
+    COTERIE_USER_RATE: '10000/100000',
+    COTERIE_PROJECT_RATE: '10000/100000',
+    ...(engine === 'postgres' ? { DATABASE_URL: process.env.COTERIE_TEST_POSTGRES } : {}),
+    ...env,
   })
-  const real = await start()
-  const url = process.env.COTERIE_STUB ? await startStub(t, real) : real
+  t.after(running.remove)
+  const url = process.env.COTERIE_STUB ? await startStub(t, running.url) : running.url
   const server = {
+    ...running,
     url,
     socketUrl: url.replace(/^http/, 'ws'),
-    dataDir: join(folder, 'data'),
-    log: () => log,
-    start,
-    kill: () => end('SIGKILL'),
-    stop: () => end('SIGTERM'),
     guest: (name) => guest(server, name),
-    holdWrites: () => holdWrites(t, join(folder, 'data', 'coterie.db-shm')),
+    holdWrites: () => holdWrites(t, join(running.dataDir, 'coterie.db-shm')),
   }
   return server
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::client::TestClient;
 use crate::engines::{Engine, in_time};
 use crate::server::TestServer;
+use crate::tidy::sources;
 
 /// Addresses that the description leaves out, each with its reason.
 const ELSEWHERE: [(&str, &str); 11] = [
@@ -126,6 +127,30 @@ fn whatever_the_description_refers_to_is_there() {
     for reference in found {
         assert!(description.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
     }
+}
+
+/// Types of one name would silently be described as one.
+#[test]
+fn every_type_has_a_name_of_its_own() {
+    let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in sources("src", "rs") {
+        for derived in text.split("#[derive(").skip(1).filter(|derived| is_described(derived)) {
+            let head = derived.split_once('{').map_or(derived, |(head, _)| head);
+            let declared = head.split_once("struct ").or_else(|| head.split_once("enum "));
+            let Some(name) = declared.and_then(|(_, rest)| rest.split(|c: char| !c.is_alphanumeric()).next()) else {
+                continue;
+            };
+            let renamed = head.split_once("schema(as = ").and_then(|(_, rest)| rest.split([',', ')']).next());
+            named.entry(renamed.unwrap_or(name).to_owned()).or_default().insert(format!("{path}: {name}"));
+        }
+    }
+    assert!(named.len() > 50, "{named:?}");
+    named.retain(|_, places| places.len() > 1);
+    assert!(named.is_empty(), "give one of them another name (#[schema(as = …)]): {named:#?}");
+}
+
+fn is_described(derived: &str) -> bool {
+    derived.split(']').next().is_some_and(|traits| traits.contains("ToSchema"))
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ mod model;
 mod names;
 mod once;
 mod operation;
+mod other_sites;
 mod outage;
 mod ownership;
 mod people;

@@ -122,6 +122,7 @@ async fn every_answer_carries_the_headers_of_a_careful_server(engine: Engine) {
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
         assert_eq!(header("cross-origin-opener-policy"), "same-origin", "{path}");
+        assert!(header("coterie-version").starts_with(env!("CARGO_PKG_VERSION")), "{path}");
         assert!(header("permissions-policy").contains("camera=()"), "{path}");
         assert!(header("strict-transport-security").starts_with("max-age="), "{path}");
         assert!(!header("x-request-id").is_empty(), "{path}");

@@ -162,7 +162,7 @@ fn root() -> PathBuf {
 }
 
 /// Every file below a folder with this extension: its path from the root, and its text.
-fn sources(folder: &str, extension: &str) -> Vec<(String, String)> {
+pub fn sources(folder: &str, extension: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {

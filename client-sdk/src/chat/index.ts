@@ -1,11 +1,11 @@
 // The chat of a project: its conversations, how far I have read in each, and who can be asked.
 
-import type { Http } from '../http.ts'
+import { ApiError, pageAfter, type Http, type Schema } from '../http.ts'
 import type { FeedEvent } from '../room.ts'
 import { createStore, derived, type Store } from '../store.ts'
 import type { Page } from '../types.ts'
 import { keepThread, type Thread, type ThreadKeeper } from './thread.ts'
-import type { Conversation, Message, ModelInfo, Persona } from './types.ts'
+import type { Conversation, Message, ModelInfo, Persona, Summary } from './types.ts'
 
 export interface Chat {
   /** The first one first. Asked for when they are first followed; empty until then. */
@@ -21,6 +21,14 @@ export interface Chat {
   markRead(id: string, seq?: number): Promise<void>
   /** Messages of all conversations that hold a text, the newest first. */
   search(text: string, after?: string | null): Promise<Page<Message>>
+  /** All messages of a conversation, or of the one that every project has. */
+  export(as: 'md' | 'json', conversation?: string): Promise<Blob>
+  /** Makes a conversation of messages that were written elsewhere; each names its author, and is told in one's own name. */
+  import(conversation: Schema<'ConversationImport'>): Promise<Conversation>
+  /** What the assistant reads in place of the older messages of a long conversation; null where it reads all of them. */
+  summary(conversation?: string): Promise<Summary | null>
+  /** The assistant reads the messages again, and summarises anew when that is too much. */
+  forgetSummary(conversation?: string): Promise<void>
   personas(): Promise<Persona[]>
   /** The models that answer; none where no model is connected. */
   models(): Promise<ModelInfo[]>
@@ -41,10 +49,10 @@ export interface ChatKeeper extends Chat {
 const ASK_AFTER_MS = 40
 const ASK_SPREAD_MS = 160
 
-export function keepChat(http: Http, base: string, project: string, me: string): ChatKeeper {
+export function keepChat(http: Http, project: string, me: string): ChatKeeper {
+  const here = { p: project }
   const conversations = createStore<readonly Conversation[]>([], (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const threads = new Map<string, ThreadKeeper>()
-  const at = (id: string) => `${base}/conversations/${encodeURIComponent(id)}`
   let followed = false
   let stopped = false
   let loading: Promise<void> | null = null
@@ -58,13 +66,17 @@ export function keepChat(http: Http, base: string, project: string, me: string):
     return { ...one, ...now, unread: Math.max(0, now.head - now.read) }
   }
 
+  function show(one: Conversation) {
+    if (!conversations.get().some(({ id }) => id === one.id)) conversations.set([...conversations.get(), one].map(count))
+  }
+
   function note(id: string, news: { head?: number; read?: number }) {
     const known = heads.get(id) ?? { head: 0, read: 0 }
     heads.set(id, { head: Math.max(known.head, news.head ?? 0), read: Math.max(known.read, news.read ?? 0) })
     conversations.set(conversations.get().map(count))
   }
 
-  const load = () => (loading ??= http.get<Page<Conversation>>(`${base}/conversations`)
+  const load = () => (loading ??= http.get('/api/projects/{p}/conversations', { params: { path: here } })
     .then(({ items }) => conversations.set(items.map(count)))
     .finally(() => (loading = null)))
 
@@ -90,16 +102,16 @@ export function keepChat(http: Http, base: string, project: string, me: string):
     unread: derived(list, (all) => all.reduce((sum, { unread }) => sum + unread, 0)),
     thread(id = project) {
       let thread = threads.get(id)
-      if (!thread) threads.set(id, (thread = keepThread({ http, base, id, me })))
+      if (!thread) threads.set(id, (thread = keepThread({ http, project, id, me })))
       return thread
     },
     async begin(title) {
-      const begun = await http.post<Conversation>(`${base}/conversations`, { title })
-      if (!conversations.get().some(({ id }) => id === begun.id)) conversations.set([...conversations.get(), begun].map(count))
+      const begun = await http.post('/api/projects/{p}/conversations', { params: { path: here }, body: { title } })
+      show(begun)
       return begun
     },
     async change(id, change) {
-      const changed = await http.patch<Conversation>(at(id), change)
+      const changed = await http.patch('/api/projects/{p}/conversations/{c}', { params: { path: { ...here, c: id } }, body: change })
       conversations.set(conversations.get().map((one) => (one.id === id ? count(changed) : one)))
       return changed
     },
@@ -107,15 +119,28 @@ export function keepChat(http: Http, base: string, project: string, me: string):
       const read = seq ?? threads.get(id)?.messages.get().at(-1)?.seq ?? 0
       if (read <= (conversations.get().find((one) => one.id === id)?.read ?? 0)) return
       note(id, { read })
-      await http.put(`${at(id)}/read`, { seq: read })
+      await http.put('/api/projects/{p}/conversations/{c}/read', { params: { path: { ...here, c: id } }, body: { seq: read } })
     },
-    search(text, after) {
-      const query = new URLSearchParams({ q: text })
-      if (after) query.set('after', after)
-      return http.get(`${base}/messages/search?${query}`)
+    search: (text, after) => http.get('/api/projects/{p}/messages/search', { params: { path: here, query: { q: text, ...pageAfter(after) } } }),
+    export: (format, conversation) => http.get('/api/projects/{p}/messages/export', {
+      params: { path: here, query: { format, ...(conversation === undefined ? {} : { conversation }) } }, parseAs: 'blob',
+    }),
+    async import(conversation) {
+      const imported = await http.post('/api/projects/{p}/conversations/import', { params: { path: here }, body: conversation })
+      show(imported)
+      return imported
     },
-    personas: async () => (await http.get<{ items: Persona[] }>(`${base}/personas`)).items,
-    models: async () => (await http.get<{ items: ModelInfo[] }>('/api/models')).items,
+    async summary(c = project) {
+      try {
+        return await http.get('/api/projects/{p}/conversations/{c}/summary', { params: { path: { ...here, c } } })
+      } catch (error) {
+        if (error instanceof ApiError && error.isNotFound) return null
+        throw error
+      }
+    },
+    forgetSummary: (c = project) => http.delete('/api/projects/{p}/conversations/{c}/summary', { params: { path: { ...here, c } } }),
+    personas: async () => (await http.get('/api/projects/{p}/personas', { params: { path: here } })).items,
+    models: async () => (await http.get('/api/models')).items,
     refresh: load,
     hear(event) {
       if (stopped) return

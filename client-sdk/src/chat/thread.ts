@@ -69,23 +69,18 @@ interface Piece {
   text: string
 }
 
-interface PageOfMessages {
-  items: Message[]
-  next: string | null
-  previous: string | null
-}
-
 export interface ThreadParts {
   http: Http
-  /** `/api/projects/…` */
-  base: string
+  project: string
   id: string
   me: string
 }
 
-export function keepThread({ http, base, id, me }: ThreadParts): ThreadKeeper {
-  const root = `${base}/messages`
-  const at = (message: string) => `${root}/${encodeURIComponent(message)}`
+export function keepThread({ http, project, id, me }: ThreadParts): ThreadKeeper {
+  const here = { p: project }
+  const at = (message: string) => ({ params: { path: { ...here, m: message } } })
+  const page = (query: { limit: number; before?: number }) =>
+    http.get('/api/projects/{p}/messages', { params: { path: here, query: { conversation: id, ...query } } })
   const messages = createStore<readonly Message[]>([])
   const state = createStore<ThreadState>({ phase: 'loading', earlier: false, error: null })
   const typing = createStore<readonly Typist[]>([])
@@ -131,12 +126,12 @@ export function keepThread({ http, base, id, me }: ThreadParts): ThreadKeeper {
     const limit = Math.min(PAGE_MOST, Math.max(PAGE, messages.get().length))
     if (messages.get().length === 0) state.set({ phase: 'loading', earlier: false, error: null })
     try {
-      const page = await http.get<PageOfMessages>(`${root}?conversation=${encodeURIComponent(id)}&limit=${limit}`)
+      const latest = await page({ limit })
       // What was heard meanwhile is newer; what is loaded from before this page goes, since it may have changed.
-      const [first, last] = [page.items[0]?.seq ?? 1, page.items.at(-1)?.seq ?? 0]
+      const [first, last] = [latest.items[0]?.seq ?? 1, latest.items.at(-1)?.seq ?? 0]
       const kept = messages.get().filter((one) => one.seq > last || (one.seq >= first && (heard.get(one.id) ?? 0) > askedAt))
-      put(answered(page.items, askedAt), kept)
-      before = page.previous
+      put(answered(latest.items, askedAt), kept)
+      before = latest.previous
       state.set({ phase: 'ready', earlier: before !== null, error: null })
     } catch (error) {
       if (messages.get().length === 0) state.set({ phase: 'failed', earlier: false, error })
@@ -151,7 +146,7 @@ export function keepThread({ http, base, id, me }: ThreadParts): ThreadKeeper {
     reading.add(message)
     const askedAt = clock
     try {
-      const answer = await http.get<Message>(at(message))
+      const answer = await http.get('/api/projects/{p}/messages/{m}', at(message))
       reading.delete(message)
       put(answered([answer], askedAt))
     } catch {
@@ -212,10 +207,9 @@ export function keepThread({ http, base, id, me }: ThreadParts): ThreadKeeper {
         await loading?.catch(() => undefined)
         if (before === null) return false
         const askedAt = clock
-        const query = new URLSearchParams({ conversation: id, before, limit: String(PAGE) })
-        const page = await http.get<PageOfMessages>(`${root}?${query}`)
-        put(answered(page.items, askedAt))
-        before = page.previous
+        const earlier = await page({ before: Number(before), limit: PAGE })
+        put(answered(earlier.items, askedAt))
+        before = earlier.previous
         state.set({ phase: 'ready', earlier: before !== null, error: null })
         return before !== null
       })().finally(() => (older = null))
@@ -225,22 +219,22 @@ export function keepThread({ http, base, id, me }: ThreadParts): ThreadKeeper {
       wroteAt = 0
       const key = how.key ?? newKey()
       const wanted = { ...how, body, conversation: id, key }
-      const post = () => http.post<Message>(root, wanted)
+      const post = () => http.post('/api/projects/{p}/messages', { params: { path: here }, body: wanted })
       // Whether it arrived is not known when no answer came: the key makes asking again harmless.
       return act(() => post().catch((error: unknown) => {
         if (error instanceof ApiError && error.isOffline) return post()
         throw error
       }))
     },
-    edit: (message, body) => act(() => http.patch<Message>(at(message), { body })),
-    remove: (message) => http.delete(at(message)),
-    stop: (message) => act(() => http.post<Message>(`${at(message)}/stop`)),
-    retry: (message) => act(() => http.post<Message>(`${at(message)}/retry`)),
+    edit: (message, body) => act(() => http.patch('/api/projects/{p}/messages/{m}', { ...at(message), body: { body } })),
+    remove: (message) => http.delete('/api/projects/{p}/messages/{m}', at(message)),
+    stop: (message) => act(() => http.post('/api/projects/{p}/messages/{m}/stop', at(message))),
+    retry: (message) => act(() => http.post('/api/projects/{p}/messages/{m}/retry', at(message))),
     writing() {
       if (stopped || Date.now() - wroteAt < TYPING_AGAIN_MS) return
       wroteAt = Date.now()
       // Said again in a moment.
-      void http.post(`${base}/typing`, { conversation: id }).catch(() => undefined)
+      void http.post('/api/projects/{p}/typing', { params: { path: here }, body: { conversation: id } }).catch(() => undefined)
     },
     refresh: reload,
     hear(event) {

@@ -8,6 +8,7 @@ mod real;
 mod speaking;
 mod streams;
 
+use coterie::chat::AnswerDetails;
 use coterie::config::{Config, ModelSettings};
 use coterie::ids::ProjectId;
 use reqwest::StatusCode;
@@ -84,6 +85,7 @@ impl Scene {
             found["state"].as_str().is_some_and(|state| states.contains(&state))
         })
         .await;
+        serde_json::from_value::<AnswerDetails>(found.clone()).expect("an answer is as it is described");
         found
     }
 

@@ -21,7 +21,8 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::address::{self, ClientAddress};
-use crate::door::Turn;
+use crate::door::{Turn, Uncounted};
+use crate::drain::Drain;
 use crate::limits;
 use crate::state::AppState;
 
@@ -85,10 +86,14 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, state: AppState
         },
     };
     let heard = Arc::new(Heard::new(turn));
+    let uncounted = visit.is_none().then_some(Uncounted);
     let service = service_fn({
         let (heard, state) = (heard.clone(), state.clone());
-        move |request: Request<Incoming>| {
+        move |mut request: Request<Incoming>| {
             heard.now();
+            if let Some(uncounted) = uncounted {
+                request.extensions_mut().insert(uncounted);
+            }
             answer(request, peer, app.clone(), &state)
         }
     });
@@ -96,7 +101,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, state: AppState
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_TIME)
         .max_buf_size(limits::HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Drain::new(stream, limits::SOCKET_WRITE_TIMEOUT)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let mut stopping = false;

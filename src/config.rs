@@ -157,6 +157,9 @@ pub struct Settings {
     /// Open sockets that one user may have [default: 500].
     #[arg(long, env = "COTERIE_SOCKETS_PER_USER", value_name = "NUMBER", global = true)]
     pub sockets_per_user: Option<String>,
+    /// Projects that one user may have made, those among them that can be restored [default: 1000].
+    #[arg(long, env = "COTERIE_PROJECTS_PER_USER", value_name = "NUMBER", global = true)]
+    pub projects_per_user: Option<String>,
     /// What is logged, such as `info` or `info,coterie=debug`.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -193,6 +196,8 @@ pub struct Config {
     pub document_bytes: i64,
     /// Open sockets that one user may have.
     pub sockets_per_user: usize,
+    /// Projects that one user may have made.
+    pub projects_per_user: i64,
     /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
     pub program: PathBuf,
 }
@@ -250,6 +255,7 @@ impl Config {
             },
             document_bytes: limits::DOCUMENTS_BYTES,
             sockets_per_user: limits::SOCKETS_PER_USER,
+            projects_per_user: limits::PROJECTS_PER_USER,
             program: PathBuf::from("coterie"),
         }
     }
@@ -300,6 +306,11 @@ impl TryFrom<Settings> for Config {
                 "COTERIE_SOCKETS_PER_USER",
                 given(settings.sockets_per_user),
                 limits::SOCKETS_PER_USER,
+            )?,
+            projects_per_user: number(
+                "COTERIE_PROJECTS_PER_USER",
+                given(settings.projects_per_user),
+                limits::PROJECTS_PER_USER,
             )?,
             program: std::env::current_exe().context("cannot find the program that runs")?,
         })
@@ -437,7 +448,8 @@ mod tests {
             project_rate: empty.clone(),
             ai: AiSettings::default(),
             document_bytes: empty.clone(),
-            sockets_per_user: empty,
+            sockets_per_user: empty.clone(),
+            projects_per_user: empty,
             sentry_dsn: None,
             log_format: None,
             log: None,

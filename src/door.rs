@@ -42,6 +42,10 @@ pub struct Visit {
     strangers: Arc<Semaphore>,
 }
 
+/// Says of a request that its connection does not count towards the address it came from, since it is a proxy's.
+#[derive(Debug, Clone, Copy)]
+pub struct Uncounted;
+
 /// One open socket of a user; it counts until this is dropped.
 #[derive(Debug)]
 pub struct Sitting {

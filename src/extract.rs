@@ -11,14 +11,15 @@ use axum::body::HttpBody;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::address::ClientAddress;
+use crate::bodies::{Holder, Intake, Taken};
 use crate::error::{Error, Result};
-use crate::intake::{Intake, Taken};
+use crate::turnstile::Standing;
 
 impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = Error;
@@ -28,6 +29,26 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
         let noted = parts.extensions.get::<Self>().copied();
         noted.ok_or_else(|| Error::Internal(anyhow::anyhow!("a request without the address it came from")))
     }
+}
+
+/// Who asks, as what their bodies and answers are counted for. After the extractor that finds out who it is.
+#[derive(Debug, Clone)]
+pub struct Holders(pub Vec<Holder>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Holders {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(holders(&parts.extensions)))
+    }
+}
+
+/// The same of a request whose extractors have run.
+#[must_use]
+pub fn holders(extensions: &Extensions) -> Vec<Holder> {
+    let user = extensions.get::<Standing>().and_then(Standing::user).map(Holder::User);
+    let address = extensions.get::<ClientAddress>().copied().map(Holder::Address);
+    user.into_iter().chain(address).collect()
 }
 
 /// A JSON body, in and out.
@@ -180,7 +201,8 @@ where
 {
     // Who does not say how long it is may send as much as the address takes, and that counts.
     let request = request.with_limited_body();
-    let place = Intake::from_ref(state).take(request.body().size_hint().upper()).await?;
+    let holders = holders(request.extensions());
+    let place = Intake::from_ref(state).take(&holders, request.body().size_hint().upper()).await?;
     let taken = request.extensions().get::<Taken>().cloned();
     let body = Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(cause) if cause.status() == 413 => {

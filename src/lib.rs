@@ -18,12 +18,13 @@ pub mod text;
 pub mod timestamp;
 
 // floor 1
+pub mod bodies;
 pub mod config;
 pub mod db;
 pub mod door;
+pub mod drain;
 pub mod filter;
 pub mod gate;
-pub mod intake;
 pub mod meters;
 pub mod openapi;
 pub mod page;

@@ -1,10 +1,12 @@
 //! Every limit of the server, each with its unit and its reason.
 
 mod ai;
+mod files;
 
 use std::time::Duration;
 
 pub use self::ai::*;
+pub use self::files::*;
 
 // --- the database ---
 
@@ -38,6 +40,14 @@ pub const QUOTA_LOOK: Duration = Duration::from_secs(5);
 /// Projects that one statement of that asks about.
 pub const QUOTA_PROJECTS: usize = 200;
 
+/// How long a deleted document is kept, and its path refused, where there are not too many.
+pub const DELETED_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Deleted documents that a project keeps at most; they may take as many bytes as its living ones.
+pub const DELETED_DOCUMENTS: i64 = 10_000;
+/// How often deleted documents are looked for that go for good.
+pub const DELETED_SWEEP: Duration = Duration::from_secs(60);
+/// Projects that one user may have made where the operator says no other number, those among them that can be restored.
+pub const PROJECTS_PER_USER: i64 = 1_000;
 /// How long a deleted project can be restored.
 pub const PROJECT_GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Projects removed for good in one sweep; the rest waits for the next.
@@ -61,10 +71,18 @@ pub const INBOUND_BYTES: usize = 512 * 1024 * 1024;
 pub const SMALL_BODIES_BYTES: usize = CONNECTIONS_PER_ADDRESS * (BODY_BYTES + BODY_OVERHEAD);
 /// Larger bodies that come in at once, in bytes: five of the largest.
 pub const LARGE_BODIES_BYTES: usize = 5 * (CONTENT_BODY_BYTES + BODY_OVERHEAD);
+/// What one user or address has of them at most: the largest archive, and room for others beside it.
+pub const LARGE_BODIES_SHARE: usize = ARCHIVE_BYTES + BODY_OVERHEAD;
 /// What a request takes beside its body, in bytes; so that a flood of empty ones is bounded too.
 pub const BODY_OVERHEAD: usize = 1024;
 /// How long a body waits for its place before the request is answered with 503.
 pub const BODY_WAIT: Duration = Duration::from_secs(10);
+/// Answers above [`BODY_BYTES`] that wait for their readers at once, in bytes.
+pub const OUTGOING_BYTES: usize = 256 * 1024 * 1024;
+/// What one user or address has of them at most: the six pictures that a browser loads at once.
+pub const OUTGOING_SHARE: usize = 64 * 1024 * 1024;
+/// What an export counts for: the file that is put in, the next, and the one that is being read.
+pub const EXPORT_BYTES: usize = 3 * DOCUMENT_BYTES;
 /// Bytes that the system keeps for one connection and its peer has not taken, asked for at half of what it then sets
 /// aside. By itself it would keep megabytes for each of those who have stopped reading.
 pub const SEND_BUFFER: usize = 128 * 1024;
@@ -347,41 +365,6 @@ pub const SESSION_LOOK: Duration = Duration::from_secs(1);
 pub const SESSION_BEAT: Duration = Duration::from_secs(10);
 /// After so long unsaid, those who were at a server are gone.
 pub const SESSION_LOST: Duration = Duration::from_secs(30);
-
-// --- archives ---
-
-/// A zip archive that comes in, in bytes; it is held in memory.
-pub const ARCHIVE_BYTES: usize = 64 * 1024 * 1024;
-/// What it may unpack to, in bytes; that is held in memory too.
-pub const ARCHIVE_UNPACKED: u64 = 200 * 1024 * 1024;
-/// Files of an archive, those that are left out among them.
-pub const ARCHIVE_FILES: usize = 10_000;
-/// How long unpacking may take.
-pub const ARCHIVE_TIME: Duration = Duration::from_secs(30);
-/// How long sending an archive and taking it in may take together, on a slow line.
-pub const ARCHIVE_REQUEST: Duration = Duration::from_secs(5 * 60);
-/// Archives that are taken in at once; each may hold what it unpacks to.
-pub const ARCHIVES: usize = 1;
-/// After how many files it is told how far an import has come.
-pub const ARCHIVE_TELLS: usize = 50;
-/// Pieces of an archive that wait for a slow reader; a piece has some kilobytes.
-pub const ARCHIVE_PIECES: usize = 16;
-
-// --- requests that are carried out once ---
-
-/// Length of an `Idempotency-Key`, in bytes; keys are UUIDs and the like.
-pub const ONCE_KEY_BYTES: usize = 255;
-/// For how long the answer to a request with a key is kept; a client that tries again later has given up before.
-pub const ONCE_KEPT: Duration = Duration::from_secs(24 * 3600);
-
-// --- files of bytes ---
-
-/// One binary file or attachment, in bytes; the database holds it.
-pub const BLOB_BYTES: usize = 10 * 1024 * 1024;
-/// All binary files and attachments of a project, in bytes, where an operator allows it no other number.
-pub const BLOBS_BYTES: i64 = 256 * 1024 * 1024;
-/// Length of a file's name, in bytes.
-pub const BLOB_NAME_BYTES: usize = 255;
 
 // --- workers ---
 

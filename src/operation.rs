@@ -84,6 +84,7 @@ async fn observe(state: &Shared) {
     gauge("coterie_journal_lag_seconds", seconds(lag));
     gauge("coterie_unsettled_bytes", float(state.rooms.unsettled()));
     gauge("coterie_bodies_bytes", float(state.intake.taken()));
+    gauge("coterie_answers_bytes", float(state.outflow.taken()));
     gauge("coterie_connections", float(state.door.open()));
     let tally = state.rooms.tally();
     for (kind, count) in tally.read() {

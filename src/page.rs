@@ -20,16 +20,24 @@ pub struct PageQuery {
     after: Option<String>,
 }
 
+/// How many items are wanted, at most [`limits::PAGE_ITEMS_MAX`].
+///
+/// # Errors
+/// `bad_limit` for less than one.
+pub fn limit(given: Option<i64>) -> Result<i64> {
+    match given.unwrap_or(limits::PAGE_ITEMS) {
+        limit if limit >= 1 => Ok(limit.min(limits::PAGE_ITEMS_MAX)),
+        _ => Err(Error::invalid("bad_limit", "limit must be at least 1")),
+    }
+}
+
 impl PageQuery {
     /// How many items are wanted, at most [`limits::PAGE_ITEMS_MAX`].
     ///
     /// # Errors
     /// `bad_limit` for less than one.
     pub fn limit(&self) -> Result<i64> {
-        match self.limit.unwrap_or(limits::PAGE_ITEMS) {
-            limit if limit >= 1 => Ok(limit.min(limits::PAGE_ITEMS_MAX)),
-            _ => Err(Error::invalid("bad_limit", "limit must be at least 1")),
-        }
+        limit(self.limit)
     }
 
     /// The item after which the page begins; `None` for the first page.

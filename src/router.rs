@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -21,12 +21,13 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::address::{self, ClientAddress};
+use crate::bodies::{Taken, Weighed};
 use crate::config::PublicUrl;
 use crate::error::{Error, with_request_id};
-use crate::intake::Taken;
+use crate::extract::holders;
 use crate::meters::seconds;
 use crate::state::AppState;
-use crate::turnstile::{Standing, Whose};
+use crate::turnstile::{FailedSignIn, Standing, Whose};
 use crate::{
     access, activity, admin, archive, assistant, auth, blob, chat, document, limits, openapi, operation, policy,
     project, proposal, socket, studio,
@@ -96,6 +97,7 @@ pub fn app(state: AppState) -> Router {
         .route("/api", get(no_such_address))
         .route("/api/{*rest}", axum::routing::any(no_such_address))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
+        .layer(from_fn_with_state(state.clone(), weigh))
         .layer(auth::layer(&state))
         .layer(from_fn_with_state(state.clone(), auth::origin::check))
         .layer(from_fn_with_state(state.clone(), count))
@@ -214,7 +216,7 @@ async fn count(State(state): State<AppState>, mut request: Request, next: Next) 
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
-    if let (Some(from), true) = (from, signs_in && is_own && is_refusal(response.status())) {
+    if let (Some(from), true) = (from, signs_in && is_own && response.extensions().get::<FailedSignIn>().is_some()) {
         state.rates.sign_in_failed(from);
     }
     if let Some(whose) = standing.refused() {
@@ -225,17 +227,31 @@ async fn count(State(state): State<AppState>, mut request: Request, next: Next) 
     response
 }
 
+/// Counts a large answer among those that wait for their readers, until it was read.
+async fn weigh(State(state): State<AppState>, request: Request, next: Next) -> Response<Body> {
+    let asked = request.extensions().clone();
+    let response = next.run(request).await;
+    let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
+    let Some(size) = size.filter(|size| *size > limits::BODY_BYTES) else { return response };
+    if response.extensions().get::<Weighed>().is_some() {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let counted = async {
+        let place = state.outflow.place_now(&holders(&asked), size)?;
+        // It is in memory whole, and is not copied.
+        let bytes = axum::body::to_bytes(body, size).await.map_err(anyhow::Error::from)?;
+        Ok(Response::from_parts(parts, Body::from(place.on(bytes))))
+    };
+    counted.await.unwrap_or_else(Error::into_response)
+}
+
 /// Ends what takes too long; a large archive may take its time to arrive.
 async fn in_time(request: Request, next: Next) -> Response<Body> {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let most = if path == Some(IMPORT) { limits::ARCHIVE_REQUEST } else { limits::REQUEST_TIMEOUT };
     let answered = tokio::time::timeout(most, next.run(request)).await;
     answered.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
-}
-
-/// Whether somebody was not let in, as opposed to having made a slip or come too often.
-fn is_refusal(status: StatusCode) -> bool {
-    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 /// What the log calls a request: the route's pattern, never the path itself, whose parts may be secrets (invites), and

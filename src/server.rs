@@ -22,7 +22,9 @@ use crate::quota::Quotas;
 use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
-use crate::{accept, assistant, auth, compaction, feed, limits, once, project, quota, rights, router, session};
+use crate::{
+    accept, assistant, auth, compaction, document, feed, limits, once, project, quota, rights, router, session,
+};
 
 /// A server that does not listen yet.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ pub struct Running {
     /// Ends the accepting, and after it the connections that wait for a request.
     stop: CancellationToken,
     accepting: JoinHandle<()>,
-    background: [JoinHandle<()>; 8],
+    background: [JoinHandle<()>; 9],
     _on_drop: [DropGuard; 2],
 }
 
@@ -120,6 +122,7 @@ impl Server {
             tokio::spawn(session::run(state.sessions.clone())),
             tokio::spawn(assistant::run(state.clone())),
             tokio::spawn(quota::run(state.rooms.quotas().clone(), state.shutdown.clone())),
+            tokio::spawn(document::sweep::run(state.db.clone(), state.rooms.quotas().clone(), state.shutdown.clone())),
         ];
         let _on_drop = [stop.clone().drop_guard(), state.shutdown.clone().drop_guard()];
         Ok(Running { state, address, stop, accepting, background, _on_drop })

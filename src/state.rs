@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bodies::{Intake, Outflow};
 use crate::config::{Config, Guests, PublicUrl};
 use crate::db::Db;
 use crate::door::Door;
 use crate::feed::Feed;
 use crate::github::Github;
-use crate::intake::Intake;
 use crate::limits;
 use crate::meters::Meters;
 use crate::model::Models;
@@ -64,6 +64,8 @@ pub struct Shared {
     pub large_frames: Arc<Semaphore>,
     /// Places for bodies that come in.
     pub intake: Intake,
+    /// Places for large answers that wait for their readers.
+    pub outflow: Outflow,
     /// Places for archives that are taken in.
     pub imports: Arc<Semaphore>,
     /// Where people sign in with GitHub, if they can.
@@ -91,6 +93,7 @@ impl AppState {
             door: Door::new(config.connections_per_address, config.sockets_per_user),
             large_frames: Arc::new(Semaphore::new(limits::LARGE_FRAMES)),
             intake: Intake::default(),
+            outflow: Outflow::default(),
             imports: Arc::new(Semaphore::new(limits::ARCHIVES)),
             meters,
             rates: Rates::new(config.rates),

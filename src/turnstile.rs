@@ -69,6 +69,11 @@ struct Failures {
     until: Instant,
 }
 
+/// Marks an answer that counts among the failed sign-ins of its address: what was shown was not right, or nobody is let in
+/// that way. Who says no at the last moment, or makes a slip, has not failed.
+#[derive(Debug, Clone, Copy)]
+pub struct FailedSignIn;
+
 /// The state of the tightest bucket that a request came through, for its answer's headers.
 #[derive(Debug, Clone, Default)]
 pub struct Standing(Arc<Mutex<Noted>>);
@@ -76,8 +81,8 @@ pub struct Standing(Arc<Mutex<Noted>>);
 #[derive(Debug, Default)]
 struct Noted {
     left: Option<Left>,
-    /// The user is counted already; a request may look twice who asks.
-    user: bool,
+    /// Who asks, once they are counted; a request may look twice.
+    user: Option<UserId>,
     refused: Option<&'static str>,
 }
 
@@ -108,7 +113,7 @@ impl Rates {
     /// [`Error::RateLimited`] when there were too many.
     pub fn count(&self, whose: Whose, standing: &Standing) -> Result<()> {
         let counted = match whose {
-            Whose::User(_) if std::mem::replace(&mut standing.0.lock().user, true) => Ok(()),
+            Whose::User(user) if standing.0.lock().user.replace(user).is_some() => Ok(()),
             Whose::User(user) => take(&self.users, &user, self.allowed.user, standing),
             // A proxy on this machine speaks for everyone.
             Whose::Address(address) if address.is_local() => Ok(()),
@@ -213,6 +218,12 @@ impl Standing {
         if noted.left.is_none_or(|noted| left.remaining <= noted.remaining) {
             noted.left = Some(left);
         }
+    }
+
+    /// Who asks, as far as they were counted.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        self.0.lock().user
     }
 
     /// Whose limit refused the request, in a word.

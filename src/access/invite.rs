@@ -142,6 +142,14 @@ pub(super) async fn delete(
     Ok(())
 }
 
+/// Takes all invites of a project back, in the transaction that closes it; answers how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_invites(tx: &mut Tx, project: ProjectId) -> Result<u64> {
+    sql::delete_invites(tx, project).await
+}
+
 /// Ends the membership of those who are here by a link, or by any, in the transaction that disables it; owners and those
 /// whom an owner gave a role by hand stay.
 ///

@@ -261,6 +261,11 @@ pub(super) async fn delete_invite(tx: &mut Tx, project: ProjectId, invite: Invit
     Ok(gone == 1)
 }
 
+pub(super) async fn delete_invites(tx: &mut Tx, project: ProjectId) -> Result<u64> {
+    const TEXT: &str = "delete from invite where project_id = $1";
+    Ok(on_tx!(tx, conn => sqlx::query(TEXT).bind(project).execute(conn).await.map(|done| done.rows_affected()))?)
+}
+
 /// The project and role of an invite that has not expired. Used-up ones are found too: who is a member already may
 /// open the link again.
 pub(super) async fn invite_by_hash(db: &Db, hash: Digest, now_us: i64) -> Result<Option<(ProjectId, Role)>> {

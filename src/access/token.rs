@@ -1,10 +1,12 @@
 //! Project tokens as they are asked for; how one is recognised is `auth`'s affair.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{Access, Role, role_of};
-use crate::auth::{self, Credential, EndUser, NewGrant, Scope};
+use crate::audit::{self, Entry};
+use crate::auth::{self, By, Credential, EndUser, NewGrant, Scope};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::extract::lifetime;
@@ -41,9 +43,10 @@ pub(super) async fn issue(db: &Db, access: &Access, wanted: &NewToken) -> Result
         Some(seconds) => lifetime(seconds, limits::TOKEN_LIFETIME_MAX)?,
         None => limits::TOKEN_LIFETIME,
     };
-    let key = match &access.caller.credential {
-        Credential::Key(grant) => Some(grant),
-        Credential::Login { .. } | Credential::Token(_) => None,
+    let (by, key) = match &access.caller.credential {
+        Credential::Key(grant) => (By::Key(grant.id), Some(grant)),
+        Credential::Login { hash, .. } => (By::Login(*hash), None),
+        Credential::Token(_) => return Err(Error::Unauthorized),
     };
     let issuer = &access.caller.user;
     let now = role_of(db, issuer, access.project).await?.ok_or(Error::NotFound)?;
@@ -53,14 +56,24 @@ pub(super) async fn issue(db: &Db, access: &Access, wanted: &NewToken) -> Result
             // A key's scopes bound for good what comes of it; what its owner may do is looked at at each use.
             (issuer.id, if key.is_some() { role.lesser(access.role) } else { role })
         }
-        Some(_) if key.is_none_or(|key| !key.scopes.has(Scope::ActFor)) => {
-            return Err(Error::Forbidden("acting for another user needs an API key with the scope act-for"));
+        Some(end_user) => {
+            let Some(key) = key.filter(|key| key.scopes.has(Scope::ActFor)) else {
+                return Err(Error::Forbidden("acting for another user needs an API key with the scope act-for"));
+            };
+            // Who manages the project is not for a key to say that may not manage it itself.
+            let most = if key.scopes.has(Scope::Manage) { Role::Owner } else { Role::Editor };
+            let role = wanted.role.unwrap_or(Role::Editor).lesser(most);
+            (auth::external(db, issuer.id, end_user).await?.id, role)
         }
-        Some(end_user) => (auth::external(db, issuer.id, end_user).await?.id, wanted.role.unwrap_or(Role::Editor)),
     };
-    let key = key.map(|key| key.id);
-    let grant = NewGrant { user, issuer: issuer.id, project: access.project, role, key };
-    let (token, expires_us) = auth::issue_token(db, &grant, lifetime).await?;
+    let project = access.project;
+    let mut tx = db.begin().await?;
+    let grant = NewGrant { user, issuer: issuer.id, project, role, by };
+    let (token, expires_us) = auth::issue_token(&mut tx, &grant, lifetime).await?;
+    let detail = json!({ "role": role, "expires_at": Timestamp(expires_us), "key": key.map(|key| key.id) });
+    let (actor, project) = (Some(issuer.id), Some(project));
+    audit::record(&mut tx, &Entry { actor, project, action: "token.issued", about: user.to_string(), detail }).await?;
+    tx.commit().await?;
     let expires_at = Timestamp(expires_us);
     Ok(TokenView { token: token.reveal(), role: role.lesser(now), expires_at, user_id: user })
 }

@@ -1,5 +1,6 @@
 //! The feed and the sessions over HTTP.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -12,13 +13,15 @@ use uuid::Uuid;
 
 use super::stream;
 use crate::access::Viewer;
+use crate::address::ClientAddress;
 use crate::db::Db;
+use crate::door::Uncounted;
 use crate::error::{Error, Result};
 use crate::extract::{Json, Query};
 use crate::feed::{self, Entry, Wanted};
 use crate::filter::{Below, By};
 use crate::limits;
-use crate::page::{Page, PageQuery};
+use crate::page::{self, Page, PageQuery};
 use crate::session::{self, SessionView};
 use crate::state::AppState;
 
@@ -55,7 +58,8 @@ struct FeedPage {
 
 /// What happened in a project: a page of events, or a stream for those who accept `text/event-stream`.
 ///
-/// A stream goes on with what happens, and resumes after the event that `Last-Event-ID` names.
+/// A stream goes on with what happens, and resumes after the event that `Last-Event-ID` names. It counts as a socket of who
+/// asks. Of a part of the feed there are no signals.
 #[utoipa::path(
     get, path = "/api/projects/{p}/feed", operation_id = "read_feed", tag = "feed",
     params(FeedQuery, Below, By, ("last-event-id" = Option<String>, Header, description = "The id of the last event that was read.")),
@@ -67,19 +71,10 @@ async fn read(
     Query(query): Query<FeedQuery>,
     Query(below): Query<Below>,
     Query(by): Query<By>,
+    address: ClientAddress,
+    uncounted: Option<Extension<Uncounted>>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    if wants_stream(&headers) {
-        let after = last_event(&headers)?.or(query.after);
-        return Ok(stream::follow(state, access.0, after).into_response());
-    }
-    let limit = match query.limit.unwrap_or(limits::PAGE_ITEMS) {
-        limit if limit >= 1 => limit.min(limits::PAGE_ITEMS_MAX),
-        _ => return Err(Error::invalid("bad_limit", "limit must be at least 1")),
-    };
-    if query.after.is_some() && query.before.is_some() {
-        return Err(Error::invalid("bad_cursor", "give after or before, not both"));
-    }
     let wanted = Wanted {
         after: query.after.unwrap_or_default(),
         before: query.before,
@@ -87,6 +82,21 @@ async fn read(
         folder: below.folder()?,
         actor: by.author,
     };
+    if wants_stream(&headers) {
+        if query.before.is_some() {
+            return Err(Error::invalid("bad_cursor", "a stream goes on with what happens; give after, not before"));
+        }
+        let after = last_event(&headers)?.or(query.after);
+        // A stream is open like a socket, and counts like one.
+        let full = || Error::RateLimited { retry_after: limits::ADMISSION_TIME.as_secs() };
+        let visit = uncounted.map(|_| state.door.visit(address).ok_or_else(full)).transpose()?;
+        let sitting = state.door.sit(access.caller.user.id).ok_or_else(full)?;
+        return Ok(stream::follow(state, access.0, after, &wanted, (visit, sitting)).into_response());
+    }
+    let limit = page::limit(query.limit)?;
+    if query.after.is_some() && query.before.is_some() {
+        return Err(Error::invalid("bad_cursor", "give after or before, not both"));
+    }
     // Before the events, so that who reads on until this number has missed nothing.
     let head = feed::head(&state.db, access.project).await?;
     let mut entries = feed::read(&state.db, access.project, &wanted, limit + 1).await?;

@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::access::{self, Access};
 use crate::auth::Caller;
-use crate::feed::{Follower, News};
+use crate::door::{Sitting, Visit};
+use crate::feed::{Follower, News, Wanted};
 use crate::ids::ProjectId;
 use crate::limits;
 use crate::rights::Change;
@@ -27,18 +28,25 @@ struct Reader {
     /// When to look again whether the reader may read; some rights end without a bell.
     look_at: Instant,
     greeted: bool,
+    _seat: Seat,
 }
 
-/// Streams the events after a number, then what happens. The first event says after which number it begins.
+/// As what a stream counts: towards the address it came from, unless its connection does, and towards whose it is.
+pub(super) type Seat = (Option<Visit>, Sitting);
+
+/// Streams the events after a number that are wanted, then what happens. The first event says after which number it begins.
 pub(super) fn follow(
     state: AppState,
     access: Access,
     after: Option<i64>,
-) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
+    wanted: &Wanted<'_>,
+    seat: Seat,
+) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>> + use<>> {
     let reader = Reader {
         project: access.project,
         caller: access.caller,
-        follower: state.feed.follow(access.project, after),
+        follower: state.feed.follow_some(access.project, after, wanted),
+        _seat: seat,
         rights: state.rights.follow(),
         look_at: Instant::now() + limits::FEED_RIGHTS,
         greeted: false,

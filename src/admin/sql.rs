@@ -4,6 +4,7 @@ use super::{AdminProject, AdminUser, Quotas};
 use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::ids::{ProjectId, UserId};
+use crate::quota::bytes_where;
 use crate::timestamp::Timestamp;
 use crate::{on_pool, on_tx};
 
@@ -65,6 +66,18 @@ impl ProjectRow {
     }
 }
 
+macro_rules! project_columns {
+    () => {
+        concat!(
+            "select p.id, p.name, p.visibility, p.documents_max, p.blob_bytes_max, p.document_bytes_max, p.created_us,
+                p.deleted_us, (select count(*) from member m where m.project_id = p.id) as members,
+                (select count(*) from document d where d.project_id = p.id and d.deleted_us is null) as documents, ",
+            bytes_where!("is null"),
+            " as document_bytes from project p"
+        )
+    };
+}
+
 /// Everybody who did not become somebody else, the newest first.
 pub(super) async fn users(db: &Db, before: Option<UserId>, words: Option<&str>, limit: i64) -> Result<Vec<AdminUser>> {
     const TEXT: &str = "
@@ -93,17 +106,13 @@ pub(super) async fn projects(
     author: Option<UserId>,
     limit: i64,
 ) -> Result<Vec<AdminProject>> {
-    const TEXT: &str = "
-        select p.id, p.name, p.visibility, p.documents_max, p.blob_bytes_max, p.document_bytes_max, p.created_us,
-            p.deleted_us,
-            (select count(*) from member m where m.project_id = p.id) as members,
-            (select count(*) from document d where d.project_id = p.id and d.deleted_us is null) as documents,
-            (select coalesce(sum(h.bytes), 0) from document d join document_head h on h.document_id = d.id
-                where d.project_id = p.id and d.deleted_us is null) as document_bytes
-        from project p
+    const TEXT: &str = concat!(
+        project_columns!(),
+        "
         where ($1 is null or p.id < $1) and ($2 is null or lower(p.name) like lower($2) escape '!')
           and ($3 is null or p.created_by = $3 or exists (select 1 from users g where g.id = p.created_by and g.merged_into = $3))
-        order by p.id desc limit $4";
+        order by p.id desc limit $4"
+    );
     let rows: Vec<ProjectRow> = on_pool!(db, read, pool => {
         sqlx::query_as(TEXT).bind(before).bind(words).bind(author).bind(limit).fetch_all(pool).await
     })?;
@@ -111,14 +120,7 @@ pub(super) async fn projects(
 }
 
 pub(super) async fn project(db: &Db, project: ProjectId) -> Result<Option<AdminProject>> {
-    const TEXT: &str = "
-        select p.id, p.name, p.visibility, p.documents_max, p.blob_bytes_max, p.document_bytes_max, p.created_us,
-            p.deleted_us,
-            (select count(*) from member m where m.project_id = p.id) as members,
-            (select count(*) from document d where d.project_id = p.id and d.deleted_us is null) as documents,
-            (select coalesce(sum(h.bytes), 0) from document d join document_head h on h.document_id = d.id
-                where d.project_id = p.id and d.deleted_us is null) as document_bytes
-        from project p where p.id = $1";
+    const TEXT: &str = concat!(project_columns!(), " where p.id = $1");
     let row: Option<ProjectRow> =
         on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(project).fetch_optional(pool).await)?;
     Ok(row.map(ProjectRow::project))

@@ -8,6 +8,8 @@ mod pack;
 mod routes;
 mod unpack;
 
+use std::collections::{HashMap, HashSet};
+
 use axum::body::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,10 +17,10 @@ use uuid::Uuid;
 
 pub use self::routes::routes;
 
-use self::unpack::{Bounds, Unpacked, unpack};
+use self::unpack::{Bounds, Unpacked, unpack, with_folders};
 use crate::access::lock_project;
 use crate::blob::{self, BlobView};
-use crate::document::{self, DocumentView};
+use crate::document::{self, DocumentPath, DocumentView};
 use crate::error::{Error, Result};
 use crate::feed::{self, Feed, Signal};
 use crate::ids::{ProjectId, UserId};
@@ -64,6 +66,25 @@ async fn import(
     done.await.map_err(anyhow::Error::from)?
 }
 
+/// Refuses files that would differ from what is there, or a folder of theirs from one that is, in capital letters only.
+fn refuse_clashes(there: &[String], texts: &[(DocumentPath, String)]) -> Result<()> {
+    let mut spellings: HashMap<String, HashSet<&str>> = HashMap::new();
+    for part in there.iter().flat_map(|path| with_folders(path)) {
+        spellings.entry(part.to_lowercase()).or_default().insert(part);
+    }
+    for (path, _) in texts {
+        for part in with_folders(path.as_str()) {
+            let Some(known) = spellings.get(&part.to_lowercase()).filter(|known| !known.contains(part)) else {
+                continue;
+            };
+            let known = known.iter().min().copied().unwrap_or_default();
+            let said = format!("{part:?} differs from {known:?}, which is there, in capital letters only");
+            return Err(Error::conflict("path_taken", said));
+        }
+    }
+    Ok(())
+}
+
 async fn write(
     feed: &Feed,
     quotas: &Quotas,
@@ -80,6 +101,7 @@ async fn write(
     let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
     document::refuse_too_many(&mut tx, project, texts.len()).await?;
+    refuse_clashes(&document::paths(&mut tx, project).await?, &texts)?;
     tell(0);
     for (path, content) in texts {
         let (document, event) = document::create_in(&mut tx, project, user, path, &content).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use futures_util::stream;
@@ -9,6 +10,7 @@ use tokio::sync::mpsc;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::bodies::Place;
 use crate::document::{self, Document};
 use crate::error::{Error, Result};
 use crate::ids::ProjectId;
@@ -27,22 +29,26 @@ type Pieces = mpsc::Sender<io::Result<Bytes>>;
 /// A file to be put into the archive.
 type File = (String, Vec<u8>);
 
-/// Streams everything that a project holds now.
+/// Streams everything that a project holds now. It has its place among large answers until nothing of it is left here.
 ///
 /// # Errors
 /// When the database fails before anything was sent.
-pub(super) async fn pack(state: AppState, project: ProjectId) -> Result<Body> {
+pub(super) async fn pack(state: AppState, project: ProjectId, place: Place) -> Result<Body> {
     let documents = document::all(&state.db, project).await?;
     let blobs = blob::all(&state.db, project).await?;
     let (pieces, told) = mpsc::channel(limits::ARCHIVE_PIECES);
     let (files, wanted) = mpsc::channel(1);
     let failed = pieces.clone();
+    let place = Arc::new(place);
+    let of_writer = place.clone();
     tokio::task::spawn_blocking(move || {
+        let _place = of_writer;
         if let Err(error) = put_together(wanted, &pieces) {
             tracing::debug!(%error, "an archive was not taken to its end");
         }
     });
     tokio::spawn(async move {
+        let _place = place;
         let read = read(&state, project, documents, blobs, &files);
         if let Err(error) = read.await {
             tracing::warn!(%project, error = %format!("{error:#}"), "an archive breaks off");

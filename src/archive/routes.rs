@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Imported, pack};
 use crate::access::{Editor, Viewer};
 use crate::error::{ErrorView, Result};
-use crate::extract::{Archive, Json, Query};
+use crate::extract::{Archive, Holders, Json, Query};
 use crate::limits;
 use crate::state::AppState;
 
@@ -40,10 +40,11 @@ struct Into {
     get, path = "/api/projects/{p}/export", operation_id = "export_project", tag = "text",
     responses((status = 200, description = "The archive.", content_type = "application/zip", body = Vec<u8>))
 )]
-async fn export(access: Viewer, State(state): State<AppState>) -> Result<impl IntoResponse> {
+async fn export(access: Viewer, State(state): State<AppState>, Holders(holders): Holders) -> Result<impl IntoResponse> {
     let name = format!("attachment; filename=\"coterie-{}.zip\"", access.project);
     let headers = [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, pack::pack(state, access.project).await?))
+    let place = state.outflow.place(&holders, limits::EXPORT_BYTES).await?;
+    Ok((headers, pack::pack(state, access.project, place).await?))
 }
 
 /// Makes the files of a zip archive new files: all of them or none. For editors.

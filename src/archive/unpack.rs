@@ -5,6 +5,7 @@ use std::io::{Cursor, Read};
 use std::time::Instant;
 
 use axum::body::Bytes;
+use memchr::memmem;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
@@ -16,6 +17,11 @@ use crate::limits;
 const LEFTOVERS: [&str; 2] = [".DS_Store", "Thumbs.db"];
 /// The folder of such things.
 const LEFTOVER_FOLDER: &str = "__MACOSX/";
+
+/// How the end of an archive begins that has more files or bytes than the first zip archives could have.
+const END_OF_LARGE: &[u8] = b"PK\x06\x06";
+/// How what points to it begins, right behind it.
+const LOCATOR_OF_LARGE: &[u8] = b"PK\x06\x07";
 
 /// What an archive may be.
 #[derive(Debug, Clone, Copy)]
@@ -54,10 +60,10 @@ pub(super) struct Unpacked {
 pub(super) fn unpack(archive: Bytes, into: &str, bounds: Bounds) -> Result<Unpacked> {
     let unreadable =
         |error: &dyn std::fmt::Display| bad(format!("the body is not a zip archive that can be read: {error}"));
+    refuse_long_lists(&archive, bounds.files)?;
     let mut archive = ZipArchive::new(Cursor::new(archive)).map_err(|error| unreadable(&error))?;
-    let most = bounds.files;
-    if archive.len() > most {
-        return Err(Error::TooLarge(format!("the archive has {} files, and may have {most}", archive.len())));
+    if archive.len() > bounds.files {
+        return Err(too_many(archive.len() as u64, bounds.files));
     }
     if archive.has_duplicate_names() {
         return Err(bad("two files of the archive have one name"));
@@ -88,6 +94,30 @@ pub(super) fn unpack(archive: Bytes, into: &str, bounds: Bounds) -> Result<Unpac
         return Err(bad("the archive holds no file"));
     }
     Ok(unpacked)
+}
+
+/// Refuses an archive whose end says that more files are in it, before the list of them is read: each of its entries costs
+/// several times what it is long. Only the record of large archives can say more than two bytes can.
+fn refuse_long_lists(archive: &[u8], most: usize) -> Result<()> {
+    let at = |from: usize, length: usize| archive.get(from..from.checked_add(length)?);
+    let number = |from: usize| at(from, 8)?.try_into().ok().map(u64::from_le_bytes);
+    for end in memmem::find_iter(archive, END_OF_LARGE) {
+        let length = number(end + 4).and_then(|rest| usize::try_from(rest).ok());
+        let locator = length.and_then(|length| end.checked_add(length)?.checked_add(12));
+        // Without what points to it, it is somebody's bytes.
+        if locator.and_then(|locator| at(locator, 4)) != Some(LOCATOR_OF_LARGE) {
+            continue;
+        }
+        let files = number(end + 32).unwrap_or_default();
+        if files > most as u64 {
+            return Err(too_many(files, most));
+        }
+    }
+    Ok(())
+}
+
+fn too_many(files: u64, most: usize) -> Error {
+    Error::TooLarge(format!("the archive has {files} files, and may have {most}"))
 }
 
 /// Refuses what by its own words is too much, before anything of it is unpacked.
@@ -131,14 +161,18 @@ fn path_of<R: Read>(file: &mut ZipFile<'_, R>, name: &str, into: &str) -> Result
 /// Refuses a path that differs from another of the archive, or from a folder above one, in capital letters only: on many
 /// systems they are one file.
 fn refuse_clash(spellings: &mut HashMap<String, String>, path: &str) -> Result<()> {
-    for end in path.match_indices('/').map(|(at, _)| at).chain([path.len()]) {
-        let part = &path[..end];
+    for part in with_folders(path) {
         let known = spellings.entry(part.to_lowercase()).or_insert_with(|| part.to_owned());
         if known != part {
             return Err(bad(format!("{part:?} and {known:?} differ in capital letters only")));
         }
     }
     Ok(())
+}
+
+/// A path, and before it the folders above it.
+pub(super) fn with_folders(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| at).chain([path.len()]).map(|end| &path[..end])
 }
 
 /// Takes a file's bytes out, as many as it said and no more than are left.

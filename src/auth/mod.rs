@@ -20,6 +20,8 @@ mod user;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use self::credential::{Caller, Credential, Grant, KeyGrant, Scope, Scopes};
@@ -30,6 +32,7 @@ pub use self::operator::Operator;
 pub use self::secret::{Digest, Secret, digest};
 pub use self::user::{ASSISTANT, Kind, User, UserView};
 
+use crate::audit::{self, Entry};
 use crate::db::{Db, Tx, micros, now_us};
 use crate::error::{Error, Result};
 use crate::ids::{KeyId, ProjectId, UserId};
@@ -38,6 +41,7 @@ use crate::role::Role;
 use crate::room::Participant;
 use crate::state::{AppState, Shared};
 use crate::text;
+use crate::turnstile::FailedSignIn;
 
 /// `/auth/…`, `/api/me`, `/api/logins` and `/api/keys`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -120,7 +124,11 @@ pub async fn participant(db: &Db, user: &User) -> Result<Participant> {
 /// `bad_name`, or when the database fails.
 pub async fn create_guest(db: &Db, name: &str) -> Result<User> {
     let user = User { id: UserId::new(), name: text::name(name)?, kind: Kind::Guest, avatar: None, color: None };
-    sql::insert_user(db, &user, now_us()).await?;
+    let mut tx = db.begin().await?;
+    sql::insert_user(&mut tx, &user, now_us()).await?;
+    let (actor, about, detail) = (Some(user.id), user.id.to_string(), json!({}));
+    audit::record(&mut tx, &Entry { actor, project: None, action: "login.guest", about, detail }).await?;
+    tx.commit().await?;
     Ok(user)
 }
 
@@ -146,6 +154,8 @@ pub async fn merge_guest(db: &Db, guest: UserId, user: UserId) -> Result<()> {
         sql::move_memberships(&mut tx, guest, user).await?;
         external::give(&mut tx, guest, user).await?;
         key::give(&mut tx, guest, user).await?;
+        let (actor, about, detail) = (Some(user), guest.to_string(), json!({ "into": user }));
+        audit::record(&mut tx, &Entry { actor, project: None, action: "user.merged", about, detail }).await?;
         rights::record(&mut tx, Change::user(guest)).await?;
     }
     tx.commit().await?;
@@ -163,19 +173,29 @@ pub struct NewGrant {
     pub project: ProjectId,
     /// The most it allows.
     pub role: Role,
-    /// The key it was issued with, and ends with.
-    pub key: Option<KeyId>,
+    /// What it was issued with, and ends with.
+    pub by: By,
 }
 
-/// Issues a token, and returns it with the moment it ends; only its hash is stored.
+/// What a token is issued with.
+#[derive(Debug, Clone, Copy)]
+pub enum By {
+    /// A login, by its digest.
+    Login(Digest),
+    /// A key.
+    Key(KeyId),
+}
+
+/// Issues a token, and returns it with the moment it ends; only its hash is stored. It ends before with what it was
+/// issued with.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn issue_token(db: &Db, wanted: &NewGrant, lifetime: Duration) -> Result<(Secret, i64)> {
+/// [`Error::Unauthorized`] when that has ended meanwhile, or when the database fails.
+pub async fn issue_token(tx: &mut Tx, wanted: &NewGrant, lifetime: Duration) -> Result<(Secret, i64)> {
     let token = Secret::new();
     let now = now_us();
     let expires_us = now.saturating_add(micros(lifetime));
-    sql::insert_token(db, wanted, token.digest(), now, expires_us).await?;
+    sql::insert_token(tx, wanted, token.digest(), now, expires_us).await?;
     Ok((token, expires_us))
 }
 
@@ -187,6 +207,14 @@ pub async fn sweep(db: &Db) -> Result<u64> {
     sql::sweep(db, now_us()).await
 }
 
+/// Locks a user until the transaction ends: what is counted for them takes turns here.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock(tx: &mut Tx, user: UserId) -> Result<()> {
+    sql::lock(tx, user).await
+}
+
 /// Shuts a user out of the server, or lets them in again; what they had open ends.
 ///
 /// # Errors
@@ -196,6 +224,16 @@ pub async fn suspend(tx: &mut Tx, user: UserId, suspended: bool) -> Result<()> {
         return Err(Error::NotFound);
     }
     rights::record(tx, Change::user(user)).await
+}
+
+/// A sign-in that came to nothing, as it is answered; refused, it counts as failed.
+fn not_let_in(error: Error) -> Response {
+    let is_refused = matches!(error, Error::Unauthorized | Error::Forbidden(_));
+    let mut response = error.into_response();
+    if is_refused {
+        response.extensions_mut().insert(FailedSignIn);
+    }
+    response
 }
 
 async fn by_cookie(state: &Shared, headers: &HeaderMap) -> Result<Option<Caller>> {

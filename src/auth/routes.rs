@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{AppendHeaders, IntoResponse};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 use utoipa::ToSchema;
@@ -81,10 +81,12 @@ async fn sign_in_as_guest(
     session: Session,
     headers: HeaderMap,
     Json(given): Json<Named>,
-) -> Result<Json<UserView>> {
-    let current = by_cookie(&state, &headers).await?;
-    let user = guest(&state, current, &session, &headers, &given.name).await?;
-    Ok(Json(user.view()))
+) -> Result<Json<UserView>, Response> {
+    let signed_in = async {
+        let current = by_cookie(&state, &headers).await?;
+        guest(&state, current, &session, &headers, &given.name).await
+    };
+    signed_in.await.map(|user| Json(user.view())).map_err(super::not_let_in)
 }
 
 /// Signs this browser out. A program that shows an API key ends that.

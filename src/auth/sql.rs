@@ -6,9 +6,9 @@ use uuid::Uuid;
 use super::operator::AtGithub;
 use super::secret::Digest;
 use super::user::{Kind, User};
-use super::{Caller, Credential, Grant, NewGrant};
+use super::{By, Caller, Credential, Grant, NewGrant};
 use crate::db::{Db, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{ProjectId, UserId};
 use crate::role::Role;
 use crate::{on_pool, on_tx};
@@ -105,23 +105,22 @@ pub(super) async fn guests_of(db: &Db, user: UserId) -> Result<Vec<UserId>> {
     Ok(rows.into_iter().map(|(id,)| UserId(id)).collect())
 }
 
-pub(super) async fn insert_user(db: &Db, user: &User, now_us: i64) -> Result<()> {
+pub(super) async fn insert_user(tx: &mut Tx, user: &User, now_us: i64) -> Result<()> {
     const TEXT: &str = "insert into users (id, name, kind, avatar, created_us) values ($1, $2, $3, $4, $5)";
-    on_pool!(db, write, pool => {
+    on_tx!(tx, conn => {
         sqlx::query(TEXT)
             .bind(user.id)
             .bind(&user.name)
             .bind(user.kind.as_str())
             .bind(&user.avatar)
             .bind(now_us)
-            .execute(pool)
+            .execute(conn)
             .await
             .map(drop)
     })?;
     Ok(())
 }
 
-/// The end user whom `owner`'s application calls `external_id`: as given, under the id it has or a new one.
 /// Writes the assistant down, unless it is there.
 pub(super) async fn put_assistant(db: &Db, user: &User, now_us: i64) -> Result<()> {
     const FIND: &str = "select id from users where id = $1";
@@ -144,6 +143,7 @@ pub(super) async fn put_assistant(db: &Db, user: &User, now_us: i64) -> Result<(
     Ok(())
 }
 
+/// The end user whom `owner`'s application calls `external_id`: as given, under the id it has or a new one.
 pub(super) async fn put_external(db: &Db, owner: UserId, external_id: &str, user: &User, now_us: i64) -> Result<User> {
     const TEXT: &str = "
         insert into users (id, name, kind, avatar, color, external_of, external_id, created_us)
@@ -182,6 +182,14 @@ pub(super) async fn merge_externals(tx: &mut Tx, from: UserId, to: UserId) -> Re
 pub(super) async fn move_externals(tx: &mut Tx, from: UserId, to: UserId) -> Result<()> {
     const TEXT: &str = "update users set external_of = $2 where external_of = $1 and merged_into is null";
     on_tx!(tx, conn => sqlx::query(TEXT).bind(from).bind(to).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// Locks a user's row by writing it back.
+pub(super) async fn lock(tx: &mut Tx, user: UserId) -> Result<()> {
+    on_tx!(tx, conn => {
+        sqlx::query("update users set created_us = created_us where id = $1").bind(user).execute(conn).await.map(drop)
+    })?;
     Ok(())
 }
 
@@ -231,11 +239,21 @@ pub(super) async fn move_memberships(tx: &mut Tx, from: UserId, to: UserId) -> R
     Ok(())
 }
 
-pub(super) async fn insert_token(db: &Db, wanted: &NewGrant, hash: Digest, now_us: i64, expires_us: i64) -> Result<()> {
+pub(super) async fn insert_token(
+    tx: &mut Tx,
+    wanted: &NewGrant,
+    hash: Digest,
+    now_us: i64,
+    expires_us: i64,
+) -> Result<()> {
     const TEXT: &str = "
-        insert into project_token (hash, project_id, user_id, issuer_id, role, created_us, expires_us, key_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    on_pool!(db, write, pool => {
+        insert into project_token (hash, project_id, user_id, issuer_id, role, created_us, expires_us, key_id, login_hash)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let (login, key) = match wanted.by {
+        By::Login(login) => (Some(login.bytes()), None),
+        By::Key(key) => (None, Some(key)),
+    };
+    let inserted = on_tx!(tx, conn => {
         sqlx::query(TEXT)
             .bind(hash.bytes())
             .bind(wanted.project)
@@ -244,19 +262,17 @@ pub(super) async fn insert_token(db: &Db, wanted: &NewGrant, hash: Digest, now_u
             .bind(wanted.role.as_str())
             .bind(now_us)
             .bind(expires_us)
-            .bind(wanted.key)
-            .execute(pool)
+            .bind(key)
+            .bind(login)
+            .execute(conn)
             .await
             .map(drop)
-    })?;
-    Ok(())
-}
-
-/// Ends the tokens that a user issued from a browser.
-pub(super) async fn delete_tokens(tx: &mut Tx, issuer: UserId) -> Result<()> {
-    const TEXT: &str = "delete from project_token where issuer_id = $1 and key_id is null";
-    on_tx!(tx, conn => sqlx::query(TEXT).bind(issuer).execute(conn).await.map(drop))?;
-    Ok(())
+    });
+    match inserted {
+        // The login or the key has ended since it was looked up.
+        Err(sqlx::Error::Database(refusal)) if refusal.is_foreign_key_violation() => Err(Error::Unauthorized),
+        inserted => Ok(inserted?),
+    }
 }
 
 /// Removes what has ended; returns how many rows went.

@@ -11,9 +11,10 @@ use utoipa_axum::routes;
 
 use super::{Blob, BlobView, Hash, sql};
 use crate::access::{Commenter, Editor, Viewer};
+use crate::bodies::Weighed;
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::extract::{Json, Octets, PathId, Query};
+use crate::extract::{Holders, Json, Octets, PathId, Query};
 use crate::feed::Feed;
 use crate::filter::{By, Words};
 use crate::limits;
@@ -91,18 +92,23 @@ async fn put(
 )]
 async fn show(
     access: Viewer,
-    State(db): State<Db>,
+    State(state): State<AppState>,
     PathId(hash): PathId<Hash>,
+    Holders(holders): Holders,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let blob = sql::find(&db, access.project, hash).await?.ok_or(Error::NotFound)?;
+    let db = &state.db;
+    let blob = sql::find(db, access.project, hash).await?.ok_or(Error::NotFound)?;
     let etag = format!("\"{hash}\"");
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == etag.as_bytes());
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        sql::bytes(&db, access.project, hash).await?.ok_or(Error::NotFound)?.into_response()
+        let place = state.outflow.place(&holders, usize::try_from(blob.size).unwrap_or(usize::MAX)).await?;
+        let bytes = sql::bytes(db, access.project, hash).await?.ok_or(Error::NotFound)?;
+        place.on(bytes.into()).into_response()
     };
+    response.extensions_mut().insert(Weighed);
     for (name, value) in [
         (header::CONTENT_TYPE, blob.media_type.clone()),
         (header::CONTENT_DISPOSITION, disposition(&blob)),

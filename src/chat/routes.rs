@@ -20,7 +20,7 @@ use crate::extract::{Json, PathId, Query};
 use crate::feed::{Feed, Person, Signal};
 use crate::ids::{ConversationId, MessageId};
 use crate::limits;
-use crate::page::{Page, PageQuery};
+use crate::page::{self, Page, PageQuery};
 use crate::state::AppState;
 
 /// `/api/projects/{p}/messages`, `…/conversations` and `…/typing`.
@@ -93,10 +93,7 @@ struct Typing {
     responses((status = 200, body = Messages))
 )]
 async fn list(access: Viewer, State(feed): State<Feed>, Query(query): Query<MessagesQuery>) -> Result<Json<Messages>> {
-    let limit = match query.limit.unwrap_or(limits::PAGE_ITEMS) {
-        limit if limit >= 1 => limit.min(limits::PAGE_ITEMS_MAX),
-        _ => return Err(Error::invalid("bad_limit", "limit must be at least 1")),
-    };
+    let limit = page::limit(query.limit)?;
     if query.after.is_some() && query.before.is_some() {
         return Err(Error::invalid("bad_cursor", "give after or before, not both"));
     }

@@ -9,6 +9,7 @@ mod hunks;
 mod path;
 mod routes;
 mod sql;
+pub mod sweep;
 mod target;
 
 use serde::Serialize;
@@ -203,13 +204,19 @@ pub async fn create_in(
 /// [`Error::TooLarge`], or when the database fails.
 pub async fn refuse_too_many(tx: &mut Tx, project: ProjectId, more: usize) -> Result<()> {
     let most = sql::most(tx, project).await?.unwrap_or(limits::DOCUMENTS_PER_PROJECT);
-    let there = sql::count(tx, project).await?;
+    let there = taken(tx, project, most).await?;
     if there.saturating_add(i64::try_from(more).unwrap_or(i64::MAX)) > most {
         return Err(Error::TooLarge(format!(
             "{more} more documents are too many: a project has at most {most}, and this one has {there} already"
         )));
     }
     Ok(())
+}
+
+/// How many documents count towards a project's most: the living, and of the deleted those beyond what is kept of them.
+async fn taken(tx: &mut Tx, project: ProjectId, most: i64) -> Result<i64> {
+    let deleted = sql::count_deleted(tx, project, limits::DELETED_DOCUMENTS.saturating_add(most)).await?;
+    Ok(sql::count(tx, project).await? + (deleted - limits::DELETED_DOCUMENTS).max(0))
 }
 
 /// A living document, as it is in a transaction.
@@ -250,6 +257,14 @@ pub async fn counted(db: &Db, project: ProjectId) -> Result<(i64, i64)> {
 /// When the database fails.
 pub async fn all(db: &Db, project: ProjectId) -> Result<Vec<Document>> {
     sql::list(db, project, &Wanted::default(), i64::MAX).await
+}
+
+/// The paths of all documents of a project, in a transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn paths(tx: &mut Tx, project: ProjectId) -> Result<Vec<String>> {
+    sql::paths(tx, project).await
 }
 
 /// The documents below a folder, at most `limit`.
@@ -361,7 +376,7 @@ async fn insert(
 ) -> Result<Document> {
     refuse_taken(tx, project, None, &path).await?;
     let most = sql::most(tx, project).await?.unwrap_or(limits::DOCUMENTS_PER_PROJECT);
-    if sql::count(tx, project).await? >= most {
+    if taken(tx, project, most).await? >= most {
         return Err(Error::TooLarge(format!("a project has at most {most} documents; delete some first")));
     }
     let (id, created_us) = (DocumentId::new(), now_us());

@@ -111,6 +111,12 @@ pub(super) async fn living(tx: &mut Tx, project: ProjectId) -> Result<Vec<Docume
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+pub(super) async fn paths(tx: &mut Tx, project: ProjectId) -> Result<Vec<String>> {
+    const TEXT: &str = "select path from document where project_id = $1 and deleted_us is null";
+    let rows: Vec<(String,)> = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(project).fetch_all(conn).await)?;
+    Ok(rows.into_iter().map(|(path,)| path).collect())
+}
+
 /// How many documents an operator allows a project, if one said so.
 pub(super) async fn most(tx: &mut Tx, project: ProjectId) -> Result<Option<i64>> {
     let row: Option<(Option<i64>,)> = on_tx!(tx, conn => {
@@ -123,6 +129,56 @@ pub(super) async fn count(tx: &mut Tx, project: ProjectId) -> Result<i64> {
     const TEXT: &str = "select count(*) from document where project_id = $1 and deleted_us is null";
     let (count,): (i64,) = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(project).fetch_one(conn).await)?;
     Ok(count)
+}
+
+/// How many deleted documents a project has, as far as they are counted.
+pub(super) async fn count_deleted(tx: &mut Tx, project: ProjectId, most: i64) -> Result<i64> {
+    const TEXT: &str = "
+        select count(*) from (
+            select id from document where project_id = $1 and deleted_us is not null limit $2) as deleted";
+    let (count,): (i64,) = on_tx!(tx, conn => {
+        sqlx::query_as(TEXT).bind(project).bind(most).fetch_one(conn).await
+    })?;
+    Ok(count)
+}
+
+/// Some documents that were deleted before a moment, with what each takes.
+pub(super) async fn deleted_before(db: &Db, before_us: i64, limit: i64) -> Result<Vec<(DocumentId, i64)>> {
+    const TEXT: &str = "
+        select d.id, h.bytes + 0 * h.head as bytes from document d join document_head h on h.document_id = d.id
+        where d.deleted_us < $1 order by d.deleted_us limit $2";
+    Ok(on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(before_us).bind(limit).fetch_all(pool).await)?)
+}
+
+/// The projects in which something was deleted since a moment, and what an operator allows each, if one said so.
+pub(super) async fn deleted_in(db: &Db, since_us: i64) -> Result<Vec<(ProjectId, Option<i64>)>> {
+    const TEXT: &str = "
+        select p.id, p.document_bytes_max from project p
+        where p.id in (select d.project_id from document d where d.deleted_us >= $1)";
+    Ok(on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(since_us).fetch_all(pool).await)?)
+}
+
+/// The deleted documents of a project with what each takes, the latest first.
+pub(super) async fn deleted_of(db: &Db, project: ProjectId) -> Result<Vec<(DocumentId, i64)>> {
+    const TEXT: &str = "
+        select d.id, h.bytes + 0 * h.head as bytes from document d join document_head h on h.document_id = d.id
+        where d.project_id = $1 and d.deleted_us is not null order by d.deleted_us desc, d.id desc";
+    Ok(on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(project).fetch_all(pool).await)?)
+}
+
+/// Removes deleted documents with all that is stored of them.
+pub(super) async fn remove(db: &Db, documents: &[(DocumentId, i64)]) -> Result<()> {
+    const TEXT: &str = "delete from document where deleted_us is not null and id in (";
+    on_pool!(db, write, pool => {
+        let mut query = sqlx::QueryBuilder::new(TEXT);
+        let mut ids = query.separated(", ");
+        for (document, _) in documents {
+            ids.push_bind(*document);
+        }
+        query.push(")");
+        query.build().execute(pool).await.map(drop)
+    })?;
+    Ok(())
 }
 
 /// The path of a living document other than `moving` that is where this path would be, above it, or below it.

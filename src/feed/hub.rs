@@ -172,6 +172,13 @@ impl Feed {
     /// Follows a project from after an event; from now on if none is named.
     #[must_use]
     pub fn follow(&self, project: ProjectId, after: Option<i64>) -> Follower {
+        self.follow_some(project, after, &Wanted::default())
+    }
+
+    /// As [`Feed::follow`], but only what is about the subject, in the folder and by the actor that are wanted, where any of
+    /// these is; then there are no signals.
+    #[must_use]
+    pub fn follow_some(&self, project: ProjectId, after: Option<i64>, wanted: &Wanted<'_>) -> Follower {
         // Subscribed under the map's lock, so that the channel is not dropped as one that nobody follows.
         let channel = self.0.channels.entry(project).or_insert_with(|| {
             let channel = Arc::new(Channel {
@@ -183,7 +190,7 @@ impl Feed {
             tokio::spawn(tail(self.clone(), channel.clone()));
             channel
         });
-        Follower::new(self.0.db.clone(), channel.clone(), self.0.shutdown.clone(), after)
+        Follower::new(self.0.db.clone(), channel.clone(), self.0.shutdown.clone(), after, wanted)
     }
 
     /// Lets go of a channel that nobody follows; false while somebody does.

@@ -13,11 +13,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use crate::bodies::Intake;
 use crate::db::{Db, micros, now_us};
 use crate::error::{Error, Result};
 use crate::extract::{self, Json};
 use crate::ids::UserId;
-use crate::intake::Intake;
 use crate::limits;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");

@@ -13,7 +13,7 @@ pub use self::routes::routes;
 
 use crate::access::{self, Role};
 use crate::audit::{self, Entry};
-use crate::auth::{Caller, Credential};
+use crate::auth::{self, Caller, Credential};
 use crate::blob;
 use crate::db::{Db, Tx, micros, now_us};
 use crate::document;
@@ -159,8 +159,8 @@ async fn show(db: &Db, quotas: &Quotas, project: ProjectId, role: Role) -> Resul
     Ok(view)
 }
 
-/// A project that has its creator as owner.
-async fn create(db: &Db, creator: UserId, wanted: &NewProject) -> Result<Project> {
+/// A project that has its creator as owner, who may have made `most` in all.
+async fn create(db: &Db, creator: UserId, most: i64, wanted: &NewProject) -> Result<Project> {
     let project = Project {
         id: ProjectId::new(),
         name: text::name(&wanted.name)?,
@@ -170,6 +170,12 @@ async fn create(db: &Db, creator: UserId, wanted: &NewProject) -> Result<Project
         created_us: now_us(),
     };
     let mut tx = db.begin().await?;
+    auth::lock(&mut tx, creator).await?;
+    if sql::made_by(&mut tx, creator).await? >= most {
+        let said =
+            format!("you have made {most} projects, and may have no more; one that is deleted counts for 30 days");
+        return Err(Error::conflict("too_many_projects", said));
+    }
     sql::insert(&mut tx, &project).await?;
     access::add_member(&mut tx, project.id, creator, Role::Owner).await?;
     tx.commit().await?;
@@ -219,6 +225,8 @@ async fn change(
     let description = change.description.as_deref().map(text::description).transpose()?;
     let visibility = change.visibility.map(Visibility::as_str);
     let mut tx = feed.db().begin().await?;
+    access::lock_project(&mut tx, project).await?;
+    let was = sql::visibility(&mut tx, project).await?;
     let changed = sql::update(&mut tx, project, name.as_deref(), description.as_deref(), visibility).await?;
     let changed = changed.ok_or(Error::NotFound)?;
     let event = Event::ProjectChanged {
@@ -228,10 +236,13 @@ async fn change(
     };
     feed::append(&mut tx, project, Some(actor), &[event]).await?;
     if let Some(visibility) = change.visibility {
-        if visibility == Visibility::Private {
+        let mut detail = json!({ "visibility": visibility });
+        if visibility == Visibility::Private && was != Visibility::Private {
+            // What was handed out while it was open would let people in for good from here on.
+            detail["invites_ended"] = access::end_invites(&mut tx, project).await?.into();
             access::end_links(&mut tx, project, actor, None).await?;
         }
-        note(&mut tx, project, actor, "project.visibility", json!({ "visibility": visibility })).await?;
+        note(&mut tx, project, actor, "project.visibility", detail).await?;
         rights::record(&mut tx, Change::project(project)).await?;
     }
     feed.commit(tx, project).await?;

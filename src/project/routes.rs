@@ -52,14 +52,19 @@ async fn list(
     request_body = NewProject,
     responses(
         (status = 201, body = ProjectView),
-        (status = 409, description = "`in_progress`: the key's request is.", body = ErrorView),
+        (status = 409, description = "`in_progress`: the key's request is. `too_many_projects`: one has made as many as one may.", body = ErrorView),
         (status = 422, description = "The key was another request's.", body = ErrorView),
     )
 )]
-async fn create(SignedIn(caller): SignedIn, State(db): State<Db>, wanted: Keyed<NewProject>) -> Result<Response> {
-    let (creator, for_answers) = (caller.user.id, db.clone());
+async fn create(
+    SignedIn(caller): SignedIn,
+    State(state): State<AppState>,
+    wanted: Keyed<NewProject>,
+) -> Result<Response> {
+    let (creator, most, db) = (caller.user.id, state.config.projects_per_user, state.db.clone());
+    let for_answers = db.clone();
     once(&for_answers, creator, wanted.seal, StatusCode::CREATED, async move {
-        Ok(super::create(&db, creator, &wanted.value).await?.view(access::Role::Owner))
+        Ok(super::create(&db, creator, most, &wanted.value).await?.view(access::Role::Owner))
     })
     .await
 }
@@ -73,7 +78,8 @@ async fn show(access: Viewer, State(db): State<Db>, State(rooms): State<Rooms>) 
     Ok(Json(super::show(&db, rooms.quotas(), access.project, access.role).await?))
 }
 
-/// Changes a project: what is left out stays. For owners.
+/// Changes a project: what is left out stays. One that becomes private takes its invites back, and who came in by a link
+/// is in it no more. For owners.
 #[utoipa::path(
     patch, path = "/api/projects/{p}", operation_id = "change_project", tag = "projects", request_body = ProjectChange,
     responses((status = 200, body = ProjectView))

@@ -61,6 +61,14 @@ pub(super) async fn insert(tx: &mut Tx, project: &Project) -> Result<()> {
     Ok(())
 }
 
+/// How many projects somebody made, also as the guest they were, that are not gone for good.
+pub(super) async fn made_by(tx: &mut Tx, user: UserId) -> Result<i64> {
+    const TEXT: &str = "
+        select count(*) from project where created_by in (select id from users where id = $1 or merged_into = $1)";
+    let (count,): (i64,) = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(user).fetch_one(conn).await)?;
+    Ok(count)
+}
+
 pub(super) async fn find(db: &Db, project: ProjectId) -> Result<Option<Project>> {
     const TEXT: &str = "
         select id, name, description, visibility, created_by, created_us
@@ -93,6 +101,14 @@ pub(super) async fn of_member(
             Ok((row.project.project()?, role))
         })
         .collect()
+}
+
+/// Who may read a project besides its members, in a transaction that holds its lock.
+pub(super) async fn visibility(tx: &mut Tx, project: ProjectId) -> Result<Visibility> {
+    let (word,): (String,) = on_tx!(tx, conn => {
+        sqlx::query_as("select visibility from project where id = $1").bind(project).fetch_one(conn).await
+    })?;
+    Ok(Visibility::from_word(&word).context("a project of an unknown visibility is stored")?)
 }
 
 /// Changes what is given; `None` when there is no such project.

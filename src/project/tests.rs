@@ -35,7 +35,7 @@ async fn fixture() -> Fixture {
 
 async fn project_of(db: &Db, owner: &User) -> ProjectId {
     let wanted = NewProject { name: "Notes".to_owned(), description: None, visibility: None };
-    create(db, owner.id, &wanted).await.unwrap().id
+    create(db, owner.id, i64::MAX, &wanted).await.unwrap().id
 }
 
 async fn role_of(db: &Db, user: &User, project: ProjectId) -> Option<Role> {

@@ -4,8 +4,9 @@
 //! against the sum, exactly. Rooms are not, since that would be a query for each edit: those of one project share an
 //! [`Allowance`] in memory, which counts what they admit and is set right from the database every few seconds. So a
 //! project may exceed its quota by what other server processes committed since then, and by one edit of each of its
-//! rooms that decide in the same instant. *Absent: rows kept for a while after they were folded, and deleted documents;
-//! neither counts.*
+//! rooms that decide in the same instant. Deleted documents may take as much again until they are removed for good; what
+//! goes beyond it counts like living ones, so that nobody keeps more by deleting. *Absent: rows kept for a while after they
+//! were folded; they do not count.*
 
 mod allowance;
 mod sql;
@@ -26,10 +27,13 @@ use crate::error::{Error, Result};
 use crate::ids::{DocumentId, ProjectId};
 use crate::limits;
 
+use self::sql::UsageRow;
+pub(crate) use self::sql::bytes_where;
+
 /// What the documents of one project take and may take, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
-    /// What the living ones take.
+    /// What the living ones take, and deleted ones beyond what these may.
     pub used: i64,
     /// What they may take.
     pub most: i64,
@@ -84,7 +88,7 @@ impl Quotas {
     pub async fn of(&self, project: ProjectId) -> Result<Usage> {
         let found = sql::usage(&self.0.db, &[project]).await?;
         let of_none = Usage { used: 0, most: self.0.most };
-        Ok(found.into_iter().next().map_or(of_none, |(_, used, most)| self.usage(used, most)))
+        Ok(found.first().map_or(of_none, |row| self.usage(row)))
     }
 
     /// Refuses what a transaction wrote if the project's documents take too much now. What made them smaller need not be
@@ -93,14 +97,19 @@ impl Quotas {
     /// # Errors
     /// [`Error::TooLarge`], or when the database fails.
     pub async fn hold(&self, tx: &mut Tx, project: ProjectId) -> Result<()> {
-        let (used, most) = sql::usage_in(tx, project).await?;
-        let Usage { used, most } = self.usage(used, most);
-        if used > most {
-            return Err(Error::TooLarge(format!(
-                "the documents of a project may take {most} bytes, and with this they would take {used}; delete some first"
-            )));
+        let Some(row) = sql::usage_in(tx, project).await? else { return Ok(()) };
+        let Usage { used, most } = self.usage(&row);
+        if used <= most {
+            return Ok(());
         }
-        Ok(())
+        let what_to_do = if used > row.living {
+            "what was deleted lately is being removed, so try again in a minute"
+        } else {
+            "delete some first"
+        };
+        Err(Error::TooLarge(format!(
+            "the documents of a project may take {most} bytes, and with this they would take {used}; {what_to_do}"
+        )))
     }
 
     /// Has what a project's open rooms go by set right now instead of soon; after a commit beside them.
@@ -111,8 +120,15 @@ impl Quotas {
         }
     }
 
-    fn usage(&self, used: i64, most: Option<i64>) -> Usage {
-        Usage { used, most: most.unwrap_or(self.0.most) }
+    /// What a project may take where no operator said otherwise.
+    #[must_use]
+    pub fn usual(&self) -> i64 {
+        self.0.most
+    }
+
+    fn usage(&self, row: &UsageRow) -> Usage {
+        let most = row.document_bytes_max.unwrap_or(self.0.most);
+        Usage { used: row.living.saturating_add((row.deleted - most).max(0)), most }
     }
 
     /// Sets right what open rooms go by: all of them, or those of these projects.
@@ -128,10 +144,9 @@ impl Quotas {
             let ids: Vec<ProjectId> = some.iter().map(|(project, _)| *project).collect();
             let found = sql::usage(&shared.db, &ids).await?;
             for ((project, allowance), counted) in some.iter().zip(counted) {
-                let of_project = found.iter().find(|(id, ..)| id == project);
                 // One that is gone for good: its rooms end by themselves.
-                let Some(&(_, used, most)) = of_project else { continue };
-                allowance.learn(self.usage(used, most), counted);
+                let Some(row) = found.iter().find(|row| row.id == *project) else { continue };
+                allowance.learn(self.usage(row), counted);
             }
         }
         Ok(())

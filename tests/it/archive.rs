@@ -10,8 +10,9 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::client::{TestClient, answer};
-use crate::engines::{Engine, on_both_engines};
+use crate::engines::{Database, Engine, on_both_engines};
 use crate::events::all;
+use crate::program::Program;
 use crate::server::TestServer;
 
 on_both_engines![
@@ -20,6 +21,8 @@ on_both_engines![
     what_is_made_to_harm_is_refused_by_name,
     the_limit_that_was_met_is_said,
     an_archive_may_have_ten_thousand_files,
+    what_differs_from_what_is_there_in_capital_letters_is_refused,
+    a_list_of_a_million_files_is_not_read,
 ];
 
 /// An archive of these files.
@@ -273,4 +276,73 @@ async fn an_archive_may_have_ten_thousand_files(engine: Engine) {
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{said}");
     assert!(said["error"]["message"].as_str().unwrap().contains("has 10001 files, and may have 10000"), "{said}");
     nothing_is_kept(&ann, other).await;
+}
+
+async fn what_differs_from_what_is_there_in_capital_letters_is_refused(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    for path in ["README.md", "Docs/a.md", "éLAN/x", "both", "Both"] {
+        ann.create(project, path, "").await;
+    }
+    for (name, there) in [("readme.md", "README.md"), ("docs/b.md", "Docs"), ("Élan/y", "éLAN"), ("BOTH", "Both")] {
+        let (status, said) = import(&ann, project, "", archive_of(&[("new.md", b"text"), (name, b"text")])).await;
+        assert_eq!((status, &said["error"]["code"]), (StatusCode::CONFLICT, &json!("path_taken")), "{name}: {said}");
+        let message = said["error"]["message"].as_str().unwrap();
+        assert!(message.contains("capital letters") && message.contains(&format!("{there:?}")), "{name}: {said}");
+    }
+    let (status, said) = import(&ann, project, "?into=docs", archive_of(&[("b.md", b"text")])).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{said}");
+    assert_eq!(paths(&ann, project).await.len(), 5);
+    // In the same spelling it is the same folder.
+    let (status, said) = import(&ann, project, "", archive_of(&[("Docs/b.md", b"text"), ("both.md", b"text")])).await;
+    assert_eq!(status, StatusCode::CREATED, "{said}");
+}
+
+/// An archive whose list has so many entries of so many files that the record for large ones is needed.
+fn long_list(files: u64) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for number in 0..files {
+        archive.extend_from_slice(b"PK\x01\x02");
+        archive.extend_from_slice(&[0; 24]);
+        archive.extend_from_slice(&[8, 0]);
+        archive.extend_from_slice(&[0; 16]);
+        archive.extend_from_slice(format!("{number:08}").as_bytes());
+    }
+    let list = archive.len() as u64;
+    archive.extend_from_slice(b"PK\x06\x06");
+    archive.extend_from_slice(&44_u64.to_le_bytes());
+    archive.extend_from_slice(&[45, 0, 45, 0]);
+    archive.extend_from_slice(&[0; 8]);
+    for number in [files, files, list, 0] {
+        archive.extend_from_slice(&number.to_le_bytes());
+    }
+    archive.extend_from_slice(b"PK\x06\x07");
+    archive.extend_from_slice(&[0; 4]);
+    archive.extend_from_slice(&list.to_le_bytes());
+    archive.extend_from_slice(&[1, 0, 0, 0]);
+    archive.extend_from_slice(b"PK\x05\x06");
+    archive.extend_from_slice(&[0; 4]);
+    archive.extend_from_slice(&[0xff; 12]);
+    archive.extend_from_slice(&[0; 2]);
+    archive
+}
+
+async fn a_list_of_a_million_files_is_not_read(engine: Engine) {
+    let database = Database::create(engine).await;
+    let program = Program::start(&database).await;
+    let ann = TestClient::guest(&program.place, "Ann").await;
+    let project = ann.project().await;
+    // It is one that can be read.
+    let (status, said) = import(&ann, project, "", long_list(20)).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{said}");
+    assert!(!said["error"]["message"].as_str().unwrap().contains("cannot be read"), "{said}");
+    let many = long_list(1_100_000);
+    let (before, sent) = (program.memory(), many.len());
+    let (status, said) = import(&ann, project, "", many).await;
+    let grown = program.peak_memory().saturating_sub(before);
+    println!("{sent} bytes that list 1,100,000 files cost {grown} bytes");
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{said}");
+    assert!(said["error"]["message"].as_str().unwrap().contains("has 1100000 files, and may have 10000"), "{said}");
+    assert!(grown < sent * 5 / 2, "{grown} bytes");
 }

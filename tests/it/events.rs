@@ -22,7 +22,12 @@ pub struct Events {
 impl Events {
     /// Opens the stream of a project; it begins after the event named, or now.
     pub async fn open(client: &TestClient, project: ProjectId, last_id: Option<&str>) -> Self {
-        let path = format!("/api/projects/{project}/feed");
+        Self::open_some(client, project, "", last_id).await
+    }
+
+    /// As [`Events::open`], of what a query wants.
+    pub async fn open_some(client: &TestClient, project: ProjectId, query: &str, last_id: Option<&str>) -> Self {
+        let path = format!("/api/projects/{project}/feed{query}");
         let mut request = client.request(Method::GET, &path).header(header::ACCEPT, "text/event-stream");
         if let Some(id) = last_id {
             request = request.header("last-event-id", id);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::{TestClient, answer};
 use crate::engines::{Engine, on_both_engines};
+use crate::events::Events;
 use crate::peer::Dialect;
 use crate::server::{TestServer, until};
 use crate::sign_in::{Browser, account, start};
@@ -13,6 +14,7 @@ use crate::sign_in::{Browser, account, start};
 on_both_engines![
     documents_by_words_by_path_and_by_author,
     what_happened_by_path_and_by_author,
+    streams_of_what_happens_by_path_and_by_author,
     projects_people_keys_and_bytes_by_words_and_author,
     invites_sessions_and_the_audit_log_by_author,
     operators_find_users_and_projects,
@@ -97,6 +99,49 @@ async fn what_happened_by_path_and_by_author(engine: Engine) {
     let (_, page) = ann.get(&format!("{feed}?path=docs&limit=1")).await;
     let next = page["next"].as_str().unwrap();
     assert_eq!(kinds(&format!("?path=docs&after={next}")).await, ["file.renamed"]);
+}
+
+async fn streams_of_what_happens_by_path_and_by_author(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let (ann, bob, project) = two(&server).await;
+    ann.create(project, "docs/first.md", "").await;
+    for number in 0..120 {
+        ann.create(project, &format!("other/{number}.md"), "").await;
+    }
+    let plan = bob.create(project, "docs/plan.md", "").await;
+    let by_bob = format!("?author={}", bob.id);
+    let of_plan = format!("?document={plan}");
+    let mut below = Events::open_some(&ann, project, "?path=docs", Some("0")).await;
+    let mut his = Events::open_some(&ann, project, &by_bob, Some("0")).await;
+    let mut live = Events::open_some(&ann, project, &of_plan, None).await;
+    // Neither what concerns others nor a signal comes between.
+    ann.create(project, "elsewhere.md", "").await;
+    ann.post(&format!("/api/projects/{project}/typing"), json!({})).await;
+    let renamed = bob.patch(&format!("/api/projects/{project}/documents/{plan}"), json!({ "path": "moved.md" })).await;
+    assert_eq!(renamed.0, StatusCode::OK);
+    ann.create(project, "docs/last.md", "").await;
+    let told = async |events: &mut Events, number: usize| {
+        let mut told = Vec::new();
+        for _ in 0..number {
+            let event = events.next().await.unwrap();
+            told.push(format!("{} {}", event["type"].as_str().unwrap(), event["path"].as_str().unwrap_or_default()));
+        }
+        told
+    };
+    let created = |path: &str| format!("file.created {path}");
+    let moved = "file.renamed moved.md".to_owned();
+    assert_eq!(
+        told(&mut below, 4).await,
+        [created("docs/first.md"), created("docs/plan.md"), moved.clone(), created("docs/last.md")]
+    );
+    assert_eq!(told(&mut his, 3).await, ["member.added ".to_owned(), created("docs/plan.md"), moved.clone()]);
+    assert_eq!(told(&mut live, 1).await, [moved.clone()]);
+    // Who comes back goes on where they were.
+    let mut again = Events::open_some(&ann, project, "?path=docs", Some(&live.last_id)).await;
+    assert_eq!(told(&mut again, 1).await, [created("docs/last.md")]);
+    let backwards = format!("/api/projects/{project}/feed?before=9");
+    let request = ann.request(Method::GET, &backwards).header(header::ACCEPT, "text/event-stream");
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
 }
 
 async fn projects_people_keys_and_bytes_by_words_and_author(engine: Engine) {

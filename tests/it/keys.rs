@@ -1,5 +1,6 @@
 //! API keys, and tokens for an application's own end users.
 
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -12,6 +13,8 @@ on_both_engines![
     a_key_acts_for_its_owner_as_far_as_its_scopes_go,
     a_key_is_told_once_and_ends_when_it_is_revoked,
     an_end_user_acts_as_themselves,
+    a_key_that_may_not_manage_lets_no_end_user_manage,
+    keys_are_counted_one_after_the_other,
     a_token_allows_the_lesser_of_its_role_and_its_issuers_now,
 ];
 
@@ -161,6 +164,40 @@ async fn an_end_user_acts_as_themselves(engine: Engine) {
     }
 }
 
+async fn a_key_that_may_not_manage_lets_no_end_user_manage(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    let project = ann.project().await;
+    ann.invite(project, &bob, "viewer").await;
+    let member = format!("/api/projects/{project}/members/{}", bob.id);
+    for (scopes, role) in
+        [(&["act-for"][..], "editor"), (&["act-for", "write"], "editor"), (&["act-for", "manage"], "owner")]
+    {
+        let (_, key) = ann.key(scopes).await;
+        let wanted = json!({ "role": "owner", "user": { "id": "u-1", "name": "Zoë" } });
+        let tokens = format!("/api/projects/{project}/tokens");
+        let (status, issued) = ann.by(Method::POST, &key, &tokens, Some(wanted)).await;
+        assert_eq!((status, &issued["role"]), (StatusCode::OK, &json!(role)), "{scopes:?}: {issued}");
+        let token = issued["token"].as_str().unwrap();
+        let (_, seen) = ann.by(Method::GET, token, &format!("/api/projects/{project}"), None).await;
+        assert_eq!(seen["role"], json!(role), "{scopes:?}");
+        let changed = ann.by(Method::PATCH, token, &member, Some(json!({ "role": "editor" }))).await.0;
+        assert_eq!(changed, StatusCode::FORBIDDEN, "a token does nothing that outlives it");
+    }
+}
+
+async fn keys_are_counted_one_after_the_other(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let most = usize::try_from(coterie::limits::KEYS_PER_USER).unwrap();
+    let making = (0..most + 12).map(|_| ann.post("/api/keys", json!({ "name": "one of many" })));
+    let made = join_all(making).await;
+    let created = made.iter().filter(|(status, _)| *status == StatusCode::CREATED).count();
+    let refused = made.iter().filter(|(_, said)| said["error"]["code"] == json!("too_many_keys")).count();
+    assert_eq!((created, refused), (most, 12), "{:?}", made.iter().map(|(status, _)| status).collect::<Vec<_>>());
+}
+
 async fn a_token_allows_the_lesser_of_its_role_and_its_issuers_now(engine: Engine) {
     let server = TestServer::start(engine).await;
     let ann = TestClient::guest(server.place(), "Ann").await;
@@ -169,7 +206,7 @@ async fn a_token_allows_the_lesser_of_its_role_and_its_issuers_now(engine: Engin
     ann.create(project, "a", "").await;
     ann.invite(project, &bob, "editor").await;
     let at = format!("/api/projects/{project}");
-    let (_, key) = bob.key(&["act-for"]).await;
+    let (_, key) = bob.key(&["act-for", "manage"]).await;
     let wanted = json!({ "role": "owner", "user": { "id": "1", "name": "Zoe" } });
     let (_, token) = bob.by(Method::POST, &key, &format!("{at}/tokens"), Some(wanted)).await;
     assert_eq!(token["role"], json!("editor"));

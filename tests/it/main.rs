@@ -73,6 +73,7 @@ mod terminal;
 mod text;
 mod tidy;
 mod two_servers;
+mod unread;
 mod unsettled;
 mod update;
 mod updates_by_http;

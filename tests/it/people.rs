@@ -77,6 +77,21 @@ async fn who_came_by_a_link_goes_with_it(engine: Engine) {
     assert_eq!((may(&cid).await, may(&dan).await, may(&eve).await, may(&bob).await), (false, true, true, true));
     ann.patch(&at, json!({ "visibility": "private" })).await;
     assert_eq!((may(&dan).await, may(&eve).await, may(&bob).await), (true, false, true));
+    // A link from then opens nothing any more, for nobody and by nothing; one from now makes members as ever.
+    assert_eq!(eve.post(&by_two, json!({})).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ann.get(&format!("{at}/invites")).await.1["items"], json!([]));
+    let (_, page) = ann.get(&format!("{at}/audit?q=visibility")).await;
+    assert_eq!(page["items"][0]["detail"], json!({ "visibility": "private", "invites_ended": 1 }));
+    let (_, by_now) = link("viewer").await;
+    come("Fay", &by_now).await;
+    ann.patch(&at, json!({ "visibility": "private" })).await;
+    come("Gus", &by_now).await;
+    // From link to public and then to private is the same way.
+    ann.patch(&at, json!({ "visibility": "link" })).await;
+    let (_, by_three) = link("editor").await;
+    ann.patch(&at, json!({ "visibility": "public" })).await;
+    ann.patch(&at, json!({ "visibility": "private" })).await;
+    assert_eq!(late.post(&by_three, json!({})).await.0, StatusCode::NOT_FOUND);
 }
 
 async fn a_deleted_project_can_be_restored_for_a_while(engine: Engine) {
@@ -137,11 +152,15 @@ async fn logins_are_listed_and_ended(engine: Engine) {
     assert_eq!(change, StatusCode::FORBIDDEN, "a token does nothing that outlives it");
     let third = TestClient::guest(server.place(), "Ann three").await;
     third.merge_into(server.db(), &ann).await;
+    let of_third = third.token(project, "owner").await;
+    let by_token = async |token: &str| ann.by(reqwest::Method::GET, token, "/api/me", None).await.0;
+    assert_eq!(by_token(&of_third).await, StatusCode::OK);
     assert_eq!(ann.delete("/api/logins?others=true").await.0, StatusCode::NO_CONTENT);
     assert_eq!((ann.get("/api/me").await.0, third.get("/api/me").await.0), (StatusCode::OK, StatusCode::UNAUTHORIZED));
-    let by_token = ann.by(reqwest::Method::GET, &token, "/api/me", None).await.0;
-    assert_eq!(by_token, StatusCode::UNAUTHORIZED, "what was issued from them ends with them");
+    assert_eq!(by_token(&of_third).await, StatusCode::UNAUTHORIZED, "what was issued from them ends with them");
+    assert_eq!(by_token(&token).await, StatusCode::OK, "and nothing else");
     assert_eq!(ann.delete("/api/logins").await.0, StatusCode::NO_CONTENT);
+    assert_eq!(by_token(&token).await, StatusCode::UNAUTHORIZED);
     assert_eq!(ann.get("/api/me").await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(bob.get("/api/me").await.0, StatusCode::OK);
 }

@@ -40,6 +40,27 @@ impl Program {
         self.child.id()
     }
 
+    /// Its resident memory now, in bytes.
+    pub fn memory(&self) -> usize {
+        self.status("VmRSS:") * 1024
+    }
+
+    /// The most that was, in bytes.
+    pub fn peak_memory(&self) -> usize {
+        self.status("VmHWM:") * 1024
+    }
+
+    /// Its threads.
+    pub fn threads(&self) -> usize {
+        self.status("Threads:")
+    }
+
+    fn status(&self, what: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         // It may have ended by itself.

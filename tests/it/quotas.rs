@@ -3,6 +3,7 @@
 use coterie::compaction::{Folded, fold};
 use coterie::ids::{DocumentId, ProjectId};
 use coterie::limits;
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -20,6 +21,9 @@ on_both_engines![
     requests_are_refused_as_a_whole,
     what_another_server_wrote_is_known_soon,
     owners_and_operators_see_it,
+    nobody_keeps_more_by_deleting,
+    what_was_deleted_long_ago_is_removed_for_good,
+    one_makes_so_many_projects_and_no_more,
 ];
 
 /// What a project may take here, in bytes.
@@ -281,4 +285,101 @@ async fn owners_and_operators_see_it(engine: Engine) {
     let (_, page) = root.get("/api/admin/projects?q=notes").await;
     assert_eq!(page["items"][0]["document_bytes"], json!(taken));
     assert_eq!(allow(Value::Null).await.1["document_bytes_max"], Value::Null);
+}
+
+/// How many rows a table has.
+async fn rows(server: &TestServer, table: &str) -> usize {
+    server.database.dump(table).await.len()
+}
+
+async fn nobody_keeps_more_by_deleting(engine: Engine) {
+    let server = small(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let documents = format!("/api/projects/{project}/documents");
+    let stored = async || {
+        let db = server.database.connect().await;
+        let sum = "select coalesce(sum(bytes), 0) from document_head";
+        let (bytes,): (i64,) = coterie::on_pool!(&db, read, pool => sqlx::query_as(sum).fetch_one(pool).await).unwrap();
+        db.close().await;
+        bytes
+    };
+    // Made and deleted, again and again.
+    let mut refused = None;
+    for number in 0..20 {
+        let made = ann.post(&documents, json!({ "path": format!("{number}"), "content": "x".repeat(6_000) })).await;
+        if made.0 != StatusCode::CREATED {
+            refused = Some(made);
+            break;
+        }
+        ann.delete(&format!("{documents}/{}", made.1["id"].as_str().unwrap())).await;
+    }
+    let (status, said) = refused.expect("it comes to an end");
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{said}");
+    assert!(said["error"]["message"].as_str().unwrap().contains("is being removed"), "{said}");
+    assert!(stored().await <= 2 * MOST + 6_100, "{}", stored().await);
+    assert!(used(&ann, project).await > 0, "what is too much of it counts");
+    // Sockets are held to it as well.
+    let path = ann.create(project, "typed", "").await;
+    let mut peer = ann.socket(Dialect::Hocuspocus, project, path).join().await;
+    peer.insert(0, &"y".repeat(9_000)).await;
+    told_that_it_is_full(&mut peer, Dialect::Hocuspocus, MOST).await;
+    // What is too much is removed soon, the oldest first, and there is room again.
+    coterie::document::sweep::sweep(server.db(), MOST, 0).await.unwrap();
+    assert_eq!(used(&ann, project).await, 0);
+    assert!(stored().await <= MOST);
+    let (status, said) = ann.post(&documents, json!({ "path": "again", "content": "x".repeat(15_000) })).await;
+    assert_eq!(status, StatusCode::CREATED, "{said}");
+    // The latest deletions are still told from what never was.
+    let nobody = TestClient::guest(server.place(), "Bob").await;
+    ann.invite(project, &nobody, "editor").await;
+    let mut late = nobody.socket(Dialect::Yjs, project, "4").open().await;
+    assert_eq!(late.until_closed().await, 4404);
+    assert_eq!(server.db_findings().await, Vec::<String>::new());
+}
+
+async fn what_was_deleted_long_ago_is_removed_for_good(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let kept = ann.create(project, "kept", "stays").await;
+    let deleted = ann.create(project, "deleted", "goes").await;
+    let lately = ann.create(project, "lately", "goes later").await;
+    fold(server.db(), &server.state().replicas, deleted).await.unwrap();
+    for document in [deleted, lately] {
+        ann.delete(&format!("/api/projects/{project}/documents/{document}")).await;
+    }
+    coterie::document::sweep::sweep(server.db(), limits::DOCUMENTS_BYTES, 0).await.unwrap();
+    assert_eq!(rows(&server, "document").await, 3, "it was not long ago");
+    server.database.change("update document set deleted_us = 1 where id = $1", deleted).await;
+    coterie::document::sweep::sweep(server.db(), limits::DOCUMENTS_BYTES, i64::MAX).await.unwrap();
+    assert_eq!((rows(&server, "document").await, rows(&server, "document_path").await), (2, 2));
+    assert_eq!((rows(&server, "document_update").await, rows(&server, "document_snapshot").await), (2, 0));
+    assert_eq!(ann.text(project, kept).await, "stays");
+    // Its path is one that never was.
+    ann.socket(Dialect::Yjs, project, "deleted").join().await;
+}
+
+async fn one_makes_so_many_projects_and_no_more(engine: Engine) {
+    let database = Database::create(engine).await;
+    let mut config = TestServer::config(&database);
+    config.projects_per_user = 5;
+    let server = TestServer::with(config, database).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    let mine = ann.project().await;
+    let made = join_all((0..12).map(|_| ann.post("/api/projects", json!({ "name": "One more" })))).await;
+    assert_eq!(made.iter().filter(|(status, _)| *status == StatusCode::CREATED).count(), 4);
+    let refused = made.iter().find(|(status, _)| *status != StatusCode::CREATED).unwrap();
+    assert_eq!((refused.0, &refused.1["error"]["code"]), (StatusCode::CONFLICT, &json!("too_many_projects")));
+    // Others are not asked, a deleted one counts while it can be restored, and a guest's count as whose they became.
+    bob.project().await;
+    ann.delete(&format!("/api/projects/{mine}")).await;
+    let more = async |client: &TestClient| client.post("/api/projects", json!({ "name": "One more" })).await.0;
+    assert_eq!(more(&ann).await, StatusCode::CONFLICT);
+    ann.merge_into(server.db(), &bob).await;
+    assert_eq!(more(&bob).await, StatusCode::CONFLICT);
+    server.database.execute("update project set deleted_us = 1 where deleted_us is not null".to_owned()).await;
+    coterie::project::sweep(server.db()).await.unwrap();
+    assert_eq!(more(&bob).await, StatusCode::CONFLICT, "he has made one himself");
 }

@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 use crate::client::TestClient;
 use crate::engines::{Database, Engine, on_both_engines};
 use crate::server::TestServer;
+use crate::sign_in::{Browser, Mood, start};
 
 on_both_engines! {
     a_user_who_asks_too_often_waits_and_nobody_else_does,
     an_address_behind_a_trusted_proxy_has_its_own_limit,
     a_project_can_be_asked_so_often_whoever_asks,
     an_address_whose_sign_ins_fail_has_to_wait,
+    what_fails_at_github_counts_and_who_says_no_does_not,
 }
 
 async fn server(engine: Engine, change: impl FnOnce(&mut Config)) -> TestServer {
@@ -114,4 +116,29 @@ async fn an_address_whose_sign_ins_fail_has_to_wait(engine: Engine) {
     assert_limited(sign_in("203.0.113.1").await, 800).await;
     assert_eq!(sign_in("203.0.113.2").await.status(), StatusCode::FORBIDDEN);
     assert_eq!(nobody.get("/api/auth").await.0, StatusCode::OK);
+}
+
+async fn what_fails_at_github_counts_and_who_says_no_does_not(engine: Engine) {
+    let (server, github) = start(engine, |config| config.trusted_proxies = "127.0.0.1".parse().unwrap()).await;
+    let nobody = TestClient::nobody(server.place());
+    let come_back = async |from: &str, cookie: &str, query: &str| {
+        let request = nobody.program(Method::GET, &format!("/auth/github/callback{query}"));
+        request.header("x-forwarded-for", from).header("cookie", cookie).send().await.unwrap()
+    };
+    // People who change their mind.
+    github.feels(Mood::Denies);
+    for _ in 0..7 {
+        let browser = Browser::new(server.place());
+        let callback = browser.until_callback("/").await;
+        let query = callback.split_once('?').map(|(_, query)| format!("?{query}")).unwrap();
+        let answer = come_back("203.0.113.1", &browser.cookies(), &query).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    }
+    // What somebody makes up.
+    for _ in 0..5 {
+        let answer = come_back("203.0.113.1", "", "?state=made-up&code=made-up").await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    }
+    assert_limited(come_back("203.0.113.1", "", "?state=made-up&code=made-up").await, 800).await;
+    assert_eq!(come_back("203.0.113.2", "", "?state=made-up").await.status(), StatusCode::BAD_REQUEST);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use coterie::db::Db;
 use coterie::ids::ProjectId;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -26,7 +27,7 @@ const SOON: Duration = Duration::from_secs(1);
 const LANES: usize = 10;
 const CHANGES: usize = 50;
 /// How long a token lives that is to expire, in seconds.
-const TOKEN_SECONDS: u64 = 3;
+const TOKEN_SECONDS: u64 = 5;
 
 /// How a right can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +40,15 @@ enum End {
     Everywhere,
     Key,
     KeyOfToken,
+    LogoutOfToken,
+    LoginOfToken,
+    EverywhereOfToken,
+    Suspension,
     Expiry,
     Deletion,
 }
 
-const ENDS: [End; 10] = [
+const ENDS: [End; 14] = [
     End::Demotion,
     End::Removal,
     End::Link,
@@ -52,6 +57,10 @@ const ENDS: [End; 10] = [
     End::Everywhere,
     End::Key,
     End::KeyOfToken,
+    End::LogoutOfToken,
+    End::LoginOfToken,
+    End::EverywhereOfToken,
+    End::Suspension,
     End::Expiry,
     End::Deletion,
 ];
@@ -102,6 +111,11 @@ async fn scene(ann: &TestClient, place: &Place, dialect: Dialect, end: End) -> S
             assert_eq!(status, StatusCode::OK, "{token}");
             opening = opening.token(token["token"].as_str().unwrap());
         }
+        End::LogoutOfToken | End::LoginOfToken | End::EverywhereOfToken => {
+            let (_, logins) = bob.get("/api/logins").await;
+            logins["items"][0]["id"].as_str().unwrap().clone_into(&mut id);
+            opening = opening.token(&bob.token(project, "editor").await);
+        }
         End::Expiry => {
             let (_, token) = bob.post(&tokens, json!({ "expires_in": TOKEN_SECONDS })).await;
             expires = Instant::now() + Duration::from_secs(TOKEN_SECONDS);
@@ -118,7 +132,7 @@ async fn scene(ann: &TestClient, place: &Place, dialect: Dialect, end: End) -> S
 }
 
 /// Ends the right, and answers since when it has ended.
-async fn take_away(scene: &Scene, end: End) -> Instant {
+async fn take_away(scene: &Scene, end: End, db: &Db) -> Instant {
     let Scene { ann, bob, project, id, .. } = scene;
     let member = format!("/api/projects/{project}/members/{}", bob.id);
     let at = format!("/api/projects/{project}");
@@ -127,8 +141,15 @@ async fn take_away(scene: &Scene, end: End) -> Instant {
         End::Removal => ann.delete(&member).await.0,
         End::Link => ann.delete(&format!("{at}/invites/{id}")).await.0,
         End::Visibility => ann.patch(&at, json!({ "visibility": "private" })).await.0,
-        End::Logout => bob.post("/auth/logout", json!({})).await.0,
-        End::Everywhere => bob.delete("/api/logins").await.0,
+        End::Logout | End::LogoutOfToken => bob.post("/auth/logout", json!({})).await.0,
+        End::Everywhere | End::EverywhereOfToken => bob.delete("/api/logins").await.0,
+        End::LoginOfToken => bob.delete(&format!("/api/logins/{id}")).await.0,
+        End::Suspension => {
+            let mut tx = db.begin().await.unwrap();
+            coterie::auth::suspend(&mut tx, bob.id, true).await.unwrap();
+            tx.commit().await.unwrap();
+            StatusCode::OK
+        }
         End::Key | End::KeyOfToken => bob.delete(&format!("/api/keys/{id}")).await.0,
         End::Expiry => {
             tokio::time::sleep_until(scene.expires).await;
@@ -150,7 +171,7 @@ async fn five_hundred_changes_bite_within_a_second(engine: Engine) {
     let ann = TestClient::guest(server.place(), "Ann").await;
     let mut lanes = JoinSet::new();
     for lane in 0..LANES {
-        let ann = ann.clone();
+        let (ann, db) = (ann.clone(), server.db().clone());
         // Half of the sockets are on another server than the one that is told of the change.
         let place = if lane % 2 == 0 { server.place().clone() } else { other.place().clone() };
         lanes.spawn(async move {
@@ -158,7 +179,7 @@ async fn five_hundred_changes_bite_within_a_second(engine: Engine) {
             for change in 0..CHANGES {
                 let end = ENDS[(lane + change) % ENDS.len()];
                 let mut scene = scene(&ann, &place, Dialect::Hocuspocus, end).await;
-                let began = take_away(&scene, end).await;
+                let began = take_away(&scene, end, &db).await;
                 scene.peer.until(&format!("{end:?} bites"), is_out).await;
                 took.push((began.elapsed(), end, lane));
             }
@@ -182,7 +203,7 @@ async fn whatever_ends_a_right_ends_sockets_of_y_websocket_too(engine: Engine) {
     let server = TestServer::start(engine).await;
     let other = TestServer::on(server.database.shared()).await;
     let ann = TestClient::guest(server.place(), "Ann").await;
-    every_end(&ann, Dialect::Yjs, [server.place(), other.place()]).await;
+    every_end(&ann, server.db(), Dialect::Yjs, [server.place(), other.place()]).await;
 }
 
 /// Nothing is shared but the database: the other process finds out by reading the log of changed rights.
@@ -190,31 +211,32 @@ async fn whatever_ends_a_right_ends_sockets_at_another_process() {
     let database = Database::create(Engine::Postgres).await;
     let here = Program::start(&database).await;
     let there = Program::start(&database).await;
+    let db = database.connect().await;
     for dialect in DIALECTS {
         let ann = TestClient::guest(&here.place, "Ann").await;
-        every_end(&ann, dialect, [&there.place, &there.place]).await;
+        every_end(&ann, &db, dialect, [&there.place, &there.place]).await;
     }
 }
 
 /// Ends rights in every way, of people whose sockets are at these places by turns; what they write a second later is not
 /// taken, and they are put out.
-async fn every_end(ann: &TestClient, dialect: Dialect, places: [&Place; 2]) {
+async fn every_end(ann: &TestClient, db: &Db, dialect: Dialect, places: [&Place; 2]) {
     let mut scenes = JoinSet::new();
     for (number, end) in ENDS.into_iter().enumerate() {
-        let (ann, place) = (ann.clone(), places[number % 2].clone());
+        let (ann, db, place) = (ann.clone(), db.clone(), places[number % 2].clone());
         scenes.spawn(async move {
             let mut scene = scene(&ann, &place, dialect, end).await;
-            let began = take_away(&scene, end).await;
+            let began = take_away(&scene, end, &db).await;
             tokio::time::sleep_until(began + SOON).await;
             scene.peer.send_update(&typed(scene.peer.client(), "late")).await;
             scene.peer.until(&format!("{end:?} bites"), is_out).await;
             if let Some((code, _)) = &scene.peer.closed {
                 let expected: &[u16] = match end {
                     End::Demotion => &[1013],
-                    End::Logout | End::Everywhere | End::Key | End::KeyOfToken | End::Expiry => &[4401],
                     End::Removal | End::Link | End::Visibility => &[4404],
                     // Another server may notice by the document's epoch first.
                     End::Deletion => &[4404, 4410],
+                    _ => &[4401],
                 };
                 assert!(expected.contains(code), "{end:?}: {code}");
             }

@@ -59,26 +59,44 @@ async fn bodies_count_together_and_large_ones_wait_for_each_other() {
     in_time(Box::pin(bodies())).await;
 }
 
+/// Says that much comes, and sends a little of it.
+async fn begin(server: &TestServer, path: &str, token: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(server.place().address()).await.unwrap();
+    let head = format!(
+        "PUT {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\ncontent-type: text/plain\r\n\
+         content-length: {}\r\n\r\nbegin",
+        limits::DOCUMENT_BYTES - 1
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket
+}
+
 async fn bodies() {
     let server = TestServer::start(Engine::Sqlite).await;
     let ann = TestClient::guest(server.place(), "Ann").await;
     let project = ann.project().await;
     let document = ann.create(project, "a", "").await;
     let path = format!("/api/projects/{project}/documents/{document}/text");
-    let token = ann.token(project, "editor").await;
-    // They say that much comes, and send a little of it.
-    let mut slow = Vec::new();
-    for _ in 0..8 {
-        let mut socket = TcpStream::connect(server.place().address()).await.unwrap();
-        let head = format!(
-            "PUT {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\ncontent-type: text/plain\r\n\
-             content-length: {}\r\n\r\nbegin",
-            limits::DOCUMENT_BYTES - 1
-        );
-        socket.write_all(head.as_bytes()).await.unwrap();
-        slow.push(socket);
-    }
     let intake = server.state().intake.clone();
+    let mut slow = Vec::new();
+    // One alone takes no more than a share.
+    let token = ann.token(project, "editor").await;
+    for _ in 0..8 {
+        slow.push(begin(&server, &path, &token).await);
+    }
+    let each = limits::DOCUMENT_BYTES - 1 + limits::BODY_OVERHEAD;
+    let share = limits::LARGE_BODIES_SHARE / each * each;
+    until("their share is taken", async || intake.taken() >= share).await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    ann.invite(project, &bob, "editor").await;
+    let his = bob.request(Method::PUT, &path).header("content-type", "text/plain").body("x".repeat(LARGE_BYTES));
+    assert_eq!(his.send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(intake.taken(), share);
+    // Several together take what there is.
+    let token = bob.token(project, "editor").await;
+    for _ in 0..8 {
+        slow.push(begin(&server, &path, &token).await);
+    }
     let most = limits::LARGE_BODIES_BYTES;
     until("there is no room for one more", async || intake.taken() > most - limits::DOCUMENT_BYTES).await;
     tokio::time::sleep(Duration::from_millis(200)).await;

@@ -131,6 +131,7 @@ async fn create_and_show(state: &Shared, owner: UserId, wanted: &NewKey) -> Resu
         used_us: None,
     };
     let mut tx = state.db.begin().await?;
+    super::lock(&mut tx, owner).await?;
     if sql::count(&mut tx, owner).await? >= limits::KEYS_PER_USER {
         return Err(Error::conflict("too_many_keys", "you have too many keys; delete those that nobody uses"));
     }

@@ -84,7 +84,7 @@ pub(super) async fn list(db: &Db, user: UserId, current: Digest, page: &PageQuer
     Ok(Page::cut(logins, limit, |login| login.id))
 }
 
-/// Ends one login of a user, and what it has open.
+/// Ends one login of a user, with the tokens issued from it and what they have open.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the user has no such login, or when the database fails.
@@ -98,14 +98,24 @@ pub(super) async fn end(db: &Db, user: UserId, login: LoginId) -> Result<()> {
     Ok(())
 }
 
-/// Ends all logins of a user, but for `kept`, and the tokens issued from them, and what they have open.
+/// Ends the login of a cookie, with the tokens issued from it and what they have open.
+async fn end_by_hash(db: &Db, hash: Digest) -> Result<()> {
+    let mut tx = db.begin().await?;
+    if let Some((user, id)) = sql::delete(&mut tx, hash).await? {
+        let which = id.map_or_else(|| "unnamed".to_owned(), |id| id.to_string());
+        note_end(&mut tx, user, user, &which).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Ends all logins of a user, but for `kept`, with the tokens issued from them and what they have open.
 ///
 /// # Errors
 /// When the database fails.
 pub(super) async fn end_all(db: &Db, user: UserId, kept: Option<Digest>) -> Result<()> {
     let mut tx = db.begin().await?;
     sql::delete_all(&mut tx, user, kept).await?;
-    super::sql::delete_tokens(&mut tx, user).await?;
     note_end(&mut tx, user, user, "all").await?;
     tx.commit().await?;
     Ok(())

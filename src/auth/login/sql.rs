@@ -6,7 +6,6 @@ use crate::auth::secret::Digest;
 use crate::db::{Db, Tx, micros};
 use crate::error::Result;
 use crate::ids::{LoginId, UserId};
-use crate::rights::{self, Change};
 use crate::timestamp::Timestamp;
 use crate::{limits, on_pool, on_tx};
 
@@ -72,20 +71,17 @@ pub(super) async fn find(db: &Db, hash: Digest, now_us: i64) -> Result<Option<(S
     })?)
 }
 
-/// Ends a login; what its user has open looks again.
-pub(super) async fn delete(db: &Db, hash: Digest) -> Result<()> {
-    let mut tx = db.begin().await?;
-    let row: Option<(Option<UserId>,)> = on_tx!(&mut tx, conn => {
-        sqlx::query_as("delete from login where hash = $1 returning user_id")
-            .bind(hash.bytes())
-            .fetch_optional(conn)
-            .await
+/// Ends a login, and answers which it was and who was signed in by it: whoever they became.
+pub(super) async fn delete(tx: &mut Tx, hash: Digest) -> Result<Option<(UserId, Option<LoginId>)>> {
+    const FIND: &str = "
+        select coalesce(u.merged_into, u.id), l.id from login l join users u on u.id = l.user_id where l.hash = $1";
+    let found: Option<(UserId, Option<LoginId>)> = on_tx!(&mut *tx, conn => {
+        sqlx::query_as(FIND).bind(hash.bytes()).fetch_optional(conn).await
     })?;
-    if let Some((Some(user),)) = row {
-        rights::record(&mut tx, Change::user(user)).await?;
-    }
-    tx.commit().await?;
-    Ok(())
+    on_tx!(tx, conn => {
+        sqlx::query("delete from login where hash = $1").bind(hash.bytes()).execute(conn).await.map(drop)
+    })?;
+    Ok(found)
 }
 
 /// The logins of a user and of the guests they were.

@@ -50,7 +50,7 @@ impl SessionStore for Logins {
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        sql::delete(&self.db, digest(&id.to_string())).await.map_err(backend)?;
+        super::end_by_hash(&self.db, digest(&id.to_string())).await.map_err(backend)?;
         self.rights.look();
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Signing in where there is no browser: who got a token from GitHub for this app gives it up for an API key.
 
 use axum::extract::State;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -8,6 +9,7 @@ use utoipa_axum::routes;
 
 use super::person;
 use crate::auth::key::{self, NewKey};
+use crate::auth::not_let_in;
 use crate::auth::user::UserView;
 use crate::error::{Error, Result};
 use crate::extract::Json;
@@ -46,8 +48,8 @@ struct SignedIn {
         (status = 409, description = "There are too many keys.", body = crate::error::ErrorView),
     )
 )]
-async fn sign_in(State(state): State<AppState>, Json(given): Json<ByToken>) -> Result<Json<SignedIn>> {
-    Ok(Json(key_for(&state, given).await?))
+async fn sign_in(State(state): State<AppState>, Json(given): Json<ByToken>) -> Result<Json<SignedIn>, Response> {
+    key_for(&state, given).await.map(Json).map_err(not_let_in)
 }
 
 async fn key_for(state: &Shared, given: ByToken) -> Result<SignedIn> {

@@ -6,6 +6,7 @@ use axum::response::{Html, IntoResponse, Response};
 use super::Refusal;
 use crate::github::Fault;
 use crate::policy;
+use crate::turnstile::FailedSignIn;
 
 impl Refusal {
     fn told(&self) -> (StatusCode, &'static str, &'static str) {
@@ -87,6 +88,9 @@ impl IntoResponse for Refusal {
             (header::CONTENT_SECURITY_POLICY, policy::of_page(&nonce, &[])),
         ];
         let mut response = (status, headers, Html(page)).into_response();
+        if matches!(self, Self::Unknown | Self::Suspended | Self::Github(Fault::Stale(_))) {
+            response.extensions_mut().insert(FailedSignIn);
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }

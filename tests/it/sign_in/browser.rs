@@ -74,7 +74,12 @@ impl Browser {
     /// Opens an address of the server or of GitHub.
     pub async fn open(&self, address: &str) -> Step {
         let url = if address.starts_with('/') { format!("{}{address}", self.origin()) } else { address.to_owned() };
-        let response = self.http.get(url).header(header::ACCEPT, "text/html").send().await.unwrap();
+        let mut request = self.http.get(&url).header(header::ACCEPT, "text/html");
+        if url.contains("/auth/github/callback") {
+            // Its way led over another site.
+            request = request.header("sec-fetch-site", "cross-site");
+        }
+        let response = request.send().await.unwrap();
         let location = response.headers().get(header::LOCATION).map(|value| value.to_str().unwrap().to_owned());
         Step { status: response.status(), location, body: response.text().await.unwrap() }
     }

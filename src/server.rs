@@ -185,6 +185,9 @@ async fn sweep(state: AppState) {
         if let Err(error) = once::sweep(&state.db).await {
             tracing::warn!(%error, "answers that were kept for their keys could not be removed");
         }
+        if let Err(error) = assistant::sweep(&state.db).await {
+            tracing::warn!(%error, "old runs of the assistant could not be removed");
+        }
         if let Err(error) = rights::sweep(&state.db).await {
             tracing::warn!(%error, "old changes of rights could not be removed");
         }

@@ -1,83 +1,178 @@
 //! What one answer takes while it is given, held against what its project and who asked may still use today.
+//!
+//! Before a model is asked, what it reads and the most that it may write are set aside from the budgets of the day, in one
+//! transaction: answers that are given at once share what is left, and none goes beyond it. Afterwards what it took is
+//! written down and the rest is given back. What was stopped or cut is counted as far as it came.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::ends::End;
-use super::usage::{self, Allowance, Spent};
+use super::usage::{self, Spent};
+use super::{sql, tokens};
 use crate::chat::Details;
+use crate::db::now_us;
+use crate::error::Result;
+use crate::ids::{ProjectId, UserId};
+use crate::limits;
 use crate::model::{Model, Usage};
+use crate::state::Shared;
 
-/// Bytes of a token, where only bytes are known.
-const BYTES: usize = 3;
+/// For what something is asked of a model, and who pays.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Payer {
+    pub(super) run: Uuid,
+    pub(super) project: ProjectId,
+    pub(super) user: UserId,
+}
+
+/// What is set aside for one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Held {
+    /// The day whose budgets it counts for, as days since 1970.
+    pub(super) day: i64,
+    /// Tokens that are read.
+    pub(super) asked: i64,
+    /// Tokens that are read and may be written.
+    pub(super) tokens: i64,
+    /// The same in millionths of a dollar; 0 for a model of unknown price.
+    pub(super) micros: i64,
+}
 
 /// The account of an answer.
 pub(super) struct Account<'a> {
+    state: &'a Shared,
+    payer: Payer,
     pub(super) model: &'a Model,
-    allowance: Allowance,
     /// What it took so far.
     usage: Usage,
     /// Whether some of that was not counted by the model's server.
     estimated: bool,
-    /// Tokens of what is being asked.
-    asked: usize,
+    /// What is set aside for what is being asked.
+    held: Option<Held>,
     /// Bytes that the model wrote since it was asked, calls included.
-    written: usize,
+    pub(super) written: usize,
+    /// Whether a budget, and not the model's window, ends what it writes.
+    is_tight: bool,
+    /// What is to be written down yet, since the database was away.
+    owed: Option<Spent>,
+    /// Whether it was counted as an answer.
+    counted: bool,
 }
 
 impl<'a> Account<'a> {
-    pub(super) fn new(model: &'a Model, allowance: Allowance) -> Self {
-        Self { model, allowance, usage: Usage::default(), estimated: false, asked: 0, written: 0 }
+    pub(super) fn new(state: &'a Shared, payer: Payer, model: &'a Model) -> Self {
+        Self {
+            state,
+            payer,
+            model,
+            usage: Usage::default(),
+            estimated: false,
+            held: None,
+            written: 0,
+            is_tight: false,
+            owed: None,
+            counted: false,
+        }
     }
 
-    /// The model is asked with so many tokens, if the budgets allow it.
-    pub(super) fn ask(&mut self, tokens: usize) -> Result<(), End> {
-        (self.asked, self.written) = (tokens, 0);
-        self.refuse(&self.spent())
+    /// The model is to read so many tokens and to write so many at most: sets both aside. Answers how many it may write.
+    pub(super) async fn ask(&mut self, tokens: usize, most: u32) -> Result<u32, End> {
+        self.written = 0;
+        let asked = i64::try_from(tokens).unwrap_or(i64::MAX);
+        let answer = self.hold(asked, most).await?;
+        self.is_tight = answer < most;
+        Ok(answer)
     }
 
-    /// The model wrote something.
-    pub(super) fn write(&mut self, bytes: usize) {
-        self.written += bytes;
+    /// The model has written so many bytes by now. One that writes more than it was told to has more set aside, as long as
+    /// there is some.
+    pub(super) async fn wrote(&mut self, bytes: usize) -> Result<(), End> {
+        self.written = bytes;
+        let written = i64::try_from(tokens::of_bytes(bytes)).unwrap_or(i64::MAX);
+        let Some(held) = self.held else { return Ok(()) };
+        let beyond = written - (held.tokens - held.asked);
+        if beyond <= 0 {
+            return Ok(());
+        }
+        if self.is_tight {
+            return Err(used_up("the"));
+        }
+        let more = u32::try_from(beyond).unwrap_or(u32::MAX).max(limits::ASSISTANT_ANSWER_TOKENS);
+        self.is_tight = self.hold(0, more).await? < more;
+        Ok(())
     }
 
-    /// Ends what uses up a budget in its middle.
-    pub(super) fn refuse_running_over(&self) -> Result<(), End> {
-        let now = self.estimate();
+    /// Whether what the model wrote was cut because a budget allowed no more.
+    pub(super) fn refuse_cut(&self) -> Result<(), End> {
+        if self.is_tight { Err(used_up("the")) } else { Ok(()) }
+    }
+
+    /// Sets aside what is read, and of what may be written as much as the budgets leave.
+    async fn hold(&mut self, asked: i64, most: u32) -> Result<u32, End> {
+        let (db, ai) = (&self.state.db, &self.state.config.ai);
+        let day = self.held.map_or_else(|| usage::day_of(now_us()), |held| held.day);
+        let mut tx = db.begin().await.map_err(crate::error::Error::from)?;
+        let mut left = usage::Left::default();
+        for (owner, budget, whose) in usage::owners(ai, self.payer.project, self.payer.user) {
+            left.hold_to(budget, sql::count(&mut tx, owner, day, 0, 0).await?, whose);
+        }
+        let answer = left.answer(self.model.prices(), asked, most);
+        if answer < limits::ASSISTANT_LEAST_TOKENS.min(most) {
+            return Err(used_up(left.whose));
+        }
         let usage = Usage {
-            prompt_tokens: self.usage.prompt_tokens + now.prompt_tokens,
-            completion_tokens: self.usage.completion_tokens + now.completion_tokens,
+            prompt_tokens: u64::try_from(asked).unwrap_or_default(),
+            completion_tokens: answer.into(),
             total_tokens: 0,
         };
-        self.refuse(&Spent::of(self.model, usage))
+        let more = Spent::of(self.model, usage);
+        let (tokens, micros) = (more.tokens(), more.cost_micros.unwrap_or(0));
+        for (owner, ..) in usage::owners(ai, self.payer.project, self.payer.user) {
+            sql::count(&mut tx, owner, day, tokens, micros).await?;
+        }
+        let was = self.held.unwrap_or(Held { day, asked: 0, tokens: 0, micros: 0 });
+        let held = Held { day, asked: was.asked + asked, tokens: was.tokens + tokens, micros: was.micros + micros };
+        sql::hold(&mut tx, self.payer.run, self.model.name(), &held).await?;
+        tx.commit().await.map_err(crate::error::Error::from)?;
+        self.held = Some(held);
+        Ok(answer)
     }
 
-    /// An exchange is over: adds what its server counted, or what it must have been.
-    pub(super) fn add(&mut self, counted: Option<Usage>) {
+    /// An exchange is over: writes down what its server counted, or what it must have been.
+    pub(super) async fn add(&mut self, counted: Option<Usage>) -> Result<(), End> {
+        let Some(held) = self.held else { return Ok(()) };
         self.estimated |= counted.is_none();
-        let exchange = counted.unwrap_or_else(|| self.estimate());
+        let exchange = counted.unwrap_or_else(|| estimate(&held, self.written));
         self.usage.prompt_tokens += exchange.prompt_tokens;
         self.usage.completion_tokens += exchange.completion_tokens;
         self.usage.total_tokens = self.usage.prompt_tokens + self.usage.completion_tokens;
-        (self.asked, self.written) = (0, 0);
+        self.settle(Spent::of(self.model, exchange)).await
     }
 
-    /// An exchange broke off. A refusal costs nothing; what was written is paid for.
-    pub(super) fn break_off(&mut self) {
-        if self.written > 0 {
-            self.add(None);
+    /// An exchange broke off. What was asked and written is paid for, but nothing where the model was not asked.
+    pub(super) async fn break_off(&mut self, was_asked: bool) -> Result<(), End> {
+        if was_asked || self.written > 0 {
+            return self.add(None).await;
         }
+        if self.held.is_some() { self.settle(Spent::default()).await } else { Ok(()) }
     }
 
-    fn estimate(&self) -> Usage {
-        let number = |tokens: usize| u64::try_from(tokens).unwrap_or(u64::MAX);
-        let (prompt_tokens, completion_tokens) = (number(self.asked), number(self.written.div_ceil(BYTES)));
-        Usage { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens }
+    async fn settle(&mut self, spent: Spent) -> Result<(), End> {
+        self.owed = Some(spent);
+        self.pay().await.map_err(End::from)
     }
 
-    fn refuse(&self, spent: &Spent) -> Result<(), End> {
-        if self.allowance.is_used_up(spent) {
-            return Err(End::failed("budget_used_up", &self.allowance.said()));
-        }
+    /// Writes down what was not written down yet.
+    ///
+    /// # Errors
+    /// When the database fails; it may be tried again.
+    pub(super) async fn pay(&mut self) -> Result<()> {
+        let (Some(spent), Some(held)) = (self.owed, self.held) else { return Ok(()) };
+        let is_first = !self.counted && spent.tokens() > 0;
+        settle(self.state, self.payer, &held, self.model.name(), &spent, is_first).await?;
+        self.counted |= is_first;
+        (self.owed, self.held, self.written) = (None, None, 0);
         Ok(())
     }
 
@@ -86,21 +181,18 @@ impl<'a> Account<'a> {
         Spent::of(self.model, self.usage)
     }
 
-    /// Whether anything was taken.
-    pub(super) fn is_empty(&self) -> bool {
-        self.usage == Usage::default()
-    }
-
-    /// Tokens that one answer may have, of what the budgets leave.
-    pub(super) fn answer_tokens(&self, most: u32) -> u32 {
-        let left = self.allowance.tokens_left(&self.spent());
-        u32::try_from(left).unwrap_or(u32::MAX).clamp(1, most)
-    }
-
     /// Tells it beside the answer.
     pub(super) fn tell(&self, details: &mut Details) {
-        if self.is_empty() {
-            return;
+        if let Some((usage, cost)) = self.told() {
+            details.insert("usage".to_owned(), usage);
+            details.insert("cost".to_owned(), cost);
+        }
+    }
+
+    /// What it took as the API tells it; `None` where it took nothing.
+    pub(super) fn told(&self) -> Option<(Value, Value)> {
+        if self.usage == Usage::default() {
+            return None;
         }
         let Usage { prompt_tokens, completion_tokens, total_tokens } = self.usage;
         let mut usage = json!({
@@ -109,8 +201,71 @@ impl<'a> Account<'a> {
         if self.estimated {
             usage["estimated"] = true.into();
         }
-        details.insert("usage".to_owned(), usage);
         let cost = self.spent().cost_micros.map(usage::dollars);
-        details.insert("cost".to_owned(), cost.map_or(Value::Null, Value::from));
+        Some((usage, cost.map_or(Value::Null, Value::from)))
+    }
+}
+
+/// What an exchange took whose server counted nothing: what was asked, and what was written, within what was set aside.
+fn estimate(held: &Held, written: usize) -> Usage {
+    let number = |tokens: i64| u64::try_from(tokens).unwrap_or_default();
+    let written = u64::try_from(tokens::of_bytes(written)).unwrap_or(u64::MAX);
+    let completion_tokens = written.min(number(held.tokens - held.asked));
+    let prompt_tokens = number(held.asked);
+    Usage { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens }
+}
+
+/// Writes down what an exchange took, and gives back the rest of what was set aside for it; once.
+async fn settle(state: &Shared, payer: Payer, held: &Held, model: &str, spent: &Spent, is_first: bool) -> Result<()> {
+    let mut tx = state.db.begin().await?;
+    if !sql::release(&mut tx, payer.run).await? {
+        // Of this it was not known whether it had come through.
+        return Ok(());
+    }
+    let (tokens, micros) = (spent.tokens() - held.tokens, spent.cost_micros.unwrap_or(0) - held.micros);
+    for (owner, ..) in usage::owners(&state.config.ai, payer.project, payer.user) {
+        sql::count(&mut tx, owner, held.day, tokens, micros).await?;
+    }
+    if spent.tokens() > 0 {
+        sql::add_usage(&mut tx, payer, held.day, model, spent, is_first).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Settles what a run left open whose server was killed or whose task broke off: what was asked, and what is known to be
+/// written.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn settle_left(state: &Shared, run: Uuid, written: usize) -> Result<()> {
+    let Some((payer, model, held)) = sql::left(&state.db, run).await? else { return Ok(()) };
+    let usage = estimate(&held, written);
+    let spent = match state.models.find(Some(&model)) {
+        Ok(model) => Spent::of(model, usage),
+        Err(_) => Spent::unpriced(usage),
+    };
+    settle(state, payer, &held, &model, &spent, true).await
+}
+
+fn used_up(whose: &str) -> End {
+    let said = format!(
+        "{whose} budget for today is used up, or set aside for answers that are being given; it begins anew at midnight UTC"
+    );
+    End::failed("budget_used_up", &said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_counted_is_what_was_asked_and_written_within_what_was_set_aside() {
+        let held = Held { day: 1, asked: 100, tokens: 150, micros: 0 };
+        let of = |written| {
+            let usage = estimate(&held, written);
+            (usage.prompt_tokens, usage.completion_tokens)
+        };
+        assert_eq!((of(0), of(30), of(100_000)), ((100, 0), (100, 10), (100, 50)));
     }
 }

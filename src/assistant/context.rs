@@ -13,11 +13,11 @@ use crate::ids::DocumentId;
 /// One thing that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Read {
-    /// tree, file, selection, diagnostics, memory, summary, messages, search or history.
+    /// tree, file, open, selection, diagnostics, memory, summary, messages, search or history.
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
-    /// Lines of a file, or numbers of messages: the first and the last.
+    /// Lines of a file, or numbers of messages: the first and the last that were told.
     #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<(i64, i64)>,
     /// How much it was.
@@ -49,6 +49,11 @@ impl Read {
 
     pub(super) fn cut(self, cut: bool) -> Self {
         Self { cut, ..self }
+    }
+
+    /// Whether it is a file at this path.
+    pub(super) fn is_about(&self, path: &str) -> bool {
+        self.whole.is_some() && self.path.as_deref() == Some(path)
     }
 }
 
@@ -105,6 +110,11 @@ impl Context {
     /// As whom it answers.
     pub(super) fn persona_name(&self) -> &str {
         &self.persona.name
+    }
+
+    /// By which model.
+    pub(super) fn model(&self) -> &str {
+        &self.model
     }
 
     pub(super) fn value(&self) -> Value {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Job;
-use super::listen::error_of;
+use super::asked::error_of;
 use crate::error::Error;
 use crate::feed::{Event, Follower, News};
 use crate::model::Fault;
@@ -52,7 +52,7 @@ pub(super) fn refuses_tools(error: &Value) -> bool {
 }
 
 /// What the feed says of an answer.
-pub(super) enum Heard {
+pub(super) enum Word {
     Streaming,
     End(End),
 }
@@ -60,35 +60,35 @@ pub(super) enum Heard {
 /// Waits for what ends an answer from outside.
 pub(super) async fn ended(follower: &mut Follower, job: &Job) -> End {
     loop {
-        if let Heard::End(end) = next_of(follower, job).await {
+        if let Word::End(end) = next_of(follower, job).await {
             return end;
         }
     }
 }
 
 /// Waits for what the feed says of an answer. May be broken off at any time.
-pub(super) async fn next_of(follower: &mut Follower, job: &Job) -> Heard {
+pub(super) async fn next_of(follower: &mut Follower, job: &Job) -> Word {
     loop {
         let Some(news) = follower.next().await else {
-            return Heard::End(End::failed(
+            return Word::End(End::failed(
                 "interrupted",
                 "the server was restarted while this was being answered; try again",
             ));
         };
         let News::Event(entry) = news else { continue };
         if entry.kind() == "project.deleted" {
-            return Heard::End(End::Gone);
+            return Word::End(End::Gone);
         }
         if !entry.kind().starts_with("message.") {
             continue;
         }
         match entry.event() {
             Some(Event::MessageUpdated { id, message, .. }) if id == job.answer => match message["state"].as_str() {
-                Some("streaming") => return Heard::Streaming,
-                Some("stopped") => return Heard::End(End::Stopped),
+                Some("streaming") => return Word::Streaming,
+                Some("stopped") => return Word::End(End::Stopped),
                 _ => {}
             },
-            Some(Event::MessageDeleted { id, .. }) if id == job.answer => return Heard::End(End::Gone),
+            Some(Event::MessageDeleted { id, .. }) if id == job.answer => return Word::End(End::Gone),
             _ => {}
         }
     }

@@ -1,6 +1,6 @@
 //! When the assistant speaks: what was said, and whether it is meant.
 
-use super::persona::{Persona, named};
+use super::persona;
 use crate::chat::{Answers, Mention, Message};
 
 /// What it needs to know of a message to decide.
@@ -33,14 +33,15 @@ impl Heard {
     }
 }
 
-/// Whether a message is meant for the assistant by what it says.
-pub(super) fn is_meant(message: &Message, personas: &[Persona]) -> bool {
+/// Whether a message is meant for the assistant by what it says; `personas` are the words that mean some.
+pub(super) fn is_meant(message: &Message, personas: &[String]) -> bool {
+    let is_persona = |word: &str| persona::meant(personas.iter().map(String::as_str), word).is_some();
     let mentioned = message.mentions.iter().any(|mention| match mention {
         Mention::Assistant => true,
-        Mention::Name { name } => named(personas, name).is_some(),
+        Mention::Name { name } => is_persona(name),
         Mention::Person { .. } | Mention::File { .. } => false,
     });
-    let addressed = message.to.as_deref().is_some_and(|to| to == "assistant" || named(personas, to).is_some());
+    let addressed = message.to.as_deref().is_some_and(|to| to == "assistant" || is_persona(to));
     mentioned || addressed
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::chat::{Mention, Message};
+use crate::db::Db;
 use crate::document::{self, Document};
 use crate::error::Result;
 use crate::ids::ProjectId;
@@ -41,6 +42,9 @@ pub(super) struct Persona {
     /// The file it comes from; null for one that is built in.
     #[schema(required)]
     pub(super) file: Option<String>,
+    /// The model that it asks; null for the default one.
+    #[schema(required)]
+    pub(super) model: Option<String>,
     /// Words of a request that call for it.
     words: Vec<String>,
     /// What it is told to be.
@@ -49,7 +53,7 @@ pub(super) struct Persona {
 }
 
 impl Persona {
-    /// Reads a file: lines of `name: …`, `about: …` and `words: …` between two lines of `---`, then what it is told to be.
+    /// Reads a file: lines of `name: …`, `about: …`, `model: …` and `words: …` between two lines of `---`, then what it is told to be.
     /// Whatever is missing or cannot be read is left out.
     fn read(id: &str, text: &str, file: Option<String>) -> Self {
         let (head, prompt) = match text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---")) {
@@ -68,6 +72,7 @@ impl Persona {
             id: id.to_owned(),
             name: field("name").map(short).filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_owned()),
             about: field("about").map(short).unwrap_or_default(),
+            model: field("model").map(short).filter(|model| !model.is_empty()),
             words: words.take(limits::PERSONA_WORDS).collect(),
             prompt: prompt.trim().to_owned(),
             file,
@@ -108,6 +113,15 @@ pub(super) async fn of_project(state: &Shared, project: ProjectId) -> Result<Vec
     Ok(personas)
 }
 
+/// The words that mean personas of a project, without a look into their files.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn ids(db: &Db, project: ProjectId) -> Result<Vec<String>> {
+    let documents = document::below(db, project, FOLDER, limits::PERSONAS).await?;
+    Ok(BUILT_IN.iter().map(|(id, _)| (*id).to_owned()).chain(documents.iter().filter_map(id_of)).collect())
+}
+
 /// The id of a persona's file: its name, in small letters.
 fn id_of(document: &Document) -> Option<String> {
     let id = document.path.strip_prefix(FOLDER)?.strip_prefix('/')?.strip_suffix(".md")?.to_lowercase();
@@ -115,11 +129,17 @@ fn id_of(document: &Document) -> Option<String> {
     is_word.then_some(id)
 }
 
-/// The persona that a word means: its id, or the beginning of it up to a hyphen.
-pub(super) fn named<'a>(personas: &'a [Persona], word: &str) -> Option<&'a Persona> {
+/// The id that a word means: it itself, or the beginning of it up to a hyphen.
+pub(super) fn meant<'a>(ids: impl Iterator<Item = &'a str> + Clone, word: &str) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let begins = |persona: &&Persona| persona.id.strip_prefix(&word).is_some_and(|rest| rest.starts_with('-'));
-    personas.iter().find(|persona| persona.id == word).or_else(|| personas.iter().find(begins))
+    let begins = |id: &&str| id.strip_prefix(&*word).is_some_and(|rest| rest.starts_with('-'));
+    ids.clone().find(|id| *id == word).or_else(|| ids.clone().find(begins))
+}
+
+/// The persona that a word means.
+fn named<'a>(personas: &'a [Persona], word: &str) -> Option<&'a Persona> {
+    let id = meant(personas.iter().map(|persona| persona.id.as_str()), word)?;
+    personas.iter().find(|persona| persona.id == id)
 }
 
 /// Who answers a request: whoever is mentioned or addressed, else who answered what it replies to, else whom its words
@@ -183,12 +203,15 @@ mod tests {
 
     #[test]
     fn a_file_is_read_as_far_as_it_goes() {
-        let whole =
-            Persona::read("poet", "---\nname: Poet\nabout: Rhymes.\nwords: rhyme, Verse\n---\nBe brief.\n", None);
+        let whole = Persona::read(
+            "poet",
+            "---\nname: Poet\nabout: Rhymes.\nmodel: big\nwords: rhyme, Verse\n---\nBe brief.\n",
+            None,
+        );
         assert_eq!((whole.name.as_str(), whole.prompt.as_str()), ("Poet", "Be brief."));
-        assert_eq!(whole.words, ["rhyme", "verse"]);
+        assert_eq!((whole.words, whole.model.as_deref()), (vec!["rhyme".to_owned(), "verse".to_owned()], Some("big")));
         let bare = Persona::read("poet", "Be brief.", None);
-        assert_eq!((bare.name.as_str(), bare.prompt.as_str()), ("poet", "Be brief."));
+        assert_eq!((bare.name.as_str(), bare.prompt.as_str(), bare.model), ("poet", "Be brief.", None));
         assert_eq!(Persona::read("x", "---\nname: \n---\n", None).name, "x");
     }
 

@@ -9,7 +9,7 @@ use super::{Job, tokens, tools};
 use crate::auth;
 use crate::document::{self, Document};
 use crate::error::{Error, Result};
-use crate::ids::DocumentId;
+use crate::ids::{DocumentId, ProposalId};
 use crate::limits;
 use crate::model::Tool;
 use crate::proposal::{self, Author, NewFile, NewProposal, Risk};
@@ -86,7 +86,7 @@ pub(super) fn tool() -> Tool {
 
 /// What a model wants changed, however it said so.
 #[derive(Debug, Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct Proposed {
     summary: String,
     #[serde(default)]
     rationale: String,
@@ -94,11 +94,11 @@ pub(super) struct Wanted {
     confidence: Option<f64>,
     #[serde(default)]
     risk: Option<String>,
-    files: Vec<WantedFile>,
+    files: Vec<ProposedFile>,
 }
 
 #[derive(Debug, Deserialize)]
-struct WantedFile {
+struct ProposedFile {
     #[serde(default)]
     op: String,
     path: String,
@@ -107,11 +107,11 @@ struct WantedFile {
     #[serde(default)]
     content: Option<String>,
     #[serde(default)]
-    edits: Vec<WantedEdit>,
+    edits: Vec<ProposedEdit>,
 }
 
 #[derive(Debug, Deserialize)]
-struct WantedEdit {
+struct ProposedEdit {
     #[serde(default)]
     find: Option<String>,
     #[serde(default)]
@@ -126,14 +126,7 @@ struct WantedEdit {
 ///
 /// # Errors
 /// What is wrong with it, in words for the model; or when the database fails.
-pub(super) async fn make(
-    state: &Shared,
-    job: &Job,
-    read: Option<&Context>,
-    persona: &str,
-    model: &str,
-    wanted: Wanted,
-) -> Result<String> {
+pub(super) async fn make(state: &Shared, job: &Job, read: &Context, wanted: Proposed) -> Result<ProposalId> {
     let mut files = Vec::with_capacity(wanted.files.len());
     for file in wanted.files.into_iter().take(limits::ASSISTANT_PROPOSED_FILES) {
         files.push(new_file(state, job, read, file).await?);
@@ -155,13 +148,13 @@ pub(super) async fn make(
         rationale: rationale.take(limits::ASSISTANT_RATIONALE_CHARS).collect(),
         confidence,
         risk,
-        persona: label(persona),
-        model: label(model),
+        persona: label(read.persona_name()),
+        model: label(read.model()),
         files,
     };
     let author = Author { user: auth::ASSISTANT, via: Some(job.asker), message: Some(job.answer.0) };
     let made = proposal::create(state, job.project, author, new).await?;
-    Ok(made.id().to_string())
+    Ok(made.id())
 }
 
 /// A name as proposals take it.
@@ -170,8 +163,8 @@ fn label(name: &str) -> Option<String> {
     (!name.trim().is_empty()).then_some(name)
 }
 
-async fn new_file(state: &Shared, job: &Job, read: Option<&Context>, wanted: WantedFile) -> Result<NewFile> {
-    let WantedFile { op, path, to, content, edits } = wanted;
+async fn new_file(state: &Shared, job: &Job, read: &Context, wanted: ProposedFile) -> Result<NewFile> {
+    let ProposedFile { op, path, to, content, edits } = wanted;
     Ok(match (op.as_str(), to, content) {
         ("create", _, content) => NewFile::Create { path, content: content.unwrap_or_default() },
         ("rename", Some(to), _) => NewFile::Rename { document: path, path: to },
@@ -180,7 +173,7 @@ async fn new_file(state: &Shared, job: &Job, read: Option<&Context>, wanted: Wan
         ("edit" | "", _, content) => {
             let document = tools::file(state, job, &path).await?;
             // As it was read: what others wrote since has moved the lines, and is left alone.
-            let base = match read.and_then(|read| read.text(document.id)) {
+            let base = match read.text(document.id) {
                 Some(text) => text.to_owned(),
                 None => document::text(&state.rooms, &state.replicas, &document, Part::Whole).await?.text,
             };
@@ -203,7 +196,7 @@ fn bad(said: impl Into<String>) -> Error {
 }
 
 /// A text with its edits carried out. Lines are those of the text before any.
-fn edited(base: &str, edits: &[WantedEdit]) -> Result<String> {
+fn edited(base: &str, edits: &[ProposedEdit]) -> Result<String> {
     let mut changes = Vec::with_capacity(edits.len());
     for edit in edits {
         let (from, to) = place(base, edit)?;
@@ -221,7 +214,7 @@ fn edited(base: &str, edits: &[WantedEdit]) -> Result<String> {
 }
 
 /// Which bytes an edit replaces.
-fn place(base: &str, edit: &WantedEdit) -> Result<(usize, usize)> {
+fn place(base: &str, edit: &ProposedEdit) -> Result<(usize, usize)> {
     match (edit.find.as_deref(), edit.first_line) {
         (Some(find), _) if !find.is_empty() => {
             let mut places = base.match_indices(find);
@@ -268,7 +261,7 @@ pub(super) struct SchemaAsk {
     pub(super) texts: Vec<(DocumentId, String)>,
 }
 
-/// Puts that together; `None` where no file can be shown.
+/// Puts that together, in at most so many tokens; `None` where no file can be shown.
 pub(super) async fn schema_ask(
     state: &Shared,
     documents: &[Document],
@@ -343,32 +336,34 @@ struct BySchema {
 struct EditBySchema {
     path: String,
     #[serde(flatten)]
-    edit: WantedEdit,
+    edit: ProposedEdit,
 }
 
 /// What an answer that follows the schema wants changed.
 ///
 /// # Errors
 /// `bad_proposal` for one that does not follow it.
-pub(super) fn by_schema(said: &str) -> Result<Wanted> {
+pub(super) fn by_schema(said: &str) -> Result<Proposed> {
     let said: BySchema =
         serde_json::from_str(said).map_err(|error| bad(format!("it is not the JSON expected ({error})")))?;
-    let mut files: Vec<WantedFile> = Vec::new();
+    let mut files: Vec<ProposedFile> = Vec::new();
     for EditBySchema { path, edit } in said.edits {
         match files.iter_mut().find(|file| file.path == path) {
             Some(file) => file.edits.push(edit),
-            None => files.push(WantedFile { op: "edit".to_owned(), path, to: None, content: None, edits: vec![edit] }),
+            None => {
+                files.push(ProposedFile { op: "edit".to_owned(), path, to: None, content: None, edits: vec![edit] })
+            }
         }
     }
-    Ok(Wanted { summary: said.summary, rationale: said.rationale, confidence: None, risk: None, files })
+    Ok(Proposed { summary: said.summary, rationale: said.rationale, confidence: None, risk: None, files })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn edit(find: Option<&str>, lines: Option<(usize, usize)>, replace: &str) -> WantedEdit {
-        WantedEdit {
+    fn edit(find: Option<&str>, lines: Option<(usize, usize)>, replace: &str) -> ProposedEdit {
+        ProposedEdit {
             find: find.map(str::to_owned),
             first_line: lines.map(|(first, _)| first),
             last_line: lines.map(|(_, last)| last),

@@ -7,13 +7,35 @@ use tokio::time::{Instant, sleep_until};
 
 use super::context::Fence;
 use super::ends::{End, ended, refuses_tools, too_long};
-use super::prompt::Budget;
+use super::prompt::{self, TURN};
 use super::run::Run;
+use super::window::Window;
 use super::{propose, summary, tokens, tools};
 use crate::chat::{Attachment, Mention, Message};
 use crate::document::{self, Document};
 use crate::limits;
-use crate::model::{Ask, Fault, Model, Piece, Speaker, ToolCall, Turn, Usage};
+use crate::model::{Answer, Ask, Fault, Model, Piece, Speaker, Tool, ToolCall, Turn, Usage};
+
+/// What a model may call for, and how many tokens it takes to say so.
+pub(super) fn callable() -> (Vec<Tool>, usize) {
+    let tools = [tools::all(), vec![propose::tool()]].concat();
+    let said = |tool: &Tool| tool.name.len() + tool.description.len() + tool.parameters.to_string().len();
+    let bytes: usize = tools.iter().map(said).sum();
+    let tokens = tokens::of_bytes(bytes) + tools.len() * TURN;
+    (tools, tokens)
+}
+
+/// What one call takes when the model is told of it again.
+fn echo(call: &ToolCall) -> usize {
+    tokens::count(&call.name) + tokens::count(&call.arguments) + tokens::count(&call.id) * 2 + 2 * TURN
+}
+
+/// A call as the model is told of it again: many servers refuse what is no JSON, also where they sent it themselves.
+fn sound(call: &ToolCall) -> ToolCall {
+    let is_sound = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&call.arguments).is_ok();
+    let arguments = if is_sound { call.arguments.clone() } else { "{}".to_owned() };
+    ToolCall { arguments, ..call.clone() }
+}
 
 impl Run<'_> {
     /// Asks, carries out what is called for, and asks again, until nothing is called for.
@@ -21,45 +43,42 @@ impl Run<'_> {
         &mut self,
         model: &Model,
         question: &Message,
-        mut turns: Vec<Turn>,
         fence: &Fence,
-        budget: &Budget,
+        prompt: prompt::Prompt,
     ) -> Result<(), End> {
-        for round in 1..=limits::ASSISTANT_ROUNDS {
-            let taken: usize = turns.iter().map(|turn| tokens::count(&turn.content)).sum();
-            let window = usize::try_from(model.context_tokens()).unwrap_or(usize::MAX);
-            let room = window.saturating_sub(taken + usize::try_from(budget.answer).unwrap_or_default());
-            let calls_for = model.tools() != Some(false) && round < limits::ASSISTANT_ROUNDS && room > budget.one;
-            let ask = Ask {
-                turns: turns.clone(),
-                tools: if calls_for { [tools::all(), vec![propose::tool()]].concat() } else { Vec::new() },
-                max_tokens: Some(self.account()?.answer_tokens(budget.answer)),
+        let (mut window, mut turns, mut calls_for) = (prompt.window, prompt.turns, prompt.calls);
+        let mut round = 0;
+        while round < limits::ASSISTANT_ROUNDS {
+            round += 1;
+            calls_for &= round < limits::ASSISTANT_ROUNDS && window.left() > window.one();
+            let mut ask = Ask {
+                turns,
+                tools: if calls_for { callable().0 } else { Vec::new() },
+                max_tokens: Some(window.answer),
                 ..Ask::default()
             };
             self.say(if round == 1 { "thinking" } else { "reading on" }, None);
             let before = self.body.len();
-            let (_, calls) = match self.round(&ask, false).await {
+            let outcome = self.round(&mut ask, window.taken(), None).await;
+            turns = ask.turns;
+            let (_, calls) = match outcome {
                 // Later it may be what was called for that is refused.
                 Err(End::Failed(error))
                     if calls_for && round == 1 && self.body.len() == before && refuses_tools(&error) =>
                 {
                     model.has_no_tools();
+                    calls_for = false;
                     continue;
                 }
-                round => round?,
+                outcome => outcome?,
             };
             let said = self.body[before..].to_owned();
             if calls.is_empty() {
+                window.take(tokens::count(&said) + TURN);
                 turns.push(Turn::new(Speaker::Assistant, said));
-                return self.propose_by_schema(model, question, turns, fence, budget).await;
+                return self.propose_by_schema(model, question, turns, fence, window).await;
             }
-            turns.push(Turn::calling(said, calls.clone()));
-            for call in &calls {
-                self.may_go_on(question).await?;
-                let result = self.carry_out(call, fence, budget).await;
-                turns.push(Turn::result(call, result));
-                self.interrupted()?;
-            }
+            self.carry_out_all(fence, &mut window, (said, calls), &mut turns).await?;
             if !self.body.is_empty() && !self.body.ends_with("\n\n") {
                 self.take("\n\n")?;
             }
@@ -67,66 +86,129 @@ impl Run<'_> {
         Err(End::failed("too_many_rounds", "it went round in circles and was ended; ask for less at once"))
     }
 
-    /// Asks once, and tells what is said, unless it is for us alone. Answers that, and what is called for.
-    async fn round(&mut self, ask: &Ask, aside: bool) -> Result<(String, Vec<ToolCall>), End> {
+    /// Carries out what is called for, as much of it as the window has room for, and notes what the model is told of it.
+    async fn carry_out_all(
+        &mut self,
+        fence: &Fence,
+        window: &mut Window,
+        (said, mut calls): (String, Vec<ToolCall>),
+        turns: &mut Vec<Turn>,
+    ) -> Result<(), End> {
+        window.take(tokens::count(&said) + TURN);
+        let mut room = window.left();
+        let fit = calls.iter().take_while(|call| {
+            let least = echo(&sound(call)) + limits::ASSISTANT_LEAST_RESULT;
+            let fits = least <= room;
+            room = room.saturating_sub(least);
+            fits
+        });
+        let fit = fit.count();
+        let left_out = calls.len() - fit;
+        calls.truncate(fit);
+        if calls.is_empty() {
+            return Err(End::failed("window_full", "there is no room left to read on; ask about less at once"));
+        }
+        for call in &calls {
+            window.take(echo(&sound(call)));
+        }
+        turns.push(Turn::calling(said, calls.iter().map(sound).collect()));
+        for (at, call) in calls.iter().enumerate() {
+            self.may_go_on().await?;
+            let share = window.one().min(window.left() / (calls.len() - at));
+            let mut result = self.carry_out(call, fence, Window::part(share)).await;
+            if left_out > 0 && at + 1 == calls.len() {
+                result.push_str(&format!("\n({left_out} more calls were left out: there is no room for them.)"));
+            }
+            let (result, _) = tokens::cut(&result, share);
+            window.take(tokens::count(result));
+            turns.push(Turn::result(call, result));
+            self.interrupted()?;
+        }
+        Ok(())
+    }
+
+    /// Asks once, after what that may take was set aside. What is said is told, unless it is for us alone; then `aside`
+    /// says what it is for. Answers that, and what is called for.
+    async fn round(
+        &mut self,
+        ask: &mut Ask,
+        tokens: usize,
+        aside: Option<&str>,
+    ) -> Result<(String, Vec<ToolCall>), End> {
+        let most = ask.max_tokens.unwrap_or(limits::ASSISTANT_ANSWER_TOKENS);
         let account = self.account()?;
-        account.ask(ask.turns.iter().map(|turn| tokens::count(&turn.content)).sum())?;
+        ask.max_tokens = Some(account.ask(tokens, most).await?);
         let model = account.model;
         let mut said = String::new();
-        let outcome = self.exchange(model, ask, aside.then_some(&mut said)).await;
+        let outcome = self.exchange(model, ask, aside.map(|doing| (doing, &mut said))).await;
         self.tell().await;
         let account = self.account()?;
         match outcome {
             Ok((calls, usage)) => {
-                account.add(usage);
+                account.add(usage).await?;
                 Ok((said, calls))
             }
-            Err(end) => {
-                account.break_off();
+            Err((end, was_asked)) => {
+                account.break_off(was_asked).await?;
                 Err(end)
             }
         }
     }
 
+    /// One request and its answer. An end before that says whether the model was asked.
     async fn exchange(
         &mut self,
         model: &Model,
         ask: &Ask,
-        mut aside: Option<&mut String>,
-    ) -> Result<(Vec<ToolCall>, Option<Usage>), End> {
+        aside: Option<(&str, &mut String)>,
+    ) -> Result<(Vec<ToolCall>, Option<Usage>), (End, bool)> {
         let mut answer = {
             let mut asking = pin!(model.ask(ask));
             tokio::select! {
-                answer = &mut asking => answer?,
-                end = ended(&mut self.follower, self.job) => return Err(end),
-                () = sleep_until(self.deadline) => return Err(too_long()),
+                answer = &mut asking => answer.map_err(|fault| (End::from(fault.clone()), !fault.costs_nothing()))?,
+                end = ended(&mut self.follower, self.job) => return Err((end, true)),
+                () = sleep_until(self.deadline) => return Err((too_long(), true)),
             }
         };
-        self.say(if aside.is_some() { "proposing" } else { "writing" }, None);
+        let heard = self.hear(&mut answer, aside).await;
+        if let Some(account) = &mut self.account {
+            // Calls that are not whole are in it.
+            account.written = answer.bytes();
+        }
+        heard.map_err(|end| (end, true))
+    }
+
+    /// Hears an answer to its end.
+    async fn hear(
+        &mut self,
+        answer: &mut Answer,
+        mut aside: Option<(&str, &mut String)>,
+    ) -> Result<(Vec<ToolCall>, Option<Usage>), End> {
+        let doing = aside.as_ref().map_or("writing", |(doing, _)| doing).to_owned();
+        self.say(&doing, None);
         let mut calls = Vec::new();
+        let mut count_at = Instant::now() + limits::ASSISTANT_COUNT;
         loop {
             tokio::select! {
                 biased;
                 end = ended(&mut self.follower, self.job) => return Err(end),
-                () = sleep_until(self.tell_at), if !self.unsaid.is_empty() => {
-                    self.tell().await;
-                    self.account()?.refuse_running_over()?;
+                () = sleep_until(self.tell_at), if !self.unsaid.is_empty() => self.tell().await,
+                () = sleep_until(count_at) => {
+                    count_at = Instant::now() + limits::ASSISTANT_COUNT;
+                    self.account()?.wrote(answer.bytes()).await?;
                 }
                 piece = answer.next() => match piece {
                     Some(Ok(Piece::Text(text))) => match &mut aside {
                         None => self.take(&text)?,
-                        Some(said) => {
-                            self.account()?.write(text.len());
-                            said.push_str(&text);
-                        }
+                        Some((_, said)) => said.push_str(&text),
                     },
-                    Some(Ok(Piece::Call(call))) => {
-                        self.account()?.write(call.arguments.len());
-                        calls.push(call);
-                    }
+                    Some(Ok(Piece::Call(call))) => calls.push(call),
                     Some(Ok(Piece::End(end))) => {
-                        if end.cut && calls.is_empty() && aside.is_none() {
-                            self.take("\n\n…")?;
+                        if end.cut && calls.is_empty() {
+                            self.account()?.refuse_cut()?;
+                            if aside.is_none() {
+                                self.take("\n\n…")?;
+                            }
                         }
                         return Ok((calls, end.usage));
                     }
@@ -139,17 +221,18 @@ impl Run<'_> {
     }
 
     /// Carries out what is called for, and answers what the model is told of it.
-    async fn carry_out(&mut self, call: &ToolCall, fence: &Fence, budget: &Budget) -> String {
+    async fn carry_out(&mut self, call: &ToolCall, fence: &Fence, window: Window) -> String {
         if call.name == propose::TOOL {
             self.say("proposing", None);
-            return match serde_json::from_str(&call.arguments) {
-                Ok(wanted) => self.propose(wanted).await.unwrap_or_else(|said| said),
+            return match serde_json::from_str(tools::arguments(call)) {
+                Ok(proposed) => self.propose(proposed).await.unwrap_or_else(|said| said),
                 Err(error) => format!("The arguments are not the JSON expected ({error}); call again."),
             };
         }
         let (status, file) = tools::status(call);
         self.say(&status, file.as_deref());
-        let outcome = tools::call(self.state, self.job, fence, call, budget.one).await;
+        let reader = tools::Reader { state: self.state, job: self.job, fence, window };
+        let outcome = reader.call(call).await;
         if let (Some(context), Some(read)) = (&mut self.context, outcome.read) {
             context.note(read);
         }
@@ -157,13 +240,12 @@ impl Run<'_> {
     }
 
     /// Makes a proposal of what is wanted; in words how that went.
-    async fn propose(&mut self, wanted: propose::Wanted) -> Result<String, String> {
+    async fn propose(&mut self, proposed: propose::Proposed) -> Result<String, String> {
         if self.proposal.is_some() {
             return Err("There is a proposal of this answer already; people decide on it first.".to_owned());
         }
-        let persona = self.context.as_ref().map(|context| context.persona_name().to_owned()).unwrap_or_default();
-        let model = self.account.as_ref().map(|account| account.model.name().to_owned()).unwrap_or_default();
-        match propose::make(self.state, self.job, self.context.as_ref(), &persona, &model, wanted).await {
+        let Some(context) = &self.context else { return Err("Nothing was read yet.".to_owned()) };
+        match propose::make(self.state, self.job, context, proposed).await {
             Ok(id) => {
                 self.proposal = Some(id);
                 Ok("The proposal is made; people decide on it. Nothing is changed yet.".to_owned())
@@ -179,24 +261,27 @@ impl Run<'_> {
         question: &Message,
         mut turns: Vec<Turn>,
         fence: &Fence,
-        budget: &Budget,
+        mut window: Window,
     ) -> Result<(), End> {
         if model.tools() != Some(false) || !propose::asks_for_change(&question.body) {
             return Ok(());
         }
         let files = self.brought_along(question).await?;
-        let answer = self.account()?.answer_tokens(budget.answer);
-        let asked = propose::schema_ask(self.state, &files, fence, answer, budget.one * 4).await?;
-        let Some(asked) = asked else { return Ok(()) };
+        let most = window.left().min(window.one() * 4);
+        let Some(asked) = propose::schema_ask(self.state, &files, fence, window.answer, most).await? else {
+            return Ok(());
+        };
         if let Some(context) = &mut self.context {
             asked.texts.into_iter().for_each(|(document, text)| context.show(document, text));
         }
-        self.may_go_on(question).await?;
+        self.may_go_on().await?;
+        window.take(tokens::count(&asked.said) + TURN);
         turns.push(Turn::new(Speaker::User, asked.said));
-        let ask = Ask { turns, schema: Some(("change", asked.schema)), max_tokens: Some(answer), ..Ask::default() };
-        let (said, _) = self.round(&ask, true).await?;
+        let schema = Some(("change", asked.schema));
+        let mut ask = Ask { turns, schema, max_tokens: Some(window.answer), ..Ask::default() };
+        let (said, _) = self.round(&mut ask, window.taken(), Some("proposing")).await?;
         let made = match propose::by_schema(&said) {
-            Ok(wanted) => self.propose(wanted).await,
+            Ok(proposed) => self.propose(proposed).await,
             Err(error) => Err(format!("No proposal was made: {}", error.public_message())),
         };
         if let Err(said) = made {
@@ -224,7 +309,8 @@ impl Run<'_> {
         Ok(all.into_iter().filter(|document| wanted.contains(&document.id)).collect())
     }
 
-    /// Has what was said before told in short.
+    /// Has what was said before told in short: as many messages at once as the model can read, each time with what it wrote
+    /// the time before. `None` where it says nothing.
     pub(super) async fn summarise(
         &mut self,
         model: &Model,
@@ -232,18 +318,15 @@ impl Run<'_> {
         before: Option<&summary::Summary>,
         messages: &[Message],
     ) -> Result<Option<summary::Summary>, End> {
-        let tokens = messages.iter().map(|message| tokens::count(&message.body)).sum();
-        self.account()?.ask(tokens)?;
-        let mut writing = pin!(summary::write(model, fence, before, messages));
-        let (summary, usage) = tokio::select! {
-            written = &mut writing => written?,
-            end = ended(&mut self.follower, self.job) => return Err(end),
-            () = sleep_until(self.deadline) => return Err(too_long()),
-        };
-        let account = self.account()?;
-        account.write(summary.as_ref().map_or(0, |summary| summary.body.len()));
-        account.add((usage != Usage::default()).then_some(usage));
-        Ok(summary)
+        let room = usize::try_from(model.context_tokens() / 2).unwrap_or(usize::MAX);
+        let mut known = before.cloned();
+        for part in summary::parts(messages, room) {
+            let mut ask = summary::ask(fence, known.as_ref(), part, room);
+            let tokens = ask.turns.iter().map(|turn| tokens::count(&turn.content) + TURN).sum();
+            let (said, _) = self.round(&mut ask, tokens, Some("remembering")).await?;
+            known = summary::of(&said, known.as_ref(), part, model.name()).or(known);
+        }
+        Ok(known.filter(|known| Some(known) != before))
     }
 
     /// Whether it was ended meanwhile.

@@ -38,7 +38,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 #[derive(Debug, Serialize, ToSchema)]
 struct ModelView {
     name: String,
-    /// Whether it is asked when nobody chooses.
+    /// Whether it is asked when nobody chooses: by the `model` of a message, or of a persona's file.
     default: bool,
     /// Tokens that it reads and writes at once.
     context_tokens: u32,
@@ -126,8 +126,8 @@ async fn read_usage(
     let user = access.caller.user.id;
     Ok(Json(UsagePage {
         items: rows.into_iter().map(usage::UsageRow::view).collect(),
-        project_budget: usage::budget(db, ai.project_budget, today, Some(access.project), None).await?,
-        user_budget: usage::budget(db, ai.user_budget, today, None, Some(user)).await?,
+        project_budget: usage::budget(db, ai.project_budget, today, access.project.0).await?,
+        user_budget: usage::budget(db, ai.user_budget, today, user.0).await?,
     }))
 }
 
@@ -152,7 +152,8 @@ async fn stop(access: Editor, State(feed): State<Feed>, PathId(id): PathId<Messa
     )
 )]
 async fn retry(access: Editor, State(feed): State<Feed>, PathId(id): PathId<MessageId>) -> Result<Json<chat::Message>> {
-    chat::again(&feed, access.project, access.caller.user.id, id).await.map(Json)
+    let right = (access.role, access.caller.credential.issuer());
+    chat::again(&feed, access.project, access.caller.user.id, right, id).await.map(Json)
 }
 
 /// What was said in a conversation in short, up to which message: what the assistant reads instead of it.

@@ -6,17 +6,19 @@
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::account::Account;
+use super::account::{Account, Payer};
 use super::context::{Context, Fence};
-use super::ends::{End, Heard, next_of};
+use super::ends::{End, Word, next_of};
 use super::presence::Presence;
-use super::prompt::{self, Budget};
-use super::{Assistant, Job, persona, sql, summary, usage};
+use super::prompt::{self, Reading};
+use super::window::Window;
+use super::{Assistant, Job, Right, persona, rounds, sql, summary};
 use crate::auth;
 use crate::chat::{self, Details, Message, Progress, State};
 use crate::db::now_us;
 use crate::error::{Error, Result};
 use crate::feed::Follower;
+use crate::ids::ProposalId;
 use crate::limits;
 use crate::model::Fault;
 use crate::state::Shared;
@@ -24,7 +26,7 @@ use crate::state::Shared;
 /// Gives an answer.
 pub(super) async fn give(assistant: Assistant, job: Job) {
     let Ok(_place) = assistant.0.places.acquire().await else { return };
-    match carry_out(&assistant, &job).await {
+    match begin(&assistant, &job).await {
         Ok(()) => {
             if let Err(error) = sql::end_run(&assistant.state().db, job.run, now_us()).await {
                 tracing::warn!(answer = %job.answer, %error, "the end of an answer cannot be written down");
@@ -37,7 +39,7 @@ pub(super) async fn give(assistant: Assistant, job: Job) {
     }
 }
 
-async fn carry_out(assistant: &Assistant, job: &Job) -> Result<()> {
+async fn begin(assistant: &Assistant, job: &Job) -> Result<()> {
     let state = assistant.state();
     let mut follower = state.feed.follow(job.project, None);
     // From here on nothing that becomes of the answer is missed.
@@ -48,7 +50,6 @@ async fn carry_out(assistant: &Assistant, job: &Job) -> Result<()> {
         Err(error) => return Err(error),
     };
     let mut run = Run {
-        assistant,
         state,
         job,
         follower,
@@ -61,6 +62,8 @@ async fn carry_out(assistant: &Assistant, job: &Job) -> Result<()> {
         context: None,
         account: None,
         proposal: None,
+        right: None,
+        persona: None,
     };
     let end = match answer.state {
         State::Queued => match run.speak(&answer).await {
@@ -76,7 +79,6 @@ async fn carry_out(assistant: &Assistant, job: &Job) -> Result<()> {
 
 /// An answer that is being given.
 pub(super) struct Run<'a> {
-    assistant: &'a Assistant,
     pub(super) state: &'a Shared,
     pub(super) job: &'a Job,
     pub(super) follower: Follower,
@@ -91,7 +93,11 @@ pub(super) struct Run<'a> {
     pub(super) context: Option<Context>,
     pub(super) account: Option<Account<'a>>,
     /// The proposal that it made.
-    pub(super) proposal: Option<String>,
+    pub(super) proposal: Option<ProposalId>,
+    /// By what right it is given.
+    right: Option<Right>,
+    /// As whom the assistant speaks.
+    persona: Option<String>,
 }
 
 impl<'a> Run<'a> {
@@ -108,18 +114,18 @@ impl<'a> Run<'a> {
             Some(id) => Some(chat::find(&state.feed, job.project, id).await?),
             None => None,
         };
-        self.may_go_on(&question).await?;
+        self.right = Some(Right::of(answer, &question));
+        self.may_go_on().await?;
         let personas = persona::of_project(state, job.project).await?;
         let choice = persona::choose(&personas, &question, replied_to.as_ref());
         let choice = choice.ok_or_else(|| End::failed("internal", "there is no persona"))?;
-        let model = state.models.find(None)?;
-        let today = usage::day_of(now_us());
-        let allowance = usage::allowance(&state.db, &state.config.ai, today, job.project, job.asker).await?;
-        self.account = Some(Account::new(model, allowance));
-        self.account()?.ask(0)?;
+        let model = state.models.find(question.model.as_deref().or(choice.persona.model.as_deref()))?;
         // What the model's server calls it, where the settings do not say.
         model.model().await?;
+        let payer = Payer { run: job.run, project: job.project, user: job.asker };
+        self.account = Some(Account::new(state, payer, model));
         self.context = Some(Context::new(&choice, model.name(), model.context_tokens()));
+        self.persona = Some(choice.persona.name.clone());
         let assistant = auth::assistant(&state.db).await?;
         match Presence::enter(state, job, &assistant, &choice.persona.name).await {
             Ok(presence) => self.presence = Some(presence),
@@ -127,35 +133,32 @@ impl<'a> Run<'a> {
         }
         self.say("reading", None);
         self.begin().await?;
-        let fence = Fence::new();
-        let budget = Budget::of(model.context_tokens());
+        let (fence, window) = (Fence::new(), Window::of(model.context_tokens()));
         let mut known = summary::find(&state.db, job.conversation).await?;
-        let mut history = prompt::history(state, job, &question, known.as_ref(), &budget).await?;
+        let mut history = prompt::history(state, job, &question, known.as_ref(), &window).await?;
         if !history.left_out.is_empty() {
             let due = summary::due(&mut history);
             self.say("remembering", None);
             if let Some(summary) = self.summarise(model, &fence, known.as_ref(), &due).await? {
-                summary::keep(&state.db, job, &summary).await?;
-                known = Some(summary);
+                // Of what was taken back while it was written nothing is said.
+                let is_kept = summary::keep(&state.db, job, known.as_ref(), &due, &summary).await?;
+                known = Some(summary).filter(|_| is_kept);
             }
         }
-        let prompt =
-            prompt::build(state, job, &question, &choice, &fence, &budget, known.as_ref(), &history.said).await?;
+        let tools = (model.tools() != Some(false)).then(|| rounds::callable().1);
+        let reading = Reading::new(state, job, &question, &fence, window).await?;
+        let mut prompt = reading.prompt(&choice, tools, &[], known.as_ref(), &history.said).await;
         if let Some(context) = &mut self.context {
-            prompt.read.into_iter().for_each(|read| context.note(read));
+            prompt.read.drain(..).for_each(|read| context.note(read));
         }
-        self.rounds(model, &question, prompt.turns, &fence, &budget).await
+        self.rounds(model, &question, &fence, prompt).await
     }
 
-    /// Whether who asked may still ask: as an editor, by what they showed then.
-    pub(super) async fn may_go_on(&self, question: &Message) -> Result<(), End> {
-        if question.author.id != self.job.asker {
-            // Given again for somebody else, by their own right.
-            let role = crate::access::role_of_user(&self.state.db, self.job.asker, self.job.project).await?;
-            if role.is_some_and(|role| role.can_write()) {
-                return Ok(());
-            }
-        } else if self.assistant.may_ask(self.job.project, question).await? {
+    /// Whether who asked may still ask.
+    pub(super) async fn may_go_on(&self) -> Result<(), End> {
+        if let Some(right) = &self.right
+            && right.holds(self.state, self.job.project).await?
+        {
             return Ok(());
         }
         Err(End::failed("forbidden", "whoever asked may not edit any more"))
@@ -163,8 +166,8 @@ impl<'a> Run<'a> {
 
     /// Tells that the answer begins, and waits until that was shown: nothing of its text is told before.
     async fn begin(&mut self) -> Result<(), End> {
-        let details = self.details(None);
-        let streaming = Progress { body: String::new(), state: State::Streaming, details };
+        let (persona, details) = (self.persona.clone(), self.details(None));
+        let streaming = Progress { body: String::new(), state: State::Streaming, persona, details };
         match chat::progress(&self.state.feed, self.job.project, self.job.answer, &streaming).await {
             Ok(_) => {}
             Err(Error::Conflict { .. }) => return Err(End::Stopped),
@@ -172,8 +175,11 @@ impl<'a> Run<'a> {
             Err(error) => return Err(error.into()),
         }
         match next_of(&mut self.follower, self.job).await {
-            Heard::Streaming => Ok(()),
-            Heard::End(end) => Err(end),
+            Word::Streaming => {
+                self.state.feed.write(self.job.project, self.job.answer, "");
+                Ok(())
+            }
+            Word::End(end) => Err(end),
         }
     }
 
@@ -181,7 +187,6 @@ impl<'a> Run<'a> {
     pub(super) fn take(&mut self, text: &str) -> Result<(), End> {
         // What no database holds as text, and line ends of another kind.
         let text: String = text.chars().filter(|c| !matches!(c, '\0' | '\r')).collect();
-        self.account()?.write(text.len());
         if self.unsaid.is_empty() {
             self.tell_at = self.tell_at.max(Instant::now());
         }
@@ -222,7 +227,7 @@ impl<'a> Run<'a> {
             account.tell(&mut details);
         }
         if let Some(proposal) = &self.proposal {
-            details.insert("proposal".to_owned(), proposal.as_str().into());
+            details.insert("proposal".to_owned(), json!(proposal));
         }
         if let Some(error) = error {
             details.insert("error".to_owned(), error);
@@ -240,10 +245,11 @@ impl<'a> Run<'a> {
         self.tell().await;
         self.say("done", None);
         let (job, state) = (self.job, self.state);
-        if let Some(account) = self.account.as_ref().filter(|account| !account.is_empty()) {
-            let (day, name, spent) = (usage::day_of(now_us()), account.model.name(), account.spent());
-            if let Err(error) = sql::add_usage(&state.db, job.project, day, job.asker, name, &spent).await {
-                tracing::error!(answer = %job.answer, ?spent, %error, "what an answer took cannot be written down");
+        if let Some(account) = &mut self.account {
+            for _ in 0..limits::ASSISTANT_END_TRIES {
+                let Err(error) = account.pay().await else { break };
+                tracing::error!(answer = %job.answer, spent = ?account.spent(), %error, "what an answer took cannot be written down");
+                sleep(limits::ASSISTANT_END_RETRY).await;
             }
         }
         let (to, error) = match end {
@@ -259,7 +265,8 @@ impl<'a> Run<'a> {
             End::Stopped => (State::Stopped, None),
             End::Failed(error) => (State::Failed, Some(error)),
         };
-        let progress = Progress { details: self.details(error), body: std::mem::take(&mut self.body), state: to };
+        let (persona, details) = (self.persona.take(), self.details(error));
+        let progress = Progress { body: std::mem::take(&mut self.body), state: to, persona, details };
         for _ in 0..limits::ASSISTANT_END_TRIES {
             let outcome = match chat::progress(&state.feed, job.project, job.answer, &progress).await {
                 // Stopped as it came to its end.

@@ -1,21 +1,23 @@
-//! The statements over `assistant_run`, `assistant_usage` and `conversation_summary`.
+//! The statements over `assistant_run`, `assistant_account`, `assistant_usage`, `assistant_heard` and
+//! `conversation_summary`.
 
 use uuid::Uuid;
 
+use super::account::{Held, Payer};
 use super::summary::Summary;
 use super::usage::{Spent, UsageRow};
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::ids::{ConversationId, MessageId, ProjectId, UserId};
-use crate::on_pool;
+use crate::{on_pool, on_tx};
 
 /// A run that is to be noted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NewRun {
     pub(super) id: Uuid,
     pub(super) project: ProjectId,
-    pub(super) conversation: ConversationId,
-    pub(super) message: MessageId,
+    /// Where, and which answer; nothing for what is asked outside of conversations.
+    pub(super) answer: Option<(ConversationId, MessageId)>,
     pub(super) user: UserId,
     pub(super) server_run: Uuid,
 }
@@ -28,8 +30,8 @@ pub(super) async fn insert_run(db: &Db, run: &NewRun, now_us: i64) -> Result<()>
         sqlx::query(TEXT)
             .bind(run.id)
             .bind(run.project)
-            .bind(run.conversation)
-            .bind(run.message)
+            .bind(run.answer.map(|(conversation, _)| conversation))
+            .bind(run.answer.map(|(_, message)| message))
             .bind(run.user)
             .bind(run.server_run)
             .bind(now_us)
@@ -61,12 +63,136 @@ pub(super) async fn beat(db: &Db, server_run: Uuid, now_us: i64) -> Result<()> {
     Ok(())
 }
 
-/// Runs that no server has vouched for since a moment.
-pub(super) async fn lost(db: &Db, before_us: i64) -> Result<Vec<(Uuid, ProjectId, MessageId)>> {
+/// Runs that no server has vouched for since a moment, and their answers.
+pub(super) async fn lost(db: &Db, before_us: i64) -> Result<Vec<(Uuid, ProjectId, Option<MessageId>)>> {
     const TEXT: &str = "
         select id, project_id, message_id from assistant_run where ended_us is null and beat_us < $1
         order by beat_us limit 1000";
     Ok(on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(before_us).fetch_all(pool).await)?)
+}
+
+/// Whether an answer is being given, or waits to be.
+pub(super) async fn is_given(db: &Db, message: MessageId) -> Result<bool> {
+    const TEXT: &str = "select count(*) from assistant_run where message_id = $1 and ended_us is null";
+    let (count,): (i64,) = on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(message).fetch_one(pool).await)?;
+    Ok(count > 0)
+}
+
+/// Forgets runs that ended long ago, and what counted against the budgets of days that are over.
+pub(super) async fn sweep(db: &Db, before_us: i64, before_day: i64) -> Result<()> {
+    const RUNS: &str = "delete from assistant_run where ended_us < $1";
+    const ACCOUNTS: &str = "delete from assistant_account where day < $1";
+    on_pool!(db, write, pool => sqlx::query(RUNS).bind(before_us).execute(pool).await.map(drop))?;
+    on_pool!(db, write, pool => sqlx::query(ACCOUNTS).bind(before_day).execute(pool).await.map(drop))?;
+    Ok(())
+}
+
+/// Locks an account by counting more tokens and millionths of a dollar in it; answers what it has then.
+pub(super) async fn count(tx: &mut Tx, owner: Uuid, day: i64, tokens: i64, micros: i64) -> Result<(i64, i64)> {
+    const TEXT: &str = "
+        insert into assistant_account (owner_id, day, tokens, micros) values ($1, $2, $3, $4)
+        on conflict (owner_id, day) do update set
+            tokens = assistant_account.tokens + excluded.tokens, micros = assistant_account.micros + excluded.micros
+        returning tokens, micros";
+    Ok(on_tx!(tx, conn => {
+        sqlx::query_as(TEXT).bind(owner).bind(day).bind(tokens).bind(micros).fetch_one(conn).await
+    })?)
+}
+
+/// What an account has.
+pub(super) async fn counted(db: &Db, owner: Uuid, day: i64) -> Result<(i64, i64)> {
+    const TEXT: &str = "select tokens, micros from assistant_account where owner_id = $1 and day = $2";
+    let row = on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(owner).bind(day).fetch_optional(pool).await)?;
+    Ok(row.unwrap_or_default())
+}
+
+/// Notes what is set aside for what a run asks now.
+pub(super) async fn hold(tx: &mut Tx, run: Uuid, model: &str, held: &Held) -> Result<()> {
+    const TEXT: &str = "
+        update assistant_run set model = $2, held_day = $3, asked_tokens = $4, held_tokens = $5, held_micros = $6
+        where id = $1";
+    on_tx!(tx, conn => {
+        sqlx::query(TEXT)
+            .bind(run)
+            .bind(model)
+            .bind(held.day)
+            .bind(held.asked)
+            .bind(held.tokens)
+            .bind(held.micros)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Notes that nothing is set aside for a run any more; false where nothing was.
+pub(super) async fn release(tx: &mut Tx, run: Uuid) -> Result<bool> {
+    const TEXT: &str = "
+        update assistant_run set model = null, held_day = null, asked_tokens = 0, held_tokens = 0, held_micros = 0
+        where id = $1 and held_day is not null";
+    let released = on_tx!(tx, conn => {
+        sqlx::query(TEXT).bind(run).execute(conn).await.map(|done| done.rows_affected())
+    })?;
+    Ok(released > 0)
+}
+
+#[derive(sqlx::FromRow)]
+struct LeftRow {
+    project_id: ProjectId,
+    user_id: UserId,
+    model: String,
+    held_day: i64,
+    asked_tokens: i64,
+    held_tokens: i64,
+    held_micros: i64,
+}
+
+/// What is set aside for a run, with who pays and the model that is asked.
+pub(super) async fn left(db: &Db, run: Uuid) -> Result<Option<(Payer, String, Held)>> {
+    const TEXT: &str = "
+        select project_id, user_id, model, held_day, asked_tokens, held_tokens, held_micros from assistant_run
+        where id = $1 and held_day is not null";
+    let row: Option<LeftRow> = on_pool!(db, write, pool => {
+        sqlx::query_as(TEXT).bind(run).fetch_optional(pool).await
+    })?;
+    Ok(row.map(|row| {
+        let payer = Payer { run, project: row.project_id, user: row.user_id };
+        let held =
+            Held { day: row.held_day, asked: row.asked_tokens, tokens: row.held_tokens, micros: row.held_micros };
+        (payer, row.model, held)
+    }))
+}
+
+/// How far the feed of a project was heard.
+pub(super) async fn heard(db: &Db, project: ProjectId) -> Result<i64> {
+    const TEXT: &str = "select seq from assistant_heard where project_id = $1";
+    let row: Option<(i64,)> =
+        on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(project).fetch_optional(pool).await)?;
+    Ok(row.map_or(0, |(seq,)| seq))
+}
+
+/// Notes how far feeds of projects were heard; never back. Of projects that are gone nothing is noted.
+pub(super) async fn hear(db: &Db, heard: &[(ProjectId, i64)]) -> Result<()> {
+    const TEXT: &str = "
+        insert into assistant_heard (project_id, seq) select id, $2 from project where id = $1
+        on conflict (project_id) do update
+        set seq = case when excluded.seq > assistant_heard.seq then excluded.seq else assistant_heard.seq end";
+    let mut tx = db.begin().await?;
+    for (project, seq) in heard {
+        on_tx!(&mut tx, conn => sqlx::query(TEXT).bind(*project).bind(*seq).execute(conn).await.map(drop))?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Projects whose feeds have more than was heard.
+pub(super) async fn missed(db: &Db, limit: i64) -> Result<Vec<ProjectId>> {
+    const TEXT: &str = "
+        select f.project_id from feed_head f left join assistant_heard h on h.project_id = f.project_id
+        where f.head > coalesce(h.seq, 0) limit $1";
+    let rows: Vec<(ProjectId,)> = on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(limit).fetch_all(pool).await)?;
+    Ok(rows.into_iter().map(|(project,)| project).collect())
 }
 
 /// When somebody's latest runs began, the latest first.
@@ -79,37 +205,37 @@ pub(super) async fn begun(db: &Db, user: UserId, since_us: i64, limit: i64) -> R
     Ok(rows.into_iter().map(|(at,)| at).collect())
 }
 
-/// Adds what a run took to its day.
+/// Adds what a run took to its day; `is_first` counts it as an answer.
 pub(super) async fn add_usage(
-    db: &Db,
-    project: ProjectId,
+    tx: &mut Tx,
+    payer: Payer,
     day: i64,
-    user: UserId,
     model: &str,
     spent: &Spent,
+    is_first: bool,
 ) -> Result<()> {
     const TEXT: &str = "
         insert into assistant_usage
             (project_id, day, user_id, model, runs, prompt_tokens, completion_tokens, cost_micros, unpriced_tokens)
-        values ($1, $2, $3, $4, 1, $5, $6, $7, $8)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         on conflict (project_id, day, user_id, model) do update set
-            runs = assistant_usage.runs + 1,
+            runs = assistant_usage.runs + excluded.runs,
             prompt_tokens = assistant_usage.prompt_tokens + excluded.prompt_tokens,
             completion_tokens = assistant_usage.completion_tokens + excluded.completion_tokens,
             cost_micros = assistant_usage.cost_micros + excluded.cost_micros,
             unpriced_tokens = assistant_usage.unpriced_tokens + excluded.unpriced_tokens";
-    let total = spent.prompt_tokens + spent.completion_tokens;
-    on_pool!(db, write, pool => {
+    on_tx!(tx, conn => {
         sqlx::query(TEXT)
-            .bind(project)
+            .bind(payer.project)
             .bind(day)
-            .bind(user)
+            .bind(payer.user)
             .bind(model)
+            .bind(i64::from(is_first))
             .bind(spent.prompt_tokens)
             .bind(spent.completion_tokens)
             .bind(spent.cost_micros.unwrap_or(0))
-            .bind(if spent.cost_micros.is_none() { total } else { 0 })
-            .execute(pool)
+            .bind(if spent.cost_micros.is_none() { spent.tokens() } else { 0 })
+            .execute(conn)
             .await
             .map(drop)
     })?;
@@ -131,43 +257,51 @@ pub(super) async fn usage(db: &Db, project: ProjectId, since_day: i64, limit: i6
     })?)
 }
 
-/// What was taken on a day by a project, or for a person in all projects: tokens and millionths of a dollar, row by row.
-pub(super) async fn taken(
-    db: &Db,
-    day: i64,
-    project: Option<ProjectId>,
-    user: Option<UserId>,
-) -> Result<Vec<(i64, i64, i64)>> {
-    const OF_PROJECT: &str = "
-        select prompt_tokens, completion_tokens, cost_micros from assistant_usage where project_id = $1 and day = $2";
-    const OF_USER: &str = "
-        select prompt_tokens, completion_tokens, cost_micros from assistant_usage where user_id = $1 and day = $2";
-    let (text, id) = match (project, user) {
-        (Some(project), _) => (OF_PROJECT, project.0),
-        (None, Some(user)) => (OF_USER, user.0),
-        (None, None) => return Ok(Vec::new()),
-    };
-    Ok(on_pool!(db, read, pool => sqlx::query_as(text).bind(id).bind(day).fetch_all(pool).await)?)
-}
+const SUMMARY: &str =
+    "select first_seq, seq, body, model, created_us from conversation_summary where conversation_id = $1";
 
 pub(super) async fn summary(db: &Db, conversation: ConversationId) -> Result<Option<Summary>> {
-    const TEXT: &str = "select seq, body, model, created_us from conversation_summary where conversation_id = $1";
-    Ok(on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(conversation).fetch_optional(pool).await)?)
+    Ok(on_pool!(db, read, pool => sqlx::query_as(SUMMARY).bind(conversation).fetch_optional(pool).await)?)
 }
 
-pub(super) async fn put_summary(db: &Db, conversation: ConversationId, summary: &Summary) -> Result<()> {
+/// Locks what was said in short of a conversation, and reads it.
+pub(super) async fn lock_summary(tx: &mut Tx, conversation: ConversationId) -> Result<Option<Summary>> {
+    const LOCK: &str = "update conversation set head = head where id = $1";
+    on_tx!(&mut *tx, conn => sqlx::query(LOCK).bind(conversation).execute(conn).await.map(drop))?;
+    Ok(on_tx!(tx, conn => sqlx::query_as(SUMMARY).bind(conversation).fetch_optional(conn).await)?)
+}
+
+/// The messages of a conversation from one number to another that are there now, and when each was last changed.
+pub(super) async fn standing(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    first: i64,
+    last: i64,
+) -> Result<Vec<(i64, Option<i64>)>> {
     const TEXT: &str = "
-        insert into conversation_summary (conversation_id, seq, body, model, created_us) values ($1, $2, $3, $4, $5)
+        select seq, edited_us from message
+        where conversation_id = $1 and seq >= $2 and seq <= $3 and deleted_us is null order by seq";
+    Ok(on_tx!(tx, conn => {
+        sqlx::query_as(TEXT).bind(conversation).bind(first).bind(last).fetch_all(conn).await
+    })?)
+}
+
+pub(super) async fn put_summary(tx: &mut Tx, conversation: ConversationId, summary: &Summary) -> Result<()> {
+    const TEXT: &str = "
+        insert into conversation_summary (conversation_id, first_seq, seq, body, model, created_us)
+        values ($1, $2, $3, $4, $5, $6)
         on conflict (conversation_id) do update set
-            seq = excluded.seq, body = excluded.body, model = excluded.model, created_us = excluded.created_us";
-    on_pool!(db, write, pool => {
+            first_seq = excluded.first_seq, seq = excluded.seq, body = excluded.body, model = excluded.model,
+            created_us = excluded.created_us";
+    on_tx!(tx, conn => {
         sqlx::query(TEXT)
             .bind(conversation)
+            .bind(summary.first_seq)
             .bind(summary.seq)
             .bind(&summary.body)
             .bind(&summary.model)
             .bind(summary.created_us)
-            .execute(pool)
+            .execute(conn)
             .await
             .map(drop)
     })?;
@@ -177,8 +311,12 @@ pub(super) async fn put_summary(db: &Db, conversation: ConversationId, summary: 
 /// Forgets what was said in short of a conversation from this message on; answers whether there was any.
 pub(super) async fn drop_summary(db: &Db, conversation: ConversationId, from_seq: i64) -> Result<bool> {
     const TEXT: &str = "delete from conversation_summary where conversation_id = $1 and seq >= $2";
-    let gone = on_pool!(db, write, pool => {
-        sqlx::query(TEXT).bind(conversation).bind(from_seq).execute(pool).await.map(|done| done.rows_affected())
+    let mut tx = db.begin().await?;
+    // One that is being written down is seen, or sees what has changed.
+    lock_summary(&mut tx, conversation).await?;
+    let gone = on_tx!(&mut tx, conn => {
+        sqlx::query(TEXT).bind(conversation).bind(from_seq).execute(conn).await.map(|done| done.rows_affected())
     })?;
+    tx.commit().await?;
     Ok(gone > 0)
 }

@@ -12,7 +12,7 @@ use crate::db::{Db, now_us};
 use crate::error::Result;
 use crate::ids::ConversationId;
 use crate::limits;
-use crate::model::{Ask, Fault, Model, Piece, Speaker, Turn, Usage};
+use crate::model::{Ask, Speaker, Turn};
 use crate::timestamp::Timestamp;
 
 const TASK: &str = "You keep the minutes of a conversation between people and an AI teammate about a project. Write what was \
@@ -22,7 +22,9 @@ const TASK: &str = "You keep the minutes of a conversation between people and an
 /// What was said in short.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub(super) struct Summary {
-    /// The last message in it.
+    /// The first message in it; what is before it is in none.
+    pub(super) first_seq: i64,
+    /// The last.
     pub(super) seq: i64,
     pub(super) body: String,
     pub(super) model: String,
@@ -32,7 +34,9 @@ pub(super) struct Summary {
 /// The same as the API tells it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct SummaryView {
-    /// The number of the last message in it: those up to here are told in short.
+    /// The number of the first message in it; what was said before that is left out.
+    first_seq: i64,
+    /// The number of the last one: those up to here are told in short.
     seq: i64,
     body: String,
     model: String,
@@ -41,7 +45,8 @@ pub(super) struct SummaryView {
 
 impl Summary {
     pub(super) fn view(self) -> SummaryView {
-        SummaryView { seq: self.seq, body: self.body, model: self.model, created_at: Timestamp(self.created_us) }
+        let Self { first_seq, seq, body, model, created_us } = self;
+        SummaryView { first_seq, seq, body, model, created_at: Timestamp(created_us) }
     }
 }
 
@@ -61,64 +66,34 @@ pub(super) fn due(history: &mut History) -> Vec<Message> {
     due
 }
 
-/// Has a model tell messages in short, with what was told in short of those before: as many at once as it can read, each
-/// time with what it wrote the time before.
-///
-/// # Errors
-/// Why it does not.
-pub(super) async fn write(
-    model: &Model,
-    fence: &Fence,
-    before: Option<&Summary>,
-    messages: &[Message],
-) -> Result<(Option<Summary>, Usage), Fault> {
-    let room = usize::try_from(model.context_tokens() / 2).unwrap_or(usize::MAX);
-    let mut known = before.cloned();
-    let mut usage = Usage::default();
-    for part in parts(messages, room) {
-        let mut text = known.as_ref().map(|summary| format!("{}\n\n", summary.body)).unwrap_or_default();
-        for message in part {
-            let (body, _) = tokens::cut(&message.body, room / 4);
-            text.push_str(&format!("{}: {body}\n\n", message.author.name));
-        }
-        let (body, took) = tell(model, fence, &text).await?;
-        usage.prompt_tokens += took.prompt_tokens;
-        usage.completion_tokens += took.completion_tokens;
-        usage.total_tokens += took.total_tokens;
-        if let (Some(last), false) = (part.last(), body.is_empty()) {
-            known = Some(Summary { seq: last.seq, body, model: model.name().to_owned(), created_us: now_us() });
-        }
+/// What a model is asked to tell messages in short, with what was told in short of those before.
+pub(super) fn ask(fence: &Fence, before: Option<&Summary>, messages: &[Message], room: usize) -> Ask {
+    let mut text = before.map(|summary| format!("{}\n\n", summary.body)).unwrap_or_default();
+    for message in messages {
+        let (body, _) = tokens::cut(&message.body, room / 4);
+        text.push_str(&format!("{}: {body}\n\n", message.author.name));
     }
-    Ok((known, usage))
-}
-
-/// One request for it.
-async fn tell(model: &Model, fence: &Fence, text: &str) -> Result<(String, Usage), Fault> {
     let turns = vec![
         Turn::new(Speaker::System, format!("{TASK}\n\n{}", fence.rule())),
-        Turn::new(Speaker::User, fence.around("the conversation", text)),
+        Turn::new(Speaker::User, fence.around("the conversation", &text)),
     ];
-    let ask = Ask { turns, max_tokens: Some(limits::ASSISTANT_SUMMARY_TOKENS), ..Ask::default() };
-    let mut answer = model.ask(&ask).await?;
-    let mut body = String::new();
-    let mut usage = Usage::default();
-    while let Some(piece) = answer.next().await {
-        match piece? {
-            Piece::Text(text) => {
-                let text = text.replace('\0', "");
-                // A model that goes on beyond what it was asked for is not listened to.
-                let most = limits::ASSISTANT_SUMMARY_BYTES.saturating_sub(body.len());
-                body.push_str(&text[..text.floor_char_boundary(most)]);
-            }
-            Piece::Call(_) => {}
-            Piece::End(end) => usage = end.usage.unwrap_or_default(),
-        }
-    }
-    Ok((body.trim().to_owned(), usage))
+    Ask { turns, max_tokens: Some(limits::ASSISTANT_SUMMARY_TOKENS), ..Ask::default() }
+}
+
+/// The summary that a model wrote of messages; `None` where it said nothing.
+pub(super) fn of(said: &str, before: Option<&Summary>, messages: &[Message], model: &str) -> Option<Summary> {
+    let said = said.replace('\0', "");
+    // A model that goes on beyond what it was asked for is not listened to.
+    let body = said[..said.floor_char_boundary(limits::ASSISTANT_SUMMARY_BYTES)].trim().to_owned();
+    let (first, last) = messages.first().zip(messages.last()).filter(|_| !body.is_empty())?;
+    // Where messages between were left out, it says nothing of those before them for certain.
+    let before = before.filter(|before| before.seq + 1 >= first.seq);
+    let first_seq = before.map_or(first.seq, |before| before.first_seq);
+    Some(Summary { first_seq, seq: last.seq, body, model: model.to_owned(), created_us: now_us() })
 }
 
 /// Messages in groups that are read at once; the latest of these, where there are too many.
-fn parts(messages: &[Message], room: usize) -> Vec<&[Message]> {
+pub(super) fn parts(messages: &[Message], room: usize) -> Vec<&[Message]> {
     let mut parts = Vec::new();
     let mut rest = messages;
     while !rest.is_empty() {
@@ -137,10 +112,84 @@ fn parts(messages: &[Message], room: usize) -> Vec<&[Message]> {
     parts.split_off(skipped)
 }
 
-/// Keeps a summary.
+/// Keeps a summary, unless what it was written from is not there any more: what somebody took back meanwhile must not stay
+/// in it. Answers whether it is kept.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn keep(db: &Db, job: &Job, summary: &Summary) -> Result<()> {
-    sql::put_summary(db, job.conversation, summary).await
+pub(super) async fn keep(
+    db: &Db,
+    job: &Job,
+    before: Option<&Summary>,
+    messages: &[Message],
+    summary: &Summary,
+) -> Result<bool> {
+    let mut tx = db.begin().await?;
+    let stored = sql::lock_summary(&mut tx, job.conversation).await?;
+    let (first, last) = (messages.first().map_or(0, |first| first.seq), summary.seq);
+    let standing = sql::standing(&mut tx, job.conversation, first, last).await?;
+    let stands = |message: &Message| standing.contains(&(message.seq, message.edited_us));
+    if stored.as_ref() != before || !messages.iter().all(stands) {
+        return Ok(false);
+    }
+    sql::put_summary(&mut tx, job.conversation, summary).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Author;
+    use crate::ids::{MessageId, ProjectId, UserId};
+
+    fn message(seq: i64) -> Message {
+        let author = Author { id: UserId::new(), name: "Ann".to_owned(), kind: "human" };
+        Message {
+            id: MessageId::new(),
+            seq,
+            conversation: crate::chat::first(ProjectId::new()),
+            author,
+            role: None,
+            issuer: None,
+            via: None,
+            persona: None,
+            reply_to: None,
+            to: None,
+            model: None,
+            body: "x".repeat(300),
+            state: crate::chat::State::Done,
+            attachments: Vec::new(),
+            mentions: Vec::new(),
+            details: crate::chat::Details::new(),
+            created_us: 1,
+            edited_us: None,
+            deleted_us: None,
+        }
+    }
+
+    #[test]
+    fn a_summary_says_from_where_it_tells() {
+        let messages: Vec<Message> = (11..=20).map(message).collect();
+        let before = Summary { first_seq: 3, seq: 10, body: "b".to_owned(), model: "m".to_owned(), created_us: 1 };
+        let range = |before: Option<&Summary>, messages: &[Message]| {
+            let summary = of("short", before, messages, "m").unwrap();
+            (summary.first_seq, summary.seq)
+        };
+        assert_eq!(range(None, &messages), (11, 20));
+        assert_eq!(range(Some(&before), &messages), (3, 20));
+        assert_eq!(range(Some(&before), &messages[1..]), (12, 20), "number 11 is in none");
+        assert!(of(" ", None, &messages, "m").is_none());
+    }
+
+    #[test]
+    fn of_too_many_messages_the_latest_are_read() {
+        let messages: Vec<Message> = (1..=100).map(message).collect();
+        let parts = parts(&messages, 400);
+        assert_eq!(
+            (parts.len(), parts.last().and_then(|part| part.last()).unwrap().seq),
+            (limits::ASSISTANT_SUMMARIES, 100)
+        );
+        assert!(parts[0][0].seq > 1);
+    }
 }

@@ -1,11 +1,20 @@
 //! How many tokens a text is, before a model's server has counted them.
+//!
+//! By its length, and not by a model's own vocabulary: every model has another, those of most are in no library, and one
+//! that is right for a single maker costs tens of megabytes in memory and is wrong for all others. What counts in the end
+//! is what the model's server says. *Absent: a tokenizer.*
 
 /// Bytes of a token, on average; a little less than in English, so that what is counted fits.
 const BYTES: usize = 3;
 
 /// Tokens of a text, rather too many than too few.
 pub(super) fn count(text: &str) -> usize {
-    text.len().div_ceil(BYTES)
+    of_bytes(text.len())
+}
+
+/// The same, where only its length is known.
+pub(super) fn of_bytes(bytes: usize) -> usize {
+    bytes.div_ceil(BYTES)
 }
 
 /// The beginning of a text that is at most so many tokens, and whether that is all of it.

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::sql;
-use crate::config::{Ai, Budget};
+use crate::config::{Ai, Budget, Prices};
 use crate::db::Db;
 use crate::error::Result;
 use crate::feed::Person;
@@ -26,12 +27,19 @@ pub(super) struct Spent {
 
 impl Spent {
     pub(super) fn of(model: &Model, usage: Usage) -> Self {
+        Self { cost_micros: model.prices().map(|prices| cost_micros(prices, usage)), ..Self::unpriced(usage) }
+    }
+
+    /// Of a model that is not in the settings any more.
+    pub(super) fn unpriced(usage: Usage) -> Self {
         let number = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
-        Self {
-            prompt_tokens: number(usage.prompt_tokens),
-            completion_tokens: number(usage.completion_tokens),
-            cost_micros: model.prices().map(|prices| cost_micros(prices, usage)),
-        }
+        let (prompt_tokens, completion_tokens) = (number(usage.prompt_tokens), number(usage.completion_tokens));
+        Self { prompt_tokens, completion_tokens, cost_micros: None }
+    }
+
+    /// Read and written.
+    pub(super) fn tokens(&self) -> i64 {
+        self.prompt_tokens.saturating_add(self.completion_tokens)
     }
 }
 
@@ -113,95 +121,70 @@ pub(super) fn dollars(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
 
-/// What was used today.
-#[derive(Debug, Clone, Copy, Default)]
-struct Taken {
-    tokens: i64,
-    micros: i64,
+/// Who pays, with their budget, and whose it is in words; in the order in which their accounts are locked.
+pub(super) fn owners(ai: &Ai, project: ProjectId, user: UserId) -> [(Uuid, Option<Budget>, &'static str); 2] {
+    let mut owners = [(project.0, ai.project_budget, "the project's"), (user.0, ai.user_budget, "your")];
+    owners.sort_unstable_by_key(|(owner, ..)| *owner);
+    owners
 }
 
-async fn taken(db: &Db, day: i64, project: Option<ProjectId>, user: Option<UserId>) -> Result<Taken> {
-    let rows = sql::taken(db, day, project, user).await?;
-    Ok(rows.into_iter().fold(Taken::default(), |sum, (prompt, completion, micros)| Taken {
-        tokens: sum.tokens + prompt + completion,
-        micros: sum.micros + micros,
-    }))
-}
-
-/// What may still be used today, by a run that is about to begin.
+/// What the budgets of a day leave for a request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Allowance {
+pub(super) struct Left {
     /// Tokens; `i64::MAX` without a budget.
     tokens: i64,
     /// Millionths of a dollar; the same.
     micros: i64,
     /// Whose budget is the tighter one.
-    whose: &'static str,
+    pub(super) whose: &'static str,
 }
 
-impl Allowance {
-    /// Whether a run that has taken this must end.
-    pub(super) fn is_used_up(&self, spent: &Spent) -> bool {
-        spent.prompt_tokens + spent.completion_tokens >= self.tokens || spent.cost_micros.unwrap_or(0) >= self.micros
-    }
-
-    /// Tokens that may still be written.
-    pub(super) fn tokens_left(&self, spent: &Spent) -> i64 {
-        self.tokens.saturating_sub(spent.prompt_tokens + spent.completion_tokens).max(0)
-    }
-
-    /// Why a run does not begin or go on.
-    pub(super) fn said(&self) -> String {
-        format!("the {} budget for today is used up; it begins anew at midnight UTC", self.whose)
+impl Default for Left {
+    fn default() -> Self {
+        Self { tokens: i64::MAX, micros: i64::MAX, whose: "the" }
     }
 }
 
-/// What the budgets leave for a project and a person today.
-///
-/// # Errors
-/// When the database fails.
-pub(super) async fn allowance(db: &Db, ai: &Ai, day: i64, project: ProjectId, user: UserId) -> Result<Allowance> {
-    let mut left = Allowance { tokens: i64::MAX, micros: i64::MAX, whose: "project's" };
-    let budgets =
-        [(ai.project_budget, Some(project), None, "project's"), (ai.user_budget, None, Some(user), "person's")];
-    for (budget, project, user, whose) in budgets {
-        let Some(budget) = budget else { continue };
-        let taken = taken(db, day, project, user).await?;
-        match budget {
-            Budget::Tokens(most) => {
-                let rest = i64::try_from(most).unwrap_or(i64::MAX).saturating_sub(taken.tokens);
-                if rest < left.tokens {
-                    (left.tokens, left.whose) = (rest, whose);
-                }
-            }
-            Budget::Micros(most) => {
-                let rest = most.saturating_sub(taken.micros);
-                if rest < left.micros {
-                    (left.micros, left.whose) = (rest, whose);
-                }
-            }
+impl Left {
+    /// Holds it to a budget of which some tokens and millionths of a dollar are taken.
+    pub(super) fn hold_to(&mut self, budget: Option<Budget>, (tokens, micros): (i64, i64), whose: &'static str) {
+        let (mine, most, taken) = match budget {
+            None => return,
+            Some(Budget::Tokens(most)) => (&mut self.tokens, i64::try_from(most).unwrap_or(i64::MAX), tokens),
+            Some(Budget::Micros(most)) => (&mut self.micros, most, micros),
+        };
+        let rest = most.saturating_sub(taken).max(0);
+        if rest < *mine {
+            (*mine, self.whose) = (rest, whose);
         }
     }
-    Ok(left)
+
+    /// How many tokens may be written of those that are wanted, after some are read.
+    pub(super) fn answer(&self, prices: Option<Prices>, asked: i64, most: u32) -> u32 {
+        let mut tokens = self.tokens.saturating_sub(asked);
+        if let Some(Prices { prompt, completion }) = prices.filter(|_| self.micros < i64::MAX) {
+            #[allow(clippy::cast_precision_loss, reason = "counts and money far below 2^52")]
+            // One for the rounding of what it costs in the end.
+            let rest = (self.micros - 1) as f64 - asked as f64 * prompt;
+            #[allow(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
+            let paid = if rest < 0.0 { 0 } else { (rest / completion.max(f64::MIN_POSITIVE)) as i64 };
+            tokens = tokens.min(paid);
+        }
+        u32::try_from(tokens.max(0)).unwrap_or(u32::MAX).min(most)
+    }
 }
 
-/// A budget as it is told.
+/// A budget as it is told; what is set aside for answers that are being given counts as used.
 ///
 /// # Errors
 /// When the database fails.
 #[allow(clippy::cast_precision_loss, reason = "for people to read")]
-pub(super) async fn budget(
-    db: &Db,
-    budget: Option<Budget>,
-    day: i64,
-    project: Option<ProjectId>,
-    user: Option<UserId>,
-) -> Result<Option<BudgetView>> {
+pub(super) async fn budget(db: &Db, budget: Option<Budget>, day: i64, owner: Uuid) -> Result<Option<BudgetView>> {
     let Some(budget) = budget else { return Ok(None) };
-    let taken = taken(db, day, project, user).await?;
+    let (tokens, micros) = sql::counted(db, owner, day).await?;
     Ok(Some(match budget {
-        Budget::Tokens(most) => BudgetView { unit: "tokens", limit: most as f64, used: taken.tokens as f64 },
-        Budget::Micros(most) => BudgetView { unit: "dollars", limit: dollars(most), used: dollars(taken.micros) },
+        Budget::Tokens(most) => BudgetView { unit: "tokens", limit: most as f64, used: tokens as f64 },
+        Budget::Micros(most) => BudgetView { unit: "dollars", limit: dollars(most), used: dollars(micros) },
     }))
 }
 
@@ -230,11 +213,17 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_ends_a_run_in_its_middle() {
-        let allowance = Allowance { tokens: 100, micros: i64::MAX, whose: "project's" };
-        let spent =
-            |prompt, completion| Spent { prompt_tokens: prompt, completion_tokens: completion, cost_micros: None };
-        assert!(!allowance.is_used_up(&spent(60, 39)) && allowance.is_used_up(&spent(60, 40)));
-        assert_eq!(allowance.tokens_left(&spent(60, 30)), 10);
+    fn budgets_leave_what_is_not_taken_whichever_is_tighter() {
+        let mut left = Left::default();
+        assert_eq!(left.answer(None, 1_000_000, 4_096), 4_096);
+        left.hold_to(Some(Budget::Tokens(1_000)), (100, 0), "the project's");
+        left.hold_to(Some(Budget::Tokens(2_000)), (100, 0), "your");
+        assert_eq!((left.answer(None, 800, 4_096), left.whose), (100, "the project's"));
+        assert_eq!((left.answer(None, 900, 4_096), left.answer(None, 5_000, 4_096)), (0, 0));
+        let prices = Some(Prices { prompt: 2.0, completion: 10.0 });
+        left.hold_to(Some(Budget::Micros(1_101)), (0, 500), "your");
+        assert_eq!((left.answer(prices, 100, 4_096), left.whose), (40, "your"));
+        assert_eq!(left.answer(prices, 300, 4_096), 0);
+        assert_eq!(left.answer(None, 100, 4_096), 800, "what no price is known of costs no money");
     }
 }

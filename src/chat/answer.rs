@@ -8,6 +8,7 @@ use super::sql;
 use crate::error::{Error, Result};
 use crate::feed::{self, Event, Feed};
 use crate::ids::{MessageId, ProjectId, UserId};
+use crate::role::Role;
 
 /// What became of an answer.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct Progress {
     pub body: String,
     /// How far it has come.
     pub state: State,
+    /// As whom the assistant speaks; as before where it is not said.
+    pub persona: Option<String>,
     /// What it has besides.
     pub details: Details,
 }
@@ -64,26 +67,32 @@ pub async fn keep(feed: &Feed, id: MessageId, body: &str) -> Result<()> {
 /// # Errors
 /// [`Error::NotFound`], `not_running` for what has ended or is no answer, or when the database fails.
 pub async fn stop(feed: &Feed, project: ProjectId, user: UserId, id: MessageId) -> Result<Message> {
-    change(feed, project, user, id, |was| {
+    change(feed, project, user, id, None, |was| {
         if was.state.is_final() {
             return Err(Error::conflict("not_running", "this message is not being written"));
         }
         let was = was.up_to_now(feed);
-        Ok(Progress { body: was.body, state: State::Stopped, details: was.details })
+        Ok(Progress { body: was.body, state: State::Stopped, persona: None, details: was.details })
     })
     .await
 }
 
-/// Has an answer that failed or was stopped given again, in its place, for whoever asks now.
+/// Has an answer that failed or was stopped given again, in its place, for whoever asks now, by the right that they show.
 ///
 /// # Errors
 /// [`Error::NotFound`], `not_failed` for any other message, or when the database fails.
-pub async fn again(feed: &Feed, project: ProjectId, user: UserId, id: MessageId) -> Result<Message> {
-    change(feed, project, user, id, |was| {
+pub async fn again(
+    feed: &Feed,
+    project: ProjectId,
+    user: UserId,
+    right: (Role, Option<UserId>),
+    id: MessageId,
+) -> Result<Message> {
+    change(feed, project, user, id, Some(right), |was| {
         if !matches!(was.state, State::Failed | State::Stopped) {
             return Err(Error::conflict("not_failed", "only an answer that failed or was stopped is given again"));
         }
-        Ok(Progress { body: String::new(), state: State::Queued, details: Details::new() })
+        Ok(Progress { body: String::new(), state: State::Queued, persona: None, details: Details::new() })
     })
     .await
 }
@@ -94,14 +103,15 @@ async fn change(
     project: ProjectId,
     user: UserId,
     id: MessageId,
+    right: Option<(Role, Option<UserId>)>,
     to: impl FnOnce(Message) -> Result<Progress>,
 ) -> Result<Message> {
     let mut tx = feed.db().begin().await?;
     let was = sql::lock(&mut tx, project, id).await?.ok_or(Error::NotFound)?;
     let to = to(was)?;
     sql::set_progress(&mut tx, id, &to).await?;
-    if to.state == State::Queued {
-        sql::set_via(&mut tx, id, user).await?;
+    if let Some(right) = right {
+        sql::set_via(&mut tx, id, user, right).await?;
     }
     let message = sql::find_in(&mut tx, project, id).await?.ok_or(Error::NotFound)?;
     let event = Event::MessageUpdated { id, conversation: message.conversation, message: message.told()? };

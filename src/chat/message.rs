@@ -116,7 +116,8 @@ pub struct Message {
     pub conversation: ConversationId,
     /// Who wrote it.
     pub author: Author,
-    /// What they could do then, by what they showed; the assistant has no role of its own. Not told.
+    /// What they could do then, by what they showed; the assistant has no role of its own, but an answer that is given again
+    /// has that of who asked for it. Not told.
     pub role: Option<Role>,
     /// Whose right that was, where they borrowed it. Not told.
     pub issuer: Option<UserId>,
@@ -128,6 +129,8 @@ pub struct Message {
     pub reply_to: Option<MessageId>,
     /// Whom it is meant for.
     pub to: Option<String>,
+    /// The model that is to answer it.
+    pub model: Option<String>,
     /// Markdown; empty once it was deleted.
     pub body: String,
     /// How far it has come.
@@ -163,6 +166,9 @@ pub struct MessageView {
     reply_to: Option<MessageId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
+    /// The model that is to answer it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
     /// Markdown; empty once it was deleted.
     body: String,
     state: State,
@@ -189,6 +195,7 @@ impl From<Message> for MessageView {
             persona: message.persona,
             reply_to: message.reply_to,
             to: message.to,
+            model: message.model,
             body: message.body,
             state: message.state,
             attachments: message.attachments,
@@ -233,6 +240,8 @@ pub struct NewMessage {
     pub attachments: Vec<Attachment>,
     /// Whom it is meant for.
     pub to: Option<String>,
+    /// The model that is to answer it, by its name in `GET /api/models`; that of the persona or the first one if left out.
+    pub model: Option<String>,
     /// The author's own name for it: the same one again is the same message.
     pub key: Option<String>,
     /// As whom the assistant speaks. Not from outside.
@@ -266,9 +275,12 @@ pub async fn post(feed: &Feed, project: ProjectId, author: UserId, wanted: NewMe
     let db = feed.db();
     let state = wanted.state.unwrap_or(State::Done);
     let body = body_of(&wanted.body, state == State::Done && wanted.attachments.is_empty())?;
-    for (name, given, most) in
-        [("key", &wanted.key, limits::MESSAGE_KEY_BYTES), ("to", &wanted.to, limits::MESSAGE_TO_BYTES)]
-    {
+    let names = [
+        ("key", &wanted.key, limits::MESSAGE_KEY_BYTES),
+        ("to", &wanted.to, limits::MESSAGE_TO_BYTES),
+        ("model", &wanted.model, limits::MESSAGE_TO_BYTES),
+    ];
+    for (name, given, most) in names {
         if given.as_ref().is_some_and(|text| text.is_empty() || text.len() > most || text.contains('\0')) {
             return Err(bad(format!("{name} has 1 to {most} bytes, without NUL")));
         }

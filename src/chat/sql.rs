@@ -54,6 +54,7 @@ struct MessageRow {
     persona: Option<String>,
     reply_to: Option<MessageId>,
     addressed: Option<String>,
+    model: Option<String>,
     body: String,
     state: String,
     attachments: String,
@@ -83,6 +84,7 @@ impl MessageRow {
             persona: self.persona,
             reply_to: self.reply_to,
             to: self.addressed,
+            model: self.model,
             body: self.body,
             created_us: self.created_us,
             edited_us: self.edited_us,
@@ -111,7 +113,7 @@ macro_rules! messages {
                 coalesce(m.id, u.id) as author_id, coalesce(m.name, u.name) as author_name,
                 coalesce(m.kind, u.kind) as author_kind, x.author_role,
                 x.author_issuer_id,
-                coalesce(vm.id, v.id) as via_id, coalesce(vm.name, v.name) as via_name, x.persona, x.reply_to, x.addressed, x.body, x.state,
+                coalesce(vm.id, v.id) as via_id, coalesce(vm.name, v.name) as via_name, x.persona, x.reply_to, x.addressed, x.model, x.body, x.state,
                 x.attachments, x.mentions, x.details, x.created_us, x.edited_us, x.deleted_us
             from message x
             join conversation c on c.id = x.conversation_id
@@ -237,8 +239,8 @@ pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>, now_us: i64) -> Result
     const TEXT: &str = "
         insert into message (id, conversation_id, seq, author_id, via_id, persona, reply_to, addressed, body, folded,
             state, attachments, mentions, details, client_key, created_us, author_role,
-            author_issuer_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+            author_issuer_id, model)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
     let attachments = serde_json::to_string(&row.wanted.attachments).map_err(anyhow::Error::from)?;
     let mentions = serde_json::to_string(&row.mentions).map_err(anyhow::Error::from)?;
     let details = serde_json::to_string(&row.wanted.details).map_err(anyhow::Error::from)?;
@@ -262,6 +264,7 @@ pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>, now_us: i64) -> Result
             .bind(now_us)
             .bind(row.wanted.role.map(Role::as_str))
             .bind(row.wanted.issuer)
+            .bind(&row.wanted.model)
             .execute(conn)
             .await
             .map(drop)
@@ -352,7 +355,8 @@ pub(super) async fn set_body(tx: &mut Tx, id: MessageId, body: &str, mentions: &
 }
 
 pub(super) async fn set_progress(tx: &mut Tx, id: MessageId, now: &Progress) -> Result<()> {
-    const TEXT: &str = "update message set body = $2, folded = $3, state = $4, details = $5 where id = $1";
+    const TEXT: &str = "
+        update message set body = $2, folded = $3, state = $4, details = $5, persona = coalesce($6, persona) where id = $1";
     let details = serde_json::to_string(&now.details).map_err(anyhow::Error::from)?;
     on_tx!(tx, conn => {
         sqlx::query(TEXT)
@@ -361,6 +365,7 @@ pub(super) async fn set_progress(tx: &mut Tx, id: MessageId, now: &Progress) -> 
             .bind(now.body.to_lowercase())
             .bind(now.state.as_str())
             .bind(&details)
+            .bind(&now.persona)
             .execute(conn)
             .await
             .map(drop)
@@ -368,10 +373,17 @@ pub(super) async fn set_progress(tx: &mut Tx, id: MessageId, now: &Progress) -> 
     Ok(())
 }
 
-/// Notes for whom an answer is given.
-pub(super) async fn set_via(tx: &mut Tx, id: MessageId, user: UserId) -> Result<()> {
-    const TEXT: &str = "update message set via_id = $2 where id = $1";
-    on_tx!(tx, conn => sqlx::query(TEXT).bind(id).bind(user).execute(conn).await.map(drop))?;
+/// Notes for whom an answer is given again, and by what right: that takes the place of its author's, who has none.
+pub(super) async fn set_via(
+    tx: &mut Tx,
+    id: MessageId,
+    user: UserId,
+    (role, issuer): (Role, Option<UserId>),
+) -> Result<()> {
+    const TEXT: &str = "update message set via_id = $2, author_role = $3, author_issuer_id = $4 where id = $1";
+    on_tx!(tx, conn => {
+        sqlx::query(TEXT).bind(id).bind(user).bind(role.as_str()).bind(issuer).execute(conn).await.map(drop)
+    })?;
     Ok(())
 }
 

@@ -162,11 +162,21 @@ pub struct Prices {
     pub completion: f64,
 }
 
+/// Dollars for a million tokens at most; a hundred times what any model costs.
+const MOST_PRICE: f64 = 1e6;
+
+impl Prices {
+    /// Whether both can be paid.
+    fn are_sound(self) -> bool {
+        [self.prompt, self.completion].iter().all(|price| (0.0..=MOST_PRICE).contains(price))
+    }
+}
+
 impl FromStr for Prices {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let price = |text: &str| text.trim().parse().ok().filter(|price: &f64| (0.0..=1e6).contains(price));
+        let price = |text: &str| text.trim().parse().ok().filter(|price: &f64| (0.0..=MOST_PRICE).contains(price));
         let prices = text.split_once('/').and_then(|(read, written)| Some((price(read)?, price(written)?)));
         let (prompt, completion) = prices.with_context(|| {
             format!("{text:?} are no prices: give dollars for a million tokens read and written, such as 2.50/10")
@@ -225,6 +235,8 @@ impl TryFrom<AiSettings> for Ai {
             let is_web =
                 uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
             ensure!(is_web, "a model's address is {:?}, but must be like {OPENAI}", one.base_url);
+            let are_prices = one.prices.is_none_or(Prices::are_sound);
+            ensure!(are_prices, "the prices of the model {:?} must be 0 to {MOST_PRICE} dollars", one.name);
         }
         let budget =
             |name: &'static str, text: Option<String>| given(text).map(|text| text.parse().context(name)).transpose();
@@ -289,6 +301,9 @@ mod tests {
         assert_eq!(names(settings(Some("b"), None)), ["b", "a"]);
         assert_eq!(names(settings(Some("c"), Some("http://c/v1"))), ["c", "a", "b"]);
         assert!(ai(settings(Some("b"), Some("http://c/v1"))).is_err());
+        std::fs::write(&file, r#"[{"name":"a","base_url":"http://a/v1","prices":{"prompt":-1,"completion":2}}]"#)
+            .unwrap();
+        assert!(ai(settings(None, None)).unwrap_err().to_string().contains("prices"));
         std::fs::remove_file(file).unwrap();
     }
 

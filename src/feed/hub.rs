@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::follower::Follower;
-use super::{Entry, Signal, Wanted, sql};
+use super::{Entry, Event, Signal, Wanted, sql};
 use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::ids::{MessageId, ProjectId};
@@ -72,6 +72,8 @@ struct Text {
     said: String,
     /// Its length in UTF-16 units.
     units: u64,
+    /// Whether its message was deleted, as followers here were told: nothing more is said of it then.
+    is_gone: bool,
 }
 
 /// What the followers of one project share.
@@ -137,11 +139,15 @@ impl Feed {
         }
     }
 
-    /// Tells more of a message that is being written, and keeps it for who comes later.
+    /// Tells more of a message that is being written, and keeps it for who comes later; with nothing more to say, that it
+    /// begins, to nobody.
     pub fn write(&self, project: ProjectId, id: MessageId, more: &str) {
         // Told under the lock, so that whoever follows and then reads what was said misses nothing in between.
         let mut texts = self.0.texts.lock();
         let text = texts.entry(id).or_default();
+        if text.is_gone || more.is_empty() {
+            return;
+        }
         let offset = text.units;
         text.said.push_str(more);
         text.units += u64::try_from(more.encode_utf16().count()).unwrap_or(u64::MAX);
@@ -152,6 +158,13 @@ impl Feed {
     #[must_use]
     pub fn written(&self, id: MessageId) -> Option<String> {
         self.0.texts.lock().get(&id).map(|text| text.said.clone())
+    }
+
+    /// Nothing more is told of a message that is being written here: the next thing that is told is that it was deleted.
+    fn take_back(&self, id: MessageId) {
+        if let Some(text) = self.0.texts.lock().get_mut(&id) {
+            *text = Text { is_gone: true, ..Text::default() };
+        }
     }
 
     /// Lets go of what was told of a message; it is stored by then.
@@ -237,9 +250,17 @@ async fn show(feed: &Feed, channel: &Channel) -> Result<()> {
         shown = last.seq;
         channel.head.send_replace(Some(shown));
         for entry in entries {
+            if let Some(Event::MessageDeleted { id, .. }) = deletion(&entry) {
+                feed.take_back(id);
+            }
             let _ = channel.news.send(News::Event(Arc::new(entry)));
         }
     }
+}
+
+/// The event, where it tells that a message was deleted.
+fn deletion(entry: &Entry) -> Option<Event> {
+    if entry.kind() == "message.deleted" { entry.event() } else { None }
 }
 
 /// Looks for what other processes appended to feeds that are followed here, until the server stops.

@@ -37,6 +37,8 @@ pub const MODEL_FIRST_BYTE: Duration = Duration::from_secs(120);
 pub const MODEL_IDLE: Duration = Duration::from_secs(60);
 /// Length of one answer, in bytes, calls included; far more than anyone reads, and what a model run wild may cost.
 pub const MODEL_ANSWER_BYTES: usize = 1024 * 1024;
+/// Length of one event of an answer's stream, in bytes; a server that sends a whole answer at once sends that many.
+pub const MODEL_EVENT_BYTES: usize = 2 * MODEL_ANSWER_BYTES;
 /// Tools that one answer may call.
 pub const MODEL_CALLS: usize = 32;
 /// What is read of a refusal, in bytes.
@@ -70,14 +72,30 @@ pub const ASSISTANT_KEEP: Duration = Duration::from_secs(1);
 pub const ASSISTANT_BEAT: Duration = Duration::from_secs(2);
 /// After so long unsaid, an answer is taken to have been broken off.
 pub const ASSISTANT_LOST: Duration = Duration::from_secs(8);
-/// How old a message may be that is answered; older ones were heard by another server, or before this one began.
+/// How old a message may be that is answered; who asked before that is told to ask again.
 pub const ASSISTANT_LATE: Duration = Duration::from_secs(30);
-/// Projects whose place in their feeds is remembered; others are looked at from the start of the server.
+/// How often a server looks for what no server has heard: what was said just before one was killed.
+pub const ASSISTANT_MISSED: Duration = Duration::from_secs(30);
+/// Projects that are looked at for that at once; the others come next time.
+pub const ASSISTANT_MISSED_PROJECTS: i64 = 1_000;
+/// Projects that are listened to at once; each reads the database a few times for a message.
+pub const ASSISTANT_LOOKS: usize = 16;
+/// Projects whose place in their feeds is remembered; that of others is read from the database.
 pub const ASSISTANT_PROJECTS: usize = 10_000;
 /// How often the end of an answer is stored anew while the database is away; after that others find it broken off.
 pub const ASSISTANT_END_TRIES: u32 = 10;
 /// Pause between those.
 pub const ASSISTANT_END_RETRY: Duration = Duration::from_secs(1);
+/// How often it is counted what a model has written, so that one that writes on is ended.
+pub const ASSISTANT_COUNT: Duration = Duration::from_millis(100);
+/// Tokens of an answer at least; with less left of a budget or of a model's window nothing is asked.
+pub const ASSISTANT_LEAST_TOKENS: u32 = 16;
+/// Tokens that the result of a call has at least; calls for which there are fewer are not carried out.
+pub const ASSISTANT_LEAST_RESULT: usize = 64;
+/// How long ended runs are kept: longer than they are counted together.
+pub const ASSISTANT_RUNS_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Days for which is kept what counts against their budgets: today, and what clocks of servers may differ by.
+pub const ASSISTANT_ACCOUNT_DAYS: i64 = 2;
 /// Messages that are looked through for what was said before, the latest.
 pub const ASSISTANT_HISTORY: i64 = 200;
 /// Messages that are left as they were said when those before them are told in short.
@@ -92,6 +110,8 @@ pub const ASSISTANT_SUMMARY_BYTES: usize = 8 * 1024;
 pub const ASSISTANT_TREE: usize = 200;
 /// Tokens of one result of a tool, where a model reads that many at once; an eighth of it otherwise.
 pub const ASSISTANT_RESULT_TOKENS: usize = 4_000;
+/// What of a name is repeated that is no tool's, in characters.
+pub const TOOL_NAME_CHARS: usize = 64;
 /// Events of a file's history that a tool answers.
 pub const ASSISTANT_EVENTS: i64 = 30;
 /// Files that one proposal of the assistant is about.

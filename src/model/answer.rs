@@ -8,7 +8,7 @@ use async_openai::error::OpenAIError;
 use futures_util::{Stream, StreamExt};
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::chunk::{CallDelta, Chunk, Usage};
 use super::fault::Fault;
@@ -60,6 +60,8 @@ pub struct Answer {
     model: String,
     /// How long it may pause.
     idle: Duration,
+    /// When its last event came.
+    heard_at: Instant,
     calls: Vec<ToolCall>,
     usage: Option<Usage>,
     finished: Option<String>,
@@ -80,6 +82,7 @@ impl Answer {
             chunks,
             model,
             idle,
+            heard_at: Instant::now(),
             calls: Vec::new(),
             usage: None,
             finished: None,
@@ -99,7 +102,8 @@ impl Answer {
                 return None;
             }
             // Comments keep a connection alive and say nothing: what counts is the time without an event.
-            let chunk = timeout(self.idle, self.chunks.next()).await;
+            let chunk = timeout_at(self.heard_at + self.idle, self.chunks.next()).await;
+            self.heard_at = Instant::now();
             let taken = match chunk {
                 Err(_) => Err(Fault::Silent(self.idle)),
                 Ok(None) => self.end(),
@@ -111,6 +115,12 @@ impl Answer {
                 return Some(Err(fault));
             }
         }
+    }
+
+    /// Bytes of what came so far, calls that are not whole yet included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     fn take(&mut self, chunk: Chunk) -> Result<(), Fault> {

@@ -87,6 +87,12 @@ impl Fault {
         }
     }
 
+    /// Whether the model was not asked, so that nothing is paid for where nothing was written.
+    #[must_use]
+    pub fn costs_nothing(&self) -> bool {
+        !matches!(self, Self::Silent(_) | Self::BrokeOff | Self::Unreadable | Self::TooLong | Self::Withheld)
+    }
+
     /// How long to wait before trying again, where the model's server said.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

@@ -42,7 +42,7 @@ pub(super) async fn send(
     };
     let status = response.status();
     if status.is_success() {
-        return Ok(response);
+        return Ok(bounded(response));
     }
     let status = StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let retry_after = response.headers().get(RETRY_AFTER.as_str()).and_then(|value| value.to_str().ok());
@@ -50,6 +50,28 @@ pub(super) async fn send(
     let body = beginning(response).await;
     tracing::debug!(%status, body, "a model's server refused");
     Err(boxed(Fault::of_response(status, retry_after, &body, &model)))
+}
+
+/// A response whose body ends with a fault where one line of it is longer than any event: whoever reads it waits for the
+/// end of a line, and keeps what came until then.
+fn bounded(response: reqwest::Response) -> reqwest::Response {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut line = 0_usize;
+    let body = response.bytes_stream().map(move |part| {
+        let part = part.map_err(std::io::Error::other)?;
+        line = match part.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => part.len() - at - 1,
+            None => line.saturating_add(part.len()),
+        };
+        if line > limits::MODEL_EVENT_BYTES {
+            return Err(std::io::Error::other("a line without an end"));
+        }
+        Ok(part)
+    });
+    let mut bounded = axum::http::Response::new(reqwest::Body::wrap_stream(body));
+    *bounded.status_mut() = status;
+    *bounded.headers_mut() = headers;
+    bounded.into()
 }
 
 fn boxed(fault: Fault) -> OpenAIError {

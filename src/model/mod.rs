@@ -89,7 +89,7 @@ pub struct Ask {
 
 impl Ask {
     /// The body of the request.
-    fn body(&self, model: &str) -> Value {
+    fn body(&self, model: &str, most_tokens: &str) -> Value {
         let mut body = json!({
             "model": model,
             "messages": self.turns,
@@ -109,7 +109,7 @@ impl Ask {
                 json!({"type": "json_schema", "json_schema": {"name": name, "strict": true, "schema": schema}});
         }
         if let Some(tokens) = self.max_tokens {
-            body["max_tokens"] = tokens.into();
+            body[most_tokens] = tokens.into();
         }
         body
     }

@@ -37,6 +37,8 @@ pub struct Model {
     model: OnceCell<String>,
     /// Whether it refused to call tools.
     toolless: AtomicBool,
+    /// Whether it wants the length of an answer by its newer name.
+    newer: AtomicBool,
 }
 
 impl Model {
@@ -47,7 +49,7 @@ impl Model {
         let service = service_fn(move |request| http::send(sender.clone(), request, asked.clone(), patience));
         let client = Client::with_config(config).with_http_service(service);
         let model = if settings.model.is_empty() { OnceCell::new() } else { OnceCell::from(settings.model.clone()) };
-        Self { settings, client, model, toolless: AtomicBool::new(false) }
+        Self { settings, client, model, toolless: AtomicBool::new(false), newer: AtomicBool::new(false) }
     }
 
     /// What people call it; empty for one that goes by its server's name, which was not asked for yet.
@@ -82,14 +84,30 @@ impl Model {
         self.settings.prices
     }
 
-    /// Asks it. The answer comes as it is given.
+    /// Asks it. The answer comes as it is given. A model that wants the length of its answer by another name is asked once
+    /// more; which one is remembered.
     ///
     /// # Errors
     /// Why there will be none.
     pub async fn ask(&self, ask: &Ask) -> Result<Answer, Fault> {
+        match self.ask_once(ask).await {
+            Err(Fault::Refused { message, .. })
+                if message.contains("max_completion_tokens")
+                    && ask.max_tokens.is_some()
+                    && !self.newer.swap(true, Ordering::Relaxed) =>
+            {
+                self.ask_once(ask).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn ask_once(&self, ask: &Ask) -> Result<Answer, Fault> {
         let model = self.model().await?;
+        let most_tokens = if self.newer.load(Ordering::Relaxed) { "max_completion_tokens" } else { "max_tokens" };
         let chat = self.client.chat();
-        let chunks = chat.create_stream_byot(ask.body(model)).await.map_err(|error| http::fault(&error, false))?;
+        let chunks = chat.create_stream_byot(ask.body(model, most_tokens)).await;
+        let chunks = chunks.map_err(|error| http::fault(&error, false))?;
         Ok(Answer::new(chunks.boxed(), model.to_owned(), self.settings.idle))
     }
 

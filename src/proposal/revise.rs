@@ -39,7 +39,8 @@ pub struct Rewording {
     pub after: String,
 }
 
-/// Puts a proposal in other words; what holds its hunks stays. For its author, and for who asked them.
+/// Puts a proposal in other words; what holds its hunks stays. For its author; what it says of itself also for who asked
+/// them.
 ///
 /// # Errors
 /// [`Error::Forbidden`] for others; `decided` and `stale` for what does not wait, `bad_hunks`, `bad_proposal`,
@@ -56,6 +57,10 @@ pub async fn revise(
     let mut proposal = sql::load(&mut tx, project, id).await?.ok_or(Error::NotFound)?;
     if !by.is(proposal.author.id) && !proposal.via.as_ref().is_some_and(|via| by.is(via.id)) {
         return Err(Error::Forbidden("only who proposed it, or asked for it, may put it in other words"));
+    }
+    if !wanted.hunks.is_empty() && !by.is(proposal.author.id) {
+        // They would be told and counted as the words of somebody else.
+        return Err(Error::Forbidden("only who wrote its hunks may put them in other words; propose your own instead"));
     }
     if !proposal.is_open {
         return Err(proposal.decided());

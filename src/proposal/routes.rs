@@ -136,7 +136,7 @@ async fn show(
 }
 
 /// Puts it in other words while it waits: what it says of itself, and, for editors, the lines that hunks are to become.
-/// For who proposed it, and for who asked them.
+/// For who proposed it; what it says of itself also for who asked them.
 #[utoipa::path(
     patch, path = "/api/projects/{p}/proposals/{proposal}", operation_id = "revise_proposal", tag = "proposals",
     request_body = Revision,
@@ -241,7 +241,7 @@ async fn vote(
     view(&state, &proposal).await.map(Json)
 }
 
-/// How far proposals could be trusted: what became of those of each persona and model.
+/// How far proposals could be trusted: what became of those of each author, persona and model.
 #[utoipa::path(
     get, path = "/api/projects/{p}/trust", operation_id = "read_trust", tag = "proposals",
     responses((status = 200, body = Trust))

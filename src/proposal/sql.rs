@@ -147,18 +147,27 @@ impl EditRow {
     }
 }
 
+/// Every column of a proposal, with who suggests it and who asked for that as they are called now.
+macro_rules! proposals {
+    ($rest:literal) => {
+        concat!(
+            "select p.id, p.persona, p.model, p.message_id, p.summary, p.rationale, p.confidence, p.risk, p.lines_added,
+                p.lines_removed, p.state, p.is_open, p.reason, p.created_us, p.decided_us,
+                coalesce(am.id, a.id) as author_id, coalesce(am.name, a.name) as author_name,
+                coalesce(am.kind, a.kind) as author_kind,
+                coalesce(vm.id, v.id) as via_id, coalesce(vm.name, v.name) as via_name,
+                coalesce(vm.kind, v.kind) as via_kind
+            from proposal p
+            join users a on a.id = p.author_id left join users am on am.id = a.merged_into
+            left join users v on v.id = p.via_id left join users vm on vm.id = v.merged_into ",
+            $rest
+        )
+    };
+}
+
 /// A proposal with all that belongs to it.
 pub(super) async fn load(tx: &mut Tx, project: ProjectId, id: ProposalId) -> Result<Option<Proposal>> {
-    const ONE: &str = "
-        select p.id, p.persona, p.model, p.message_id, p.summary, p.rationale, p.confidence, p.risk, p.lines_added,
-            p.lines_removed, p.state, p.is_open, p.reason, p.created_us, p.decided_us,
-            coalesce(am.id, a.id) as author_id, coalesce(am.name, a.name) as author_name,
-            coalesce(am.kind, a.kind) as author_kind,
-            coalesce(vm.id, v.id) as via_id, coalesce(vm.name, v.name) as via_name, coalesce(vm.kind, v.kind) as via_kind
-        from proposal p
-        join users a on a.id = p.author_id left join users am on am.id = a.merged_into
-        left join users v on v.id = p.via_id left join users vm on vm.id = v.merged_into
-        where p.project_id = $1 and p.id = $2";
+    const ONE: &str = proposals!("where p.project_id = $1 and p.id = $2");
     const FILES: &str = "select file, op, document_id, path, to_path, head from proposal_file
         where proposal_id = $1 order by file";
     const HUNKS: &str = "
@@ -206,18 +215,11 @@ pub(super) async fn list(
     before: Option<ProposalId>,
     limit: i64,
 ) -> Result<Vec<Proposal>> {
-    const TEXT: &str = "
-        select p.id, p.persona, p.model, p.message_id, p.summary, p.rationale, p.confidence, p.risk, p.lines_added,
-            p.lines_removed, p.state, p.is_open, p.reason, p.created_us, p.decided_us,
-            coalesce(am.id, a.id) as author_id, coalesce(am.name, a.name) as author_name,
-            coalesce(am.kind, a.kind) as author_kind,
-            coalesce(vm.id, v.id) as via_id, coalesce(vm.name, v.name) as via_name, coalesce(vm.kind, v.kind) as via_kind
-        from proposal p
-        join users a on a.id = p.author_id left join users am on am.id = a.merged_into
-        left join users v on v.id = p.via_id left join users vm on vm.id = v.merged_into
-        where p.project_id = $1 and ($2 is null or p.is_open = $2) and ($3 is null or p.id < $3)
+    const TEXT: &str = proposals!(
+        "where p.project_id = $1 and ($2 is null or p.is_open = $2) and ($3 is null or p.id < $3)
           and ($4 is null or a.id = $4 or am.id = $4)
-        order by p.id desc limit $5";
+        order by p.id desc limit $5"
+    );
     let open = open.map(i64::from);
     let rows: Vec<ProposalRow> = on_pool!(db, read, pool => {
         sqlx::query_as(TEXT).bind(project).bind(open).bind(before).bind(author).bind(limit).fetch_all(pool).await
@@ -444,12 +446,25 @@ pub(super) async fn vote(tx: &mut Tx, proposal: ProposalId, user: UserId, value:
     Ok(())
 }
 
-/// How many proposals of each persona and model came to which end.
-pub(super) async fn trust(db: &Db, project: ProjectId) -> Result<Vec<(Option<String>, Option<String>, String, i64)>> {
+#[derive(sqlx::FromRow)]
+pub(super) struct TrustRow {
+    pub(super) author_id: UserId,
+    pub(super) author_name: String,
+    pub(super) author_kind: String,
+    pub(super) persona: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) state: String,
+    pub(super) count: i64,
+}
+
+/// How many proposals of each author, persona and model came to which end; those of the assistant first.
+pub(super) async fn trust(db: &Db, project: ProjectId) -> Result<Vec<TrustRow>> {
     const TEXT: &str = "
-        select persona, model, state, count(*) from proposal
-        where project_id = $1 and (persona is not null or model is not null)
-        group by persona, model, state order by persona, model, state limit $2";
+        select u.id as author_id, u.name as author_name, u.kind as author_kind, p.persona, p.model, p.state, count(*) as count
+        from proposal p join users u on u.id = p.author_id
+        where p.project_id = $1 and (p.persona is not null or p.model is not null)
+        group by u.id, u.name, u.kind, p.persona, p.model, p.state
+        order by case when u.kind = 'assistant' then 0 else 1 end, u.id, p.persona, p.model, p.state limit $2";
     Ok(on_pool!(db, read, pool => {
         sqlx::query_as(TEXT).bind(project).bind(limits::TRUST_ROWS).fetch_all(pool).await
     })?)

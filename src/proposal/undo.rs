@@ -209,14 +209,17 @@ async fn take_back(
             Some(_) => Ok(Taken::MovedOn),
             None => Ok(Taken::Kept),
         },
-        _ if Some(&found.path) != file.to.as_ref() => Ok(Taken::Kept),
-        _ => match document::move_in(tx, project, found.id, &DocumentPath::new(&file.path)?).await {
-            Ok((_, event)) => {
-                events.extend(event);
-                Ok(Taken::Back)
+        // Moved on by somebody else.
+        Op::Rename if Some(&found.path) != file.to.as_ref() => Ok(Taken::Kept),
+        Op::Rename | Op::Delete => {
+            match document::move_in(tx, project, found.id, &DocumentPath::new(&file.path)?).await {
+                Ok((_, event)) => {
+                    events.extend(event);
+                    Ok(Taken::Back)
+                }
+                Err(Error::Conflict { code: "path_taken", .. }) => Ok(Taken::Kept),
+                Err(error) => Err(error),
             }
-            Err(Error::Conflict { code: "path_taken", .. }) => Ok(Taken::Kept),
-            Err(error) => Err(error),
-        },
+        }
     }
 }

@@ -133,9 +133,11 @@ struct WrittenView {
     is_undone: bool,
 }
 
-/// How proposals of one persona and model fared.
-#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+/// How proposals of one author as one persona and by one model fared. What a program says of itself stands with it, and
+/// never with the assistant.
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TrustView {
+    author: Actor,
     #[schema(required)]
     persona: Option<String>,
     #[schema(required)]
@@ -244,16 +246,21 @@ async fn stand(state: &Shared, proposal: &Proposal) -> Result<HashMap<i64, Optio
     Ok(now)
 }
 
-/// How the proposals of each persona and model fared.
+/// How the proposals of each author, persona and model fared.
 ///
 /// # Errors
 /// When the database fails.
 pub(super) async fn trust(db: &Db, project: ProjectId) -> Result<Vec<TrustView>> {
     let mut views: Vec<TrustView> = Vec::new();
-    for (persona, model, state, count) in sql::trust(db, project).await? {
-        let is_new = views.last().is_none_or(|last| (&last.persona, &last.model) != (&persona, &model));
+    for row in sql::trust(db, project).await? {
+        let sql::TrustRow { author_id, author_name, author_kind, persona, model, state, count } = row;
+        let is_new = views
+            .last()
+            .is_none_or(|last| (last.author.id, &last.persona, &last.model) != (author_id, &persona, &model));
         if is_new {
-            views.push(TrustView { persona, model, ..TrustView::default() });
+            let author = Actor { id: author_id, name: author_name, kind: author_kind };
+            let (pending, accepted, partly, rejected, undone, stale) = (0, 0, 0, 0, 0, 0);
+            views.push(TrustView { author, persona, model, pending, accepted, partly, rejected, undone, stale });
         }
         let (Some(view), Some(state)) = (views.last_mut(), State::from_word(&state)) else { continue };
         *match state {

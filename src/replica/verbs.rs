@@ -124,6 +124,11 @@ pub(super) struct Change {
 
 /// The replacements between two texts, in order. Beyond a time or a number of them, one that spans all.
 pub(super) fn changes(from: &str, to: &str) -> Vec<Change> {
+    changes_until(from, to, Instant::now() + Duration::from_millis(limits::EDIT_DIFF_MILLIS), limits::EDIT_CHANGES)
+}
+
+/// The same until a moment, and at most so many: for several pairs of texts that share both.
+pub(super) fn changes_until(from: &str, to: &str, deadline: Instant, most: usize) -> Vec<Change> {
     let from: Vec<char> = from.chars().collect();
     let to: Vec<char> = to.chars().collect();
     let head = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
@@ -134,10 +139,9 @@ pub(super) fn changes(from: &str, to: &str) -> Vec<Change> {
     }
     let base = units(&from[..head]);
     let whole = || vec![Change { at: base, remove: units(old), insert: new.iter().collect() }];
-    let deadline = Instant::now() + Duration::from_millis(limits::EDIT_DIFF_MILLIS);
     let ops = capture_diff_slices_deadline(Algorithm::Myers, old, new, Some(deadline));
     let changed = ops.iter().filter(|op| !matches!(op, DiffOp::Equal { .. })).count();
-    if changed > limits::EDIT_CHANGES || Instant::now() >= deadline {
+    if changed > most || Instant::now() >= deadline {
         return whole();
     }
     let mut at = base;

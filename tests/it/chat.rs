@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use coterie::chat::{self, NewMessage, Progress, State};
 use coterie::ids::{MessageId, ProjectId, UserId};
+use coterie::role::Role;
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ on_both_engines![
     conversations_have_titles_and_each_reader_a_place,
     ten_thousand_messages_are_read_fast_in_pages_both_ways,
     an_answer_that_is_being_written_is_told_as_it_grows,
+    nothing_is_told_of_an_answer_after_it_was_deleted,
     an_answer_is_stopped_once_and_given_again,
 ];
 
@@ -351,6 +353,7 @@ async fn an_answer_that_is_being_written_is_told_as_it_grows(engine: Engine) {
     let progress = |body: &str, state, details: Value| Progress {
         body: body.to_owned(),
         state,
+        persona: None,
         details: serde_json::from_value(details).unwrap(),
     };
     chat::progress(feed, project, id, &progress("", State::Streaming, json!({}))).await.unwrap();
@@ -387,20 +390,44 @@ async fn an_answer_is_stopped_once_and_given_again(engine: Engine) {
     let feed = &server.state().feed;
     let wanted = NewMessage { state: Some(State::Queued), via: Some(ann.id), ..NewMessage::default() };
     let (message, _) = chat::post(feed, project, ann.id, wanted).await.unwrap();
-    let streaming = Progress { body: String::new(), state: State::Streaming, details: chat::Details::new() };
+    let streaming =
+        Progress { body: String::new(), state: State::Streaming, persona: None, details: chat::Details::new() };
     chat::progress(feed, project, message.id, &streaming).await.unwrap();
     feed.write(project, message.id, "so far");
-    assert!(chat::again(feed, project, bob.id, message.id).await.is_err());
+    assert!(chat::again(feed, project, bob.id, (Role::Editor, None), message.id).await.is_err());
     let stopped = chat::stop(feed, project, bob.id, message.id).await.unwrap();
     assert_eq!((stopped.state, stopped.body.as_str()), (State::Stopped, "so far"));
     assert!(chat::stop(feed, project, bob.id, message.id).await.is_err());
     // Only whoever was writing has something to add, and nobody makes another end of it.
-    let end = |state| Progress { body: "so far and".to_owned(), state, details: chat::Details::new() };
+    let end = |state| Progress { body: "so far and".to_owned(), state, persona: None, details: chat::Details::new() };
     assert!(chat::progress(feed, project, message.id, &end(State::Done)).await.is_err());
     let ended = chat::progress(feed, project, message.id, &end(State::Stopped)).await.unwrap();
     assert_eq!((ended.state, ended.body.as_str()), (State::Stopped, "so far and"));
     feed.written_down(message.id);
-    let again = chat::again(feed, project, bob.id, message.id).await.unwrap();
+    let again = chat::again(feed, project, bob.id, (Role::Editor, None), message.id).await.unwrap();
     let via = again.via.unwrap();
     assert_eq!((again.state, again.body.as_str(), via.id), (State::Queued, "", bob.id));
+}
+
+async fn nothing_is_told_of_an_answer_after_it_was_deleted(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let feed = &server.state().feed;
+    let wanted = NewMessage { state: Some(State::Queued), via: Some(ann.id), ..NewMessage::default() };
+    let (message, _) = chat::post(feed, project, ann.id, wanted).await.unwrap();
+    let details = chat::Details::new();
+    let streaming = Progress { body: String::new(), state: State::Streaming, persona: None, details };
+    chat::progress(feed, project, message.id, &streaming).await.unwrap();
+    let mut stream = Events::open(&ann, project, None).await;
+    feed.write(project, message.id, "secret");
+    chat::delete(feed, project, ann.id, false, message.id).await.unwrap();
+    assert_eq!(stream.next().await.unwrap()["text"], "secret");
+    assert_eq!(stream.next().await.unwrap()["type"], "message.deleted");
+    // Who writes it has not heard of that yet.
+    feed.write(project, message.id, " and more");
+    let typing = format!("{}/typing", base(project));
+    assert_eq!(ann.post(&typing, json!({})).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(stream.next().await.unwrap()["type"], "typing");
+    assert_eq!(feed.written(message.id).as_deref(), Some(""));
 }

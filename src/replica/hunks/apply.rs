@@ -1,9 +1,12 @@
 //! Hunks that are applied where they still fit, and what was applied taken back.
 
+use std::time::{Duration, Instant};
+
 use yrs::{Assoc, Doc, GetString, ReadTxn, Text, Transact};
 
 use super::{Anchor, Fitted, Gone, Held, id_at, offset_of};
-use crate::replica::verbs::{Change, changes, embeds};
+use crate::limits;
+use crate::replica::verbs::{Change, changes_until, embeds};
 use crate::replica::wire::Reply;
 use crate::replica::worker::{integrate, new_doc};
 use crate::update::{Id, Kind, scan};
@@ -34,9 +37,11 @@ pub(in crate::replica) fn apply(bytes: &[u8], root: &str, hunks: &[Held]) -> Rep
     let live: Vec<u16> = text.get_string(&txn).encode_utf16().collect();
     let found = places(&txn, &live, hunks);
     let mut edits: Vec<Change> = Vec::new();
+    let deadline = Instant::now() + Duration::from_millis(limits::EDIT_DIFF_MILLIS);
     for (hunk, place) in hunks.iter().zip(&found) {
         let Some(place) = place else { continue };
-        let inside = changes(&hunk.before, &hunk.after).into_iter();
+        let most = limits::EDIT_CHANGES.saturating_sub(edits.len());
+        let inside = changes_until(&hunk.before, &hunk.after, deadline, most).into_iter();
         edits.extend(inside.map(|change| Change { at: change.at + place, ..change }));
     }
     edits.sort_by_key(|edit| edit.at);
@@ -86,10 +91,20 @@ fn places(txn: &impl ReadTxn, live: &[u16], hunks: &[Held]) -> Vec<Option<u32>> 
     hunks.iter().map(&mut place).collect()
 }
 
+/// The lines of places, counted from 1, in one pass over the text.
 fn lines(live: &[u16], hunks: &[Held], found: &[Option<u32>]) -> Vec<Option<usize>> {
-    let line = |at: &u32| 1 + live[..*at as usize].iter().filter(|unit| **unit == u16::from(b'\n')).count();
     debug_assert_eq!(hunks.len(), found.len());
-    found.iter().map(|place| place.as_ref().map(line)).collect()
+    let mut places: Vec<(usize, usize)> =
+        found.iter().enumerate().filter_map(|(hunk, place)| place.map(|at| (at as usize, hunk))).collect();
+    places.sort_unstable();
+    let mut lines = vec![None; found.len()];
+    let (mut line, mut passed) = (1, 0);
+    for (at, hunk) in places {
+        line += live[passed..at].iter().filter(|unit| **unit == u16::from(b'\n')).count();
+        passed = at;
+        lines[hunk] = Some(line);
+    }
+    lines
 }
 
 /// The edit that takes back what clients wrote, as far as it is still there, and puts back what they removed where it was.

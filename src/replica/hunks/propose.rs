@@ -1,5 +1,6 @@
 //! The way from one text to another, cut into hunks that are held by what a document has.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
@@ -34,12 +35,18 @@ pub(in crate::replica) fn propose(doc: &Doc, root: &str, wanted: &Wanted) -> Rep
         return Reply::Wrong(format!("a proposal has at most {} hunks; this text has more", limits::PROPOSAL_HUNKS));
     }
     let since = base.map(|base| changes(base, &live)).unwrap_or_default();
-    let hunks = parts.into_iter().map(|part| hunk(&text, &txn, from, &since, &part));
+    let mut above = Above { text: from, byte: 0, units: 0 };
+    let hunks = parts.into_iter().map(|part| hunk(&text, &txn, &mut above, &since, &part));
     Reply::Hunks(hunks.collect())
 }
 
 /// A text with replacements made in it, or why they cannot be.
 pub(super) fn replaced(live: &str, edits: &[Replacement]) -> Result<String, String> {
+    let ends = edits.iter().flat_map(|edit| match edit {
+        Replacement::Range { from, to, .. } => vec![*from, *to],
+        Replacement::Found { .. } => Vec::new(),
+    });
+    let bytes = bytes_of(live, ends.collect());
     let mut places: Vec<(usize, usize, &str)> = Vec::with_capacity(edits.len());
     for (number, edit) in (1..).zip(edits) {
         places.push(match edit {
@@ -57,8 +64,8 @@ pub(super) fn replaced(live: &str, edits: &[Replacement]) -> Result<String, Stri
                 }
             }
             Replacement::Range { from, to, replace } => {
-                let ends = byte_of(live, *from).zip(byte_of(live, *to)).filter(|(from, to)| from <= to);
-                let Some((from, to)) = ends else {
+                let ends = bytes.get(from).zip(bytes.get(to)).filter(|(from, to)| from <= to);
+                let Some((&from, &to)) = ends else {
                     return Err(format!("the range of edit {number} is none of the text"));
                 };
                 (from, to, replace)
@@ -79,16 +86,36 @@ pub(super) fn replaced(live: &str, edits: &[Replacement]) -> Result<String, Stri
     Ok(text)
 }
 
-/// The byte at which a UTF-16 unit begins; none within a character, and none beyond the end.
-fn byte_of(text: &str, unit: u32) -> Option<usize> {
+/// The bytes at which UTF-16 units begin, in one pass; none within a character, and none beyond the end.
+fn bytes_of(text: &str, mut units: Vec<u32>) -> HashMap<u32, usize> {
+    units.sort_unstable();
+    units.dedup();
+    let mut bytes = HashMap::with_capacity(units.len());
+    let mut wanted = units.into_iter().peekable();
     let mut passed = 0;
-    for (at, c) in text.char_indices() {
-        if passed >= unit {
-            return (passed == unit).then_some(at);
+    for (at, c) in text.char_indices().chain([(text.len(), '\0')]) {
+        while wanted.next_if(|unit| *unit < passed).is_some() {}
+        if wanted.next_if_eq(&passed).is_some() {
+            bytes.insert(passed, at);
         }
         passed += if c.len_utf16() == 1 { 1 } else { 2 };
     }
-    (passed == unit).then_some(text.len())
+    bytes
+}
+
+/// The UTF-16 units above bytes of a text that are asked for in order, so that each is counted once.
+struct Above<'t> {
+    text: &'t str,
+    byte: usize,
+    units: u32,
+}
+
+impl Above<'_> {
+    fn of(&mut self, byte: usize) -> u32 {
+        self.units += units(&self.text[self.byte..byte]);
+        self.byte = byte;
+        self.units
+    }
 }
 
 /// Neighbouring lines that change: bytes of the text before.
@@ -132,16 +159,18 @@ fn parts(from: &str, to: &str) -> Vec<Part> {
 }
 
 /// A part as a hunk of the live text, into which its own became by `since`.
-fn hunk(text: &TextRef, txn: &impl ReadTxn, from: &str, since: &[Change], part: &Part) -> Hunk {
-    let (above, before, below) = (&from[..part.from], &from[part.from..part.to], &from[part.to..]);
+fn hunk(text: &TextRef, txn: &impl ReadTxn, from: &mut Above<'_>, since: &[Change], part: &Part) -> Hunk {
+    let whole = from.text;
+    let (above, before, below) = (&whole[..part.from], &whole[part.from..part.to], &whole[part.to..]);
+    let (begins, length) = (from.of(part.from), units(before));
     let is_insertion = before.is_empty();
     let neighbour = |c: Option<char>| c.filter(|_| is_insertion).map(String::from).unwrap_or_default();
     let (lead, trail) = (neighbour(above.chars().next_back()), neighbour(below.chars().next()));
-    let first = units(above) - units(&lead);
-    let last = units(above) + units(before) + units(&trail);
+    let first = begins - units(&lead);
+    let last = begins + length + units(&trail);
     let (at_start, at_end) = (is_insertion && lead.is_empty(), is_insertion && trail.is_empty());
     let anchor = moved(since, first, last, at_start, at_end).and_then(|first| {
-        let last = first + (units(&lead) + units(before) + units(&trail));
+        let last = first + (units(&lead) + length + units(&trail));
         let start = if at_start { None } else { Some(id_at(text, txn, first)?) };
         let end = if at_end { None } else { Some(id_at(text, txn, last.checked_sub(1)?)?) };
         Some(Anchor { start, end, lead, trail })

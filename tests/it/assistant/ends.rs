@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-use coterie::auth;
-use coterie::chat::{self, NewMessage, State};
-use coterie::config::Budget;
-use coterie::ids::MessageId;
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::time::timeout;
@@ -22,9 +18,8 @@ on_both_engines![
     silence_is_ended,
     an_answer_that_waits_or_is_deleted_is_not_given,
     a_restart_ends_what_was_being_given,
-    what_a_killed_server_left_is_ended_by_another,
     who_asks_too_often_waits,
-    a_budget_that_is_used_up_ends_answers,
+    an_answer_is_given_again_by_the_right_of_who_asks_now,
 ];
 
 async fn who_may_edit_stops_an_answer_and_the_request_ends_at_once(engine: Engine) {
@@ -128,30 +123,6 @@ async fn a_restart_ends_what_was_being_given(engine: Engine) {
     assert_eq!(scene.answer(&question, &["done"]).await["body"], "again");
 }
 
-async fn what_a_killed_server_left_is_ended_by_another(engine: Engine) {
-    let scene = Scene::new(engine).await;
-    let feed = &scene.server.state().feed;
-    let assistant = auth::assistant(scene.server.db()).await.unwrap();
-    let id = MessageId::new();
-    let wanted =
-        NewMessage { id: Some(id), state: Some(State::Queued), via: Some(scene.ann.id), ..NewMessage::default() };
-    chat::post(feed, scene.project, assistant.id, wanted).await.unwrap();
-    let literal = |id| scene.server.database.literal(id);
-    let run = format!(
-        "insert into assistant_run (id, project_id, conversation_id, message_id, user_id, server_run, beat_us, created_us)
-         values ({}, {}, {}, {}, {}, {}, 1, 1)",
-        literal(uuid::Uuid::now_v7()),
-        literal(scene.project.0),
-        literal(scene.project.0),
-        literal(id.0),
-        literal(scene.ann.id.0),
-        literal(uuid::Uuid::now_v7()),
-    );
-    scene.server.database.execute(run).await;
-    until("it is ended", async || scene.message(&json!(id)).await["state"] == "failed").await;
-    assert_eq!(scene.message(&json!(id)).await["error"]["code"], "interrupted");
-}
-
 async fn who_asks_too_often_waits(engine: Engine) {
     let scene = Scene::with(engine, |config| config.ai.runs_per_minute = 3).await;
     let bob = scene.member("Bob", "editor").await;
@@ -171,36 +142,16 @@ async fn who_asks_too_often_waits(engine: Engine) {
     assert_eq!(scene.model.asked().len(), 4);
 }
 
-async fn a_budget_that_is_used_up_ends_answers(engine: Engine) {
-    let scene = Scene::with(engine, |config| config.ai.project_budget = Some(Budget::Tokens(2_000))).await;
-    // In its middle: a model that does not stop is stopped.
-    let flood: Vec<Vec<u8>> = (0..200).map(|_| says(&"word ".repeat(20))).collect();
-    scene.model.then(Script::Hang(flood));
-    let question = scene.say(&scene.ann, "@assistant go on").await;
-    let cut = scene.ended(&question).await;
-    assert_eq!((&cut["state"], &cut["error"]["code"]), (&json!("failed"), &json!("budget_used_up")), "{cut}");
-    assert!(
-        cut["body"].as_str().unwrap().starts_with("word ") && cut["usage"]["total_tokens"].as_u64().unwrap() >= 2_000
-    );
-    let asked = scene.model.asked().remove(0);
-    timeout(PATIENCE, asked.over.cancelled()).await.expect("the request ended");
-    // And none begins.
-    let question = scene.say(&scene.ann, "@assistant again").await;
-    assert_eq!(scene.ended(&question).await["error"]["code"], "budget_used_up");
-    assert_eq!(scene.model.asked().len(), 1);
-    let (_, usage) = scene.ann.get(&format!("/api/projects/{}/usage", scene.project)).await;
-    assert_eq!(usage["items"][0]["total_tokens"], cut["usage"]["total_tokens"]);
-    assert_eq!(
-        (&usage["project_budget"]["unit"], &usage["project_budget"]["limit"]),
-        (&json!("tokens"), &json!(2_000.0))
-    );
-    // Another project has its own.
-    let other = scene.ann.project().await;
-    scene.model.then(answer(&["yes"]));
-    scene.ann.post(&format!("/api/projects/{other}/messages"), json!({ "body": "@assistant?" })).await;
-    until("another project is answered", async || {
-        let (_, page) = scene.ann.get(&format!("/api/projects/{other}/messages")).await;
-        page["items"][1]["state"] == "done"
-    })
-    .await;
+async fn an_answer_is_given_again_by_the_right_of_who_asks_now(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let cyd = scene.member("Cyd", "commenter").await;
+    let question = scene.say(&cyd, "@assistant?").await;
+    let refused = scene.ended(&question).await;
+    assert_eq!(refused["error"]["code"], "forbidden");
+    // Cyd becomes an editor.
+    scene.ann.invite(scene.project, &cyd, "editor").await;
+    scene.model.then(answer(&["now"]));
+    assert_eq!(scene.ask(&cyd, &refused, "retry").await.0, StatusCode::OK);
+    let answered = scene.answer(&question, &["done"]).await;
+    assert_eq!((&answered["id"], &answered["body"]), (&refused["id"], &json!("now")));
 }

@@ -1,6 +1,8 @@
 //! The AI teammate: when it speaks, what everybody sees of it, how it ends, and what it may not do.
 
+mod budgets;
 mod ends;
+mod kills;
 mod malice;
 mod proposing;
 mod reading;

@@ -53,11 +53,23 @@ async fn a_change_is_proposed_and_people_accept_it(engine: Engine) {
     assert_eq!((&proposal["persona"], &proposal["model"]), (&json!("Coder"), &json!("small")));
     assert_eq!((&proposal["message_id"], &proposal["confidence"]), (&answered["id"], &json!(90)));
     assert_eq!(proposal["impact"]["risk"], "low");
+    let words = json!({ "hunks": [{ "id": 1, "after": "mine\n" }] });
+    assert_eq!(scene.ann.patch(&path, words).await.0, StatusCode::FORBIDDEN, "the words of the assistant are its own");
+    assert_eq!(scene.ann.patch(&path, json!({ "summary": "Count" })).await.0, StatusCode::OK);
     let (status, accepted) = bob.post(&format!("{path}/accept"), json!({})).await;
     assert_eq!((status, &accepted["state"]), (StatusCode::OK, &json!("accepted")), "{accepted}");
     assert_eq!(scene.ann.text(scene.project, file).await, "one\nzwei\nthree\n");
     let (_, documents) = scene.ann.get(&format!("/api/projects/{}/documents", scene.project)).await;
     assert!(documents["items"].as_array().unwrap().iter().any(|document| document["path"] == "b.txt"));
+    // What a program says of itself is not counted for it.
+    let (_, key) = scene.ann.key(&["read", "write"]).await;
+    let theirs = json!({ "summary": "x", "persona": "Coder", "model": "small",
+        "files": [{ "op": "create", "path": "theirs" }] });
+    let (status, made) = scene.ann.by(reqwest::Method::POST, &key, &scene.proposals(), Some(theirs)).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    let (_, trust) = scene.ann.get(&format!("/api/projects/{}/trust", scene.project)).await;
+    let of = |row: usize| (trust["items"][row]["author"]["kind"].clone(), trust["items"][row]["accepted"].clone());
+    assert_eq!((of(0), of(1)), ((json!("assistant"), json!(1)), (json!("guest"), json!(0))), "{trust}");
 }
 
 async fn lines_are_those_that_the_model_read(engine: Engine) {

@@ -186,6 +186,38 @@ async fn an_answer_without_end_is_cut() {
 }
 
 #[tokio::test]
+async fn an_event_without_end_is_cut() {
+    let fake = FakeModel::start().await;
+    let most = coterie::limits::MODEL_EVENT_BYTES;
+    let flood: Vec<Vec<u8>> = (0..=most / (64 * 1024) + 1).map(|_| vec![b'x'; 64 * 1024]).collect();
+    fake.then(Script::Hang([vec![says("so far")], flood].concat()));
+    let (pieces, fault) = ask(&models(&fake), &question()).await;
+    assert_eq!((text(&pieces).as_str(), fault), ("so far", Some(Fault::BrokeOff)));
+    let over = fake.asked()[0].over.clone();
+    tokio::time::timeout(Duration::from_secs(5), over.cancelled()).await.expect("the request ended");
+}
+
+#[tokio::test]
+async fn a_model_that_wants_the_length_by_its_newer_name_is_asked_so() {
+    let fake = FakeModel::start().await;
+    let models = models(&fake);
+    let refusal = json!({"error": {"message": "Unsupported parameter: 'max_tokens' is not supported with this model. \
+        Use 'max_completion_tokens' instead.", "code": "unsupported_parameter"}});
+    fake.then(Script::Refuse(400, vec![], refusal.to_string()));
+    fake.then(answer(&["one"]));
+    fake.then(answer(&["two"]));
+    let short = Ask { max_tokens: Some(50), ..question() };
+    assert_eq!(text(&ask(&models, &short).await.0), "one");
+    assert_eq!(text(&ask(&models, &short).await.0), "two");
+    let asked = fake.asked();
+    assert_eq!(asked.len(), 3, "it is remembered");
+    assert_eq!((&asked[0].body["max_tokens"], asked[0].body.get("max_completion_tokens")), (&json!(50), None));
+    for again in &asked[1..] {
+        assert_eq!((again.body.get("max_tokens"), &again.body["max_completion_tokens"]), (None, &json!(50)));
+    }
+}
+
+#[tokio::test]
 async fn letting_go_of_an_answer_ends_the_request() {
     let fake = FakeModel::start().await;
     fake.then(Script::Hang(vec![says("a")]));

@@ -180,9 +180,10 @@ async fn a_program_proposes_by_key_and_is_trusted_by_what_became_of_it(engine: E
     proposed(&ann, project, json!([{ "op": "create", "path": "mine" }])).await;
     let (status, trust) = ann.get(&format!("/api/projects/{project}/trust")).await;
     assert_eq!(status, StatusCode::OK);
-    let coder = json!({ "persona": "Coder", "model": "small", "pending": 0, "accepted": 1, "partly": 1, "rejected": 1,
+    let author = json!({ "id": ann.id, "name": "Ann", "kind": "guest" });
+    let coder = json!({ "author": author, "persona": "Coder", "model": "small", "pending": 0, "accepted": 1, "partly": 1, "rejected": 1,
         "undone": 1, "stale": 0 });
-    let debugger = json!({ "persona": "Debugger", "model": "small", "pending": 1, "accepted": 0, "partly": 0,
+    let debugger = json!({ "author": author, "persona": "Debugger", "model": "small", "pending": 1, "accepted": 0, "partly": 0,
         "rejected": 0, "undone": 0, "stale": 0 });
     assert_eq!(trust["items"], json!([coder, debugger]));
 }

@@ -13,8 +13,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use metrics::{Counter, Histogram};
 use parking_lot::Mutex;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Head, Storage, sql};
 use crate::db::Db;
@@ -139,7 +141,7 @@ impl Committer {
             retries: meters.counter("coterie_commit_retries_total", &[]),
         };
         let (told, storage) = watch::channel(Storage::Well);
-        tokio::spawn(run(db, waiting, told, measured));
+        tokio::spawn(run(Database::new(db), waiting, told, measured));
         Self { queue, line: Arc::default(), storage }
     }
 
@@ -165,7 +167,44 @@ impl Committer {
     }
 }
 
-async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>, storage: watch::Sender<Storage>, measured: Measured) {
+/// Where appends are written.
+struct Database {
+    db: Db,
+    /// A thread for SQLite's transactions. Each of their statements is waited for; among the tasks of all sockets, every
+    /// wait would last a turn of them all.
+    aside: Option<(Handle, oneshot::Sender<()>)>,
+}
+
+impl Database {
+    fn new(db: Db) -> Self {
+        let aside = match &db {
+            Db::Sqlite { .. } => aside().inspect_err(|error| tracing::warn!(%error, "no thread for commits")).ok(),
+            Db::Postgres(_) => None,
+        };
+        Self { db, aside }
+    }
+
+    async fn try_once(&self, appends: &Arc<[Append]>) -> Result<Vec<Outcome>, sqlx::Error> {
+        let Some((thread, _)) = &self.aside else { return try_once(&self.db, appends).await };
+        let (db, appends) = (self.db.clone(), appends.clone());
+        let trying = AbortOnDropHandle::new(thread.spawn(async move { try_once(&db, &appends).await }));
+        trying.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+}
+
+/// Starts a thread that runs what it is given, until the sender is dropped.
+fn aside() -> std::io::Result<(Handle, oneshot::Sender<()>)> {
+    let runtime = Builder::new_current_thread().enable_time().build()?;
+    let handle = runtime.handle().clone();
+    let (stays, gone) = oneshot::channel();
+    std::thread::Builder::new().name("committer".into()).spawn(move || {
+        // Ends with the sender; nothing is ever sent.
+        let _ = runtime.block_on(gone);
+    })?;
+    Ok((handle, stays))
+}
+
+async fn run(db: Database, mut queue: mpsc::Receiver<Waiting>, storage: watch::Sender<Storage>, measured: Measured) {
     let mut arrived = Vec::new();
     while queue.recv_many(&mut arrived, limits::COMMIT_QUEUE).await > 0 {
         // Rooms that were answered together go on together: all who are ready come along, not only the first of them.
@@ -200,7 +239,7 @@ fn next_group(arrived: &mut Vec<Waiting>) -> Vec<Waiting> {
     group
 }
 
-async fn commit(db: &Db, group: Vec<Waiting>, storage: &watch::Sender<Storage>, measured: &Measured) {
+async fn commit(db: &Database, group: Vec<Waiting>, storage: &watch::Sender<Storage>, measured: &Measured) {
     let mut groups = vec![group];
     while let Some(mut group) = groups.pop() {
         let began = Instant::now();
@@ -232,7 +271,7 @@ async fn commit(db: &Db, group: Vec<Waiting>, storage: &watch::Sender<Storage>, 
 
 /// Tries a group until the database gave an answer that a further try would not change.
 async fn try_until_answered(
-    db: &Db,
+    db: &Database,
     group: &[Waiting],
     storage: &watch::Sender<Storage>,
     measured: &Measured,
@@ -241,10 +280,10 @@ async fn try_until_answered(
         storage.send_if_modified(|was| std::mem::replace(was, now) != now);
     };
     let slow = Instant::now() + limits::COMMIT_SLOW;
-    let appends: Vec<Append> = group.iter().map(|waiting| waiting.append.clone()).collect();
+    let appends: Arc<[Append]> = group.iter().map(|waiting| waiting.append.clone()).collect();
     let mut pause = limits::COMMIT_RETRY_FIRST;
     loop {
-        let trying = timeout(limits::COMMIT_TIME, try_once(db, &appends));
+        let trying = timeout(limits::COMMIT_TIME, db.try_once(&appends));
         tokio::pin!(trying);
         let tried = tokio::select! {
             tried = &mut trying => tried,

@@ -31,6 +31,25 @@ enum Done {
     Mended(bool),
 }
 
+/// Whose sockets have something to write when the ring has new frames. An author is not waked for what it wrote itself,
+/// and reads past that when it next writes or is told something.
+#[derive(Debug, Clone, Copy)]
+enum News {
+    None,
+    Of(ConnectionId),
+    ForAll,
+}
+
+impl News {
+    fn and(self, author: Option<ConnectionId>) -> Self {
+        match (self, author) {
+            (Self::None, Some(author)) => Self::Of(author),
+            (Self::Of(one), Some(other)) if one == other => self,
+            _ => Self::ForAll,
+        }
+    }
+}
+
 struct Task {
     rooms: Rooms,
     room: Arc<Handle>,
@@ -227,20 +246,27 @@ impl Task {
     }
 
     fn carry_out(&mut self) {
-        let shown = self.room.ring.head();
+        let mut news = News::None;
         while !self.effects.is_empty() {
             for effect in std::mem::take(&mut self.effects) {
                 match effect {
                     Effect::Append(append) => self.append(append),
                     Effect::Reload => self.reload(Duration::ZERO),
-                    Effect::Publish(frame) if frame.seq.is_some() => self.room.ring.push(frame),
+                    Effect::Publish(frame) if frame.seq.is_some() => {
+                        news = news.and(frame.from);
+                        self.room.ring.push(frame);
+                    }
                     Effect::Publish(frame) => {
                         let now = self.now();
                         if let Some(frame) = self.chorus.take(frame, now, self.outboxes.len()) {
+                            news = news.and(frame.from);
                             self.room.ring.push(frame);
                         }
                     }
-                    Effect::Skip => self.room.ring.skip(),
+                    Effect::Skip => {
+                        news = news.and(None);
+                        self.room.ring.skip();
+                    }
                     Effect::Send(connection, message) => {
                         if let Some(outbox) = self.outboxes.get(&connection) {
                             outbox.send(self.room.ring.head(), message);
@@ -267,9 +293,12 @@ impl Task {
                 }
             }
         }
-        if self.room.ring.head() != shown {
-            self.outboxes.values().for_each(|outbox| outbox.ring());
-        }
+        let concerned = |connection: &ConnectionId| match news {
+            News::None => false,
+            News::Of(author) => *connection != author,
+            News::ForAll => true,
+        };
+        self.outboxes.iter().filter(|(connection, _)| concerned(connection)).for_each(|(_, outbox)| outbox.ring());
     }
 
     fn append(&mut self, append: Append) {

@@ -32,6 +32,14 @@ pub enum Outgoing {
     Ended(Close),
 }
 
+impl Outgoing {
+    /// Whether it answers for an edit.
+    #[must_use]
+    pub fn settles(&self) -> bool {
+        matches!(self, Self::Saved | Self::Refused(_))
+    }
+}
+
 /// Where one connection stands in what its room shows.
 #[derive(Debug)]
 pub struct Follower {

@@ -15,6 +15,7 @@ use super::dialect::{Dialect, Part};
 use super::inflow::LargePlace;
 use super::look::Looks;
 use super::news::News;
+use super::pace::Pace;
 use super::slot::{Queue, Slot, Standing, Turn, input};
 use super::unsent::Unsent;
 use super::wire::{Out, Received, Unwritten, Wire};
@@ -25,6 +26,7 @@ use crate::limits;
 use crate::protocol::ClientMessage;
 use crate::protocol::close::Close;
 use crate::protocol::hocuspocus;
+use crate::room::machine::Input;
 use crate::room::{Attachment, Bell};
 use crate::state::AppState;
 
@@ -47,6 +49,7 @@ pub(super) struct Connection {
     news: News,
     /// Inputs that their rooms had no place for. While there are any, the socket is not read.
     pub(super) unsent: Unsent,
+    pub(super) pace: Pace,
     /// Whether somebody showed in a frame who they are, and was not let in all the same.
     pub(super) is_known: bool,
     /// The turn of a stranger, until somebody says who they are.
@@ -90,6 +93,7 @@ impl Connection {
             bell: Arc::new(Bell::default()),
             news: News::default(),
             unsent: Unsent::default(),
+            pace: Pace::new(now),
             is_known: false,
             stranger: None,
             sittings: Vec::new(),
@@ -160,7 +164,7 @@ impl Connection {
                     yield_now().await;
                 }
                 () = self.unsent.first(), if !self.unsent.is_empty() => self.unsent.send(),
-                received = self.wire.receive(), if self.unsent.is_empty() => {
+                received = self.wire.receive(), if self.may_read() => {
                     if let Err(ending) = self.receive(received) {
                         return ending;
                     }
@@ -185,6 +189,9 @@ impl Connection {
                 self.unsent.push(attachment.room().clone(), request);
             }
             for one in outgoing.drain(..) {
+                if one.settles() {
+                    self.pace.settle();
+                }
                 if let Some(close) = self.dialect.encode(address, one, &mut frames) {
                     ended.push((address.clone(), close));
                 }
@@ -218,6 +225,7 @@ impl Connection {
     /// Takes in a frame, and those that came with it.
     fn receive(&mut self, received: Received) -> Result<(), Ending> {
         self.last_received = Instant::now();
+        self.pace.read(self.last_received);
         let mut next = Some(received);
         let mut frames = 0;
         while let Some(received) = next.take() {
@@ -272,6 +280,9 @@ impl Connection {
                     other => other,
                 };
                 let input = input(attachment.connection(), message);
+                if matches!(input, Input::Update(..)) {
+                    self.pace.edit();
+                }
                 self.unsent.push(attachment.room().clone(), input);
                 Ok(())
             }

@@ -11,6 +11,7 @@ mod dialect;
 mod inflow;
 mod look;
 mod news;
+mod pace;
 mod slot;
 mod unsent;
 mod upgrade;

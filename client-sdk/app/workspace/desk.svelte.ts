@@ -4,6 +4,7 @@
 import type { FileHandle, FoundLine, Member } from 'coterie'
 import { tick } from 'svelte'
 import { SvelteMap } from 'svelte/reactivity'
+import type { SelectedText } from '../editor/editor.ts'
 import { navigate, toFile, toProject } from '../router.ts'
 import { keepTabs, readTabs, withoutTab, withTab, type Tabs } from '../tabs.ts'
 
@@ -13,6 +14,7 @@ export interface OpenSheet {
   showPerson(userId: string): void
   showLine(line: number, column: number): void
   follow(userId: string, onOwnMove: () => void): () => void
+  selection(): SelectedText | null
 }
 
 export class Desk {

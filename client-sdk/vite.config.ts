@@ -3,13 +3,14 @@
 import { fileURLToPath } from 'node:url'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
+import { offline } from './app/offline/build.ts'
 
 const server = process.env['COTERIE_URL'] ?? 'http://localhost:3000'
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
   root: at('./app'),
-  plugins: [svelte({ configFile: false })],
+  plugins: [svelte({ configFile: false }), offline()],
   // The app uses the package by its public name, as anybody else would.
   resolve: {
     alias: {

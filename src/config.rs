@@ -160,6 +160,13 @@ pub struct Settings {
     /// Projects that one user may have made, those among them that can be restored [default: 1000].
     #[arg(long, env = "COTERIE_PROJECTS_PER_USER", value_name = "NUMBER", global = true)]
     pub projects_per_user: Option<String>,
+    /// Whether a server without any project begins with one that shows what can be done, and prints the link to it: on
+    /// or off [default: off].
+    #[arg(
+        long, env = "COTERIE_DEMO", value_name = "on|off", num_args = 0..=1, require_equals = true,
+        default_missing_value = "on", global = true
+    )]
+    pub demo: Option<String>,
     /// What is logged, such as `info` or `info,coterie=debug`.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -198,6 +205,8 @@ pub struct Config {
     pub sockets_per_user: usize,
     /// Projects that one user may have made.
     pub projects_per_user: i64,
+    /// Whether a server without any project begins with one that shows what can be done.
+    pub demo: bool,
     /// The server's own binary, which is also that of its workers. Not a setting; tests run in another one.
     pub program: PathBuf,
 }
@@ -256,6 +265,7 @@ impl Config {
             document_bytes: limits::DOCUMENTS_BYTES,
             sockets_per_user: limits::SOCKETS_PER_USER,
             projects_per_user: limits::PROJECTS_PER_USER,
+            demo: false,
             program: PathBuf::from("coterie"),
         }
     }
@@ -312,6 +322,11 @@ impl TryFrom<Settings> for Config {
                 given(settings.projects_per_user),
                 limits::PROJECTS_PER_USER,
             )?,
+            demo: match given(settings.demo).as_deref() {
+                None | Some("off") => false,
+                Some("on") => true,
+                Some(other) => bail!("COTERIE_DEMO is {other:?}, but must be on or off"),
+            },
             program: std::env::current_exe().context("cannot find the program that runs")?,
         })
     }

@@ -11,7 +11,7 @@ use coterie::error::Error;
 use coterie::replica::{self, Fault, worker};
 use coterie::server::Server;
 use coterie::terminal::Terminal;
-use coterie::{doctor, journal, report, telemetry};
+use coterie::{doctor, journal, project, report, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -105,6 +105,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = Server::listener(config.listen)?;
     let running = Server::new(config).await?.start(listener)?;
     println!("Coterie is ready: open {}", running.state().base_url());
+    let demo = running.state().config.demo;
+    if let Some(link) = if demo { project::demo(running.state()).await? } else { None } {
+        println!("See what it does: {link}");
+    }
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -13,6 +13,13 @@ use rand::rngs::OsRng;
 pub const STRICT: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
+/// What the frame may do in which people's own pages are tried: run, in an origin that is nobody's, and load nothing from
+/// anywhere.
+pub const PREVIEW: &str = "sandbox allow-scripts; default-src 'none'; \
+    script-src 'unsafe-inline' 'unsafe-eval' blob: data:; style-src 'unsafe-inline' blob: data:; \
+    img-src blob: data:; media-src blob: data:; font-src blob: data:; worker-src blob:; \
+    frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
+
 /// A word that styles in one answer carry, and no other answer's.
 ///
 /// # Panics
@@ -53,6 +60,14 @@ pub fn pictures_of(github: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_preview_reaches_nothing_and_is_no_part_of_our_origin() {
+        assert!(PREVIEW.starts_with("sandbox allow-scripts; default-src 'none'; "));
+        for open in ["allow-same-origin", "allow-top", "http", "*", "connect-src"] {
+            assert!(!PREVIEW.contains(open), "{open}");
+        }
+    }
 
     #[test]
     fn a_page_loads_itself_and_pictures_of_people() {

@@ -22,6 +22,9 @@ struct Files;
 
 const PAGE: &str = "index.html";
 
+/// The frame in which people's own pages are tried.
+const PREVIEW: &str = "preview.html";
+
 /// What stands in the page for the nonce, and for the origins of pictures.
 const NONCE: &str = "%NONCE%";
 const PICTURES: &str = "%PICTURES%";
@@ -73,6 +76,10 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
         headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
     }
     headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("base64url is visible ASCII"));
+    if path == PREVIEW {
+        // Also where it did not change: browsers take over the headers of that answer.
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy::PREVIEW));
+    }
     let known = asked.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();

@@ -84,3 +84,16 @@ export function foldersAbove(path: string): string[] {
 export function allFolders(nodes: readonly TreeNode[]): string[] {
   return nodes.flatMap((node) => (node.kind === 'folder' ? [node.path, ...allFolders(node.children)] : []))
 }
+
+/** What is left of a tree where only files count whose paths hold all the words; folders that hold one stay. */
+export function filterNodes(nodes: readonly TreeNode[], words: string): TreeNode[] {
+  const wanted = words.toLocaleLowerCase().split(/\s+/).filter(Boolean)
+  if (wanted.length === 0) return [...nodes]
+  const holds = (path: string) => wanted.every((word) => path.toLocaleLowerCase().includes(word))
+  const filter = (list: readonly TreeNode[]): TreeNode[] => list.flatMap((node): TreeNode[] => {
+    if (node.kind === 'file') return holds(node.path) ? [node] : []
+    const children = filter(node.children)
+    return children.length > 0 ? [{ ...node, children }] : []
+  })
+  return filter(nodes)
+}

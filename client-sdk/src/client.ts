@@ -11,7 +11,7 @@ import { joinRoom } from './room.ts'
 import { combineSaves, sameState, type SaveState } from './save.ts'
 import { openSocket, type ConnectionStatus, type Socket } from './socket.ts'
 import { createStore, type Store, type Writable } from './store.ts'
-import { canEdit, type DocumentInfo, type Page, type ProjectInfo, type User, type WaysIn } from './types.ts'
+import { canEdit, type DocumentInfo, type Page, type ProjectInfo, type Template, type User, type WaysIn } from './types.ts'
 
 export interface ClientOptions {
   /** Origin of the server; this page's own when omitted. */
@@ -50,6 +50,8 @@ export interface Client {
   readonly projects: {
     list(after?: string | null): Promise<Page<ProjectInfo>>
     create(project: NewProject): Promise<ProjectInfo>
+    /** What a project can begin with, in the order to show it. */
+    templates(): Promise<Template[]>
   }
   /** One's own logins and keys. */
   readonly account: Account
@@ -241,6 +243,7 @@ export function createClient(options: ClientOptions = {}): Client {
     projects: {
       list: (after) => http.get('/api/projects', { params: { query: pageAfter(after) } }),
       create: (project) => http.post('/api/projects', { body: project }),
+      templates: async () => (await http.get('/api/templates')).items,
     },
     account: accountOf(http),
     api: http,

@@ -28,6 +28,6 @@ export type { TokenSource } from './credential.ts'
 export { createStore, derived, type Store, type Writable } from './store.ts'
 export type { ConnectionStatus } from './socket.ts'
 export {
-  canEdit, type DocumentInfo, type FoundFile, type FoundLine, type Invite, type Page, type ProjectInfo, type ProjectUsage, type Role, type SearchResult, type User,
+  canEdit, type DocumentInfo, type FoundFile, type FoundLine, type Invite, type Page, type ProjectInfo, type ProjectUsage, type Role, type SearchResult, type Template, type User,
   type WaysIn,
 } from './types.ts'

@@ -14,6 +14,9 @@ export type WaysIn = Schema<'WaysIn'>
 /** A project, and what the signed-in user may do in it. */
 export type ProjectInfo = Schema<'ProjectView'>
 
+/** What a project can begin with. */
+export type Template = Schema<'TemplateView'>
+
 /** How much a project takes, and may take: told to its owners, where one project is asked for. */
 export type ProjectUsage = Schema<'ProjectUsage'>
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { foldersAbove, step, typeAhead, visibleRows } from '../app/treeview.ts'
+import { filterNodes, foldersAbove, step, typeAhead, visibleRows } from '../app/treeview.ts'
 import { buildTree } from '../src/tree.ts'
 import { documentAt } from './answers.ts'
 
@@ -47,4 +47,13 @@ it('finds by what is typed, round the end', () => {
 it('knows the folders above', () => {
   expect(foldersAbove('a/b/two.md')).toEqual(['a', 'a/b'])
   expect(foldersAbove('four.md')).toEqual([])
+})
+
+it('keeps only files whose path has the words, with their folders', () => {
+  const left = (words: string) => visibleRows(filterNodes(nodes, words), none).map(({ node }) => node.path)
+  expect(left(' TWO ')).toEqual(['a', 'a/b', 'a/b/two.md'])
+  expect(left('a/ md')).toEqual(['a', 'a/b', 'a/b/two.md', 'a/one.md'])
+  expect(left('f')).toEqual(['five.md', 'four.md'])
+  expect(left('nothing')).toEqual([])
+  expect(left('  ')).toEqual(rows.map(({ node }) => node.path))
 })

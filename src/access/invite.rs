@@ -117,6 +117,16 @@ pub(super) async fn create(
     Ok((invite, secret))
 }
 
+/// A link by which one person comes in as this; `base_url` is where people open the studio.
+///
+/// # Errors
+/// When the database fails.
+pub async fn link(db: &Db, project: ProjectId, creator: UserId, role: Role, base_url: &str) -> Result<String> {
+    let wanted = NewInvite { role, expires_in: None, max_uses: Some(1) };
+    let (invite, secret) = create(db, project, creator, &wanted).await?;
+    Ok(invite.link(secret, base_url).url)
+}
+
 pub(super) async fn list(db: &Db, project: ProjectId, page: &PageQuery, by: By) -> Result<Page<Invite>> {
     let limit = page.limit()?;
     let invites = sql::invites(db, project, page.after()?, by.author, now_us(), limit + 1).await?;

@@ -9,7 +9,7 @@ mod routes;
 mod sql;
 mod token;
 
-pub use self::invite::{accept, end_invites, end_links};
+pub use self::invite::{accept, end_invites, end_links, link};
 pub use self::permission::{Access, Commenter, Editor, Owner, Viewer};
 pub use self::routes::routes;
 pub use crate::role::Role;

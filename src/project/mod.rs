@@ -1,7 +1,9 @@
 //! Projects: what people share. Made by anybody who is signed in, found by their members.
 
+mod demo;
 mod routes;
 mod sql;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -9,14 +11,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+pub use self::demo::demo;
 pub use self::routes::routes;
+pub use self::template::Template;
 
 use crate::access::{self, Role};
 use crate::audit::{self, Entry};
 use crate::auth::{self, Caller, Credential};
 use crate::blob;
 use crate::db::{Db, Tx, micros, now_us};
-use crate::document;
+use crate::document::{self, DocumentPath};
 use crate::error::{Error, Result};
 use crate::feed::{self, Event, Feed};
 use crate::filter::Words;
@@ -114,6 +118,8 @@ struct NewProject {
     description: Option<String>,
     /// `private` when left out.
     visibility: Option<Visibility>,
+    /// What it begins with; `blank` when left out.
+    template: Option<Template>,
 }
 
 /// What shall change in a project; what is left out stays.
@@ -159,8 +165,23 @@ async fn show(db: &Db, quotas: &Quotas, project: ProjectId, role: Role) -> Resul
     Ok(view)
 }
 
-/// A project that has its creator as owner, who may have made `most` in all.
-async fn create(db: &Db, creator: UserId, most: i64, wanted: &NewProject) -> Result<Project> {
+/// A project that has its creator as owner, with the files of its template. The creator may have made `most` in all.
+async fn create(feed: &Feed, quotas: &Quotas, creator: UserId, most: i64, wanted: &NewProject) -> Result<Project> {
+    let mut tx = feed.db().begin().await?;
+    auth::lock(&mut tx, creator).await?;
+    if sql::made_by(&mut tx, creator).await? >= most {
+        let said =
+            format!("you have made {most} projects, and may have no more; one that is deleted counts for 30 days");
+        return Err(Error::conflict("too_many_projects", said));
+    }
+    let project = create_in(&mut tx, quotas, creator, wanted).await?;
+    access::add_member(&mut tx, project.id, creator, Role::Owner).await?;
+    feed.commit(tx, project.id).await?;
+    Ok(project)
+}
+
+/// A project that nobody is in yet.
+async fn create_in(tx: &mut Tx, quotas: &Quotas, creator: UserId, wanted: &NewProject) -> Result<Project> {
     let project = Project {
         id: ProjectId::new(),
         name: text::name(&wanted.name)?,
@@ -169,16 +190,16 @@ async fn create(db: &Db, creator: UserId, most: i64, wanted: &NewProject) -> Res
         created_by: creator,
         created_us: now_us(),
     };
-    let mut tx = db.begin().await?;
-    auth::lock(&mut tx, creator).await?;
-    if sql::made_by(&mut tx, creator).await? >= most {
-        let said =
-            format!("you have made {most} projects, and may have no more; one that is deleted counts for 30 days");
-        return Err(Error::conflict("too_many_projects", said));
+    sql::insert(tx, &project).await?;
+    let mut events = Vec::new();
+    for (path, content) in wanted.template.unwrap_or_default().files() {
+        let path = DocumentPath::new(path)?;
+        events.push(document::create_in(tx, project.id, creator, path, content).await?.1);
     }
-    sql::insert(&mut tx, &project).await?;
-    access::add_member(&mut tx, project.id, creator, Role::Owner).await?;
-    tx.commit().await?;
+    if !events.is_empty() {
+        quotas.hold(tx, project.id).await?;
+        feed::append(tx, project.id, Some(creator), &events).await?;
+    }
     Ok(project)
 }
 

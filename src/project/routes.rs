@@ -6,6 +6,7 @@ use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::template::{Template, TemplateView};
 use super::{DeletedView, NewProject, ProjectChange, ProjectView};
 use crate::access::{self, Owner, Viewer};
 use crate::auth::{ByLogin, CurrentUser, SignedIn};
@@ -21,10 +22,11 @@ use crate::rights::Rights;
 use crate::room::Rooms;
 use crate::state::AppState;
 
-/// `/api/projects`, and `/api/invites/{token}/accept`, whose answer is a project.
+/// `/api/projects`, `/api/templates`, and `/api/invites/{token}/accept`, whose answer is a project.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
+        .routes(routes!(templates))
         .routes(routes!(show, change, remove))
         .routes(routes!(deleted))
         .routes(routes!(restore))
@@ -45,7 +47,7 @@ async fn list(
     Ok(Json(super::list(&db, &caller, &page, &words).await?))
 }
 
-/// Makes a project, with its maker as the owner.
+/// Makes a project, with its maker as the owner and the files of a template, if one is named.
 #[utoipa::path(
     post, path = "/api/projects", operation_id = "create_project", tag = "projects", security(("login" = [])),
     params(("idempotency-key" = Option<String>, Header, description = "Carries it out once, however often it is sent.")),
@@ -62,11 +64,21 @@ async fn create(
     wanted: Keyed<NewProject>,
 ) -> Result<Response> {
     let (creator, most, db) = (caller.user.id, state.config.projects_per_user, state.db.clone());
-    let for_answers = db.clone();
-    once(&for_answers, creator, wanted.seal, StatusCode::CREATED, async move {
-        Ok(super::create(&db, creator, most, &wanted.value).await?.view(access::Role::Owner))
+    once(&db, creator, wanted.seal, StatusCode::CREATED, async move {
+        let quotas = state.rooms.quotas();
+        let project = super::create(&state.feed, quotas, creator, most, &wanted.value).await?;
+        Ok(project.view(access::Role::Owner))
     })
     .await
+}
+
+/// What a project can begin with, in the order to show it.
+#[utoipa::path(
+    get, path = "/api/templates", operation_id = "list_templates", tag = "projects",
+    responses((status = 200, body = Page<TemplateView>))
+)]
+async fn templates(_: CurrentUser) -> Json<Page<TemplateView>> {
+    Json(Page { items: Template::all(), next: None })
 }
 
 /// One project.

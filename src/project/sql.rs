@@ -78,6 +78,27 @@ pub(super) async fn find(db: &Db, project: ProjectId) -> Result<Option<Project>>
     row.map(ProjectRow::project).transpose()
 }
 
+/// Whether there ever was a project.
+pub(super) async fn is_any(db: &Db) -> Result<bool> {
+    let found: Option<(ProjectId,)> = on_pool!(db, read, pool => {
+        sqlx::query_as("select id from project limit 1").fetch_optional(pool).await
+    })?;
+    Ok(found.is_some())
+}
+
+/// A living project of a maker that nobody has come into.
+pub(super) async fn unclaimed(db: &Db, creator: UserId) -> Result<Option<ProjectId>> {
+    const TEXT: &str = "
+        select p.id from project p
+        where p.created_by = $1 and p.deleted_us is null
+          and not exists (select 1 from member m where m.project_id = p.id)
+        limit 1";
+    let found: Option<(ProjectId,)> = on_pool!(db, read, pool => {
+        sqlx::query_as(TEXT).bind(creator).fetch_optional(pool).await
+    })?;
+    Ok(found.map(|(id,)| id))
+}
+
 /// The living projects of a member with the role there, the newest first.
 pub(super) async fn of_member(
     db: &Db,

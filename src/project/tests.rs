@@ -27,15 +27,15 @@ async fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let db = Db::connect(&format!("sqlite://{}/test.db", folder.path().display())).await.unwrap();
     let ann = auth::create_guest(&db, "Ann").await.unwrap();
-    let project = project_of(&db, &ann).await;
     let feed = Feed::new(db.clone(), CancellationToken::new());
     let quotas = Quotas::new(db.clone(), crate::limits::DOCUMENTS_BYTES);
+    let project = project_of(&feed, &quotas, &ann).await;
     Fixture { db, feed, quotas, ann, project, _folder: folder }
 }
 
-async fn project_of(db: &Db, owner: &User) -> ProjectId {
-    let wanted = NewProject { name: "Notes".to_owned(), description: None, visibility: None };
-    create(db, owner.id, i64::MAX, &wanted).await.unwrap().id
+async fn project_of(feed: &Feed, quotas: &Quotas, owner: &User) -> ProjectId {
+    let wanted = NewProject { name: "Notes".to_owned(), description: None, visibility: None, template: None };
+    create(feed, quotas, owner.id, i64::MAX, &wanted).await.unwrap().id
 }
 
 async fn role_of(db: &Db, user: &User, project: ProjectId) -> Option<Role> {
@@ -53,9 +53,9 @@ fn live(found: Resolved) -> document::Document {
 
 #[tokio::test]
 async fn a_guest_who_becomes_somebody_keeps_projects_tokens_and_authorship() {
-    let Fixture { db, ann, project, _folder, .. } = fixture().await;
+    let Fixture { db, feed, quotas, ann, project, _folder } = fixture().await;
     let somebody = auth::create_guest(&db, "Ann Arbor").await.unwrap();
-    let theirs = project_of(&db, &somebody).await;
+    let theirs = project_of(&feed, &quotas, &somebody).await;
     let mut tx = db.begin().await.unwrap();
     access::add_member(&mut tx, theirs, ann.id, Role::Viewer).await.unwrap();
     tx.commit().await.unwrap();

@@ -14,7 +14,7 @@ const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
 const BROWSER = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/google-chrome'].find(existsSync)
 
 /** What Chromium itself writes while no server answers. */
-const NO_SERVER = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|WebSocket connection to .* failed/
+const NO_SERVER = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|ERR_FAILED|WebSocket connection to .* failed/
 
 /** And what it writes when a stranger's page asks who it is. */
 const STRANGER = /status of 401 \(Unauthorized\) \S+\/api\/me$/
@@ -82,6 +82,12 @@ function person(context, page) {
       await at('project-create').click()
       await page.waitForURL(/\/p\/[^/]+$/)
     },
+    /** As `createProject`, where it begins in a file of its template. */
+    createProjectAnywhere: async (name) => {
+      await at('project-name').fill(name)
+      await at('project-create').click()
+      await page.waitForURL(/\/p\//)
+    },
     createFile: async (path) => {
       await at('file-path').fill(path)
       await at('file-create').click()
@@ -123,9 +129,10 @@ function person(context, page) {
     }),
     caretOf: (name) => page.locator('.caret', { has: page.locator('.caret-name', { hasText: name }) }),
     people: async () => (await at('people').locator('.hidden').first().innerText()),
-    /** What the server has of the open file. */
-    stored: async () => {
-      const [, project, file] = /\/p\/([^/]+)\/f\/([^/#?]+)/.exec(page.url())
+    /** What the server has of the open file, or of one by its path. */
+    stored: async (path) => {
+      const [, project, open] = /\/p\/([^/]+)(?:\/f\/([^/#?]+))?/.exec(page.url())
+      const file = path === undefined ? open : (await (await context.request.get(`/api/projects/${project}/documents`)).json()).items.find((one) => one.path === path).id
       const answer = await context.request.get(`/api/projects/${project}/documents/${file}/update`)
       assert.equal(answer.status(), 200)
       const doc = new Y.Doc()

@@ -69,6 +69,7 @@ mod startup;
 mod strangers;
 mod sync;
 mod taken_away;
+mod templates;
 mod terminal;
 mod text;
 mod tidy;

@@ -97,6 +97,7 @@ function readUrl(href: string | null, origin: string): URL | null {
 function frameCode(pre: HTMLPreElement) {
   const language = /(?:^|\s)language-([\w+#.-]{1,30})/.exec(pre.querySelector('code')?.className ?? '')?.[1] ?? ''
   const frame = element('div', 'code')
+  if (language) frame.dataset['language'] = language
   const head = element('div', 'code-head')
   const name = element('span', 'code-name')
   name.textContent = language

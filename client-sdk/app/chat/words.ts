@@ -106,7 +106,21 @@ export function attachmentWords(attachment: Attachment, paths: ReadonlyMap<strin
   const path = paths.get(attachment.document_id)
   const words = path ?? 'a file that is gone'
   const file = path === undefined ? null : attachment.document_id
-  return { words: attachment.kind === 'file' ? words : `${attachment.kind === 'selection' ? 'part' : 'diagnostics'} of ${words}`, file }
+  if (attachment.kind === 'file') return { words, file }
+  if (attachment.kind === 'diagnostics') return { words: `diagnostics of ${words}`, file }
+  const lines = attachment.text == null ? 0 : attachment.text.split('\n').length
+  return { words: `${lines === 0 ? 'a part' : lines === 1 ? 'a line' : `${lines} lines`} of ${words}`, file }
+}
+
+/** Words that were looked for in a message, with a little of what is around them. */
+export function around(body: string, words: string): [before: string, match: string, after: string] {
+  const text = body.replace(/\s+/g, ' ')
+  const at = text.toLowerCase().indexOf(words.toLowerCase())
+  // Where lower case has another length, places do not agree.
+  if (at < 0 || text.toLowerCase().length !== text.length) return [text.slice(0, 120), '', '']
+  const begin = Math.max(0, at - 40)
+  const end = at + words.length
+  return [(begin > 0 ? '…' : '') + text.slice(begin, at), text.slice(at, end), text.slice(end, end + 80) + (text.length > end + 80 ? '…' : '')]
 }
 
 const keyOf = (userId: string, conversation: string) => `coterie/${userId}/draft/${conversation}`

@@ -12,6 +12,7 @@ import {
 } from '@codemirror/view'
 import type { FileHandle } from 'coterie'
 import { caretOf, collab } from 'coterie/codemirror'
+import * as Y from 'yjs'
 import { languageOf } from './languages.ts'
 import { look } from './look.ts'
 import { nonceOfStyles } from '../page.ts'
@@ -20,6 +21,9 @@ import { nonceOfStyles } from '../page.ts'
 const FOLLOW_MARGIN_PX = 90
 /** How long somebody's caret is waited for. */
 const LOOK_FOR_MS = 5_000
+
+/** Bytes of a selected text as JSON: an attachment has at most 6 KiB, its two places among them. */
+const MOST_SELECTED = 5_500
 
 export interface EditorOptions {
   file: FileHandle
@@ -31,8 +35,21 @@ export interface EditorOptions {
   onSave(): void
 }
 
+/** A part of a text that somebody selected. */
+export interface SelectedText {
+  text: string
+  /** Its first and last line, from 1. */
+  from: number
+  to: number
+  /** Yjs relative positions: they stay at the text through edits. */
+  start: string
+  end: string
+}
+
 export interface Editor {
   focus(): void
+  /** What is selected; null for nothing, and for more than fits a message. */
+  selection(): SelectedText | null
   /** Scrolls to where somebody is typing, now or as soon as that is known. */
   showPerson(userId: string): void
   /** Keeps somebody's caret in sight until `stop`, or until this person moves by themselves, which is told. */
@@ -97,6 +114,17 @@ export function createEditor(options: EditorOptions): Editor {
 
   return {
     focus: () => view.focus(),
+    selection() {
+      const { doc, selection: { main } } = view.state
+      if (main.empty || main.to - main.from > MOST_SELECTED) return null
+      const text = doc.sliceString(main.from, main.to)
+      if (new TextEncoder().encode(JSON.stringify(text)).length > MOST_SELECTED) return null
+      const anchor = (index: number, side: number) => JSON.stringify(Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(file.text, index, side)))
+      return {
+        text, from: doc.lineAt(main.from).number, to: doc.lineAt(main.to).number,
+        start: anchor(main.from, 0), end: anchor(main.to, -1),
+      }
+    },
     showPerson(userId) {
       stopLooking()
       if (goTo(userId)) return

@@ -89,7 +89,7 @@ pub(super) fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         | "list_proposals" | "get_proposal" | "read_trust" => members(Viewer),
         "list_personas" | "get_summary" => members(Viewer),
         "read_usage" | "stop_message" | "retry_message" | "delete_summary" => members(Editor),
-        "list_models" => Some((For::SignedIn, None)),
+        "list_models" | "list_templates" => Some((For::SignedIn, None)),
         "mark_read" => sent(Viewer, json!({ "seq": 1 })),
         "post_message" => sent(Commenter, json!({ "body": "hello" })),
         "edit_message" => sent(Commenter, json!({ "body": "other" })),

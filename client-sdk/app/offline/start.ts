@@ -1,0 +1,40 @@
+// Has the studio open without a server too, and tells when the server has a newer one.
+
+import type { Store } from 'coterie'
+
+/** What the service worker keeps of somebody's projects. */
+const DATA = 'coterie-data'
+const LOOK_MS = 60 * 60_000
+
+/** Answers how to stop. `connected` tells when there is a server again, which may be another version then. */
+export function startOffline(connected: Store<boolean>, outdated: () => void): () => void {
+  // Not on plain http, and not as it is edited.
+  if (!('serviceWorker' in navigator) || !import.meta.env.PROD) return () => {}
+  const workers = navigator.serviceWorker
+  let registration: ServiceWorkerRegistration | undefined
+  let isFirst = workers.controller === null
+  const onChange = () => {
+    if (!isFirst) outdated()
+    isFirst = false
+  }
+  const look = () => void registration?.update().catch(() => undefined)
+  workers.addEventListener('controllerchange', onChange)
+  // No service worker is no fault: the studio works, as long as there is a server.
+  workers.register('/sw.js').then((done) => (registration = done), () => undefined)
+  const timer = setInterval(look, LOOK_MS)
+  const unfollow = connected.subscribe((is) => is && look())
+  return () => {
+    clearInterval(timer)
+    unfollow()
+    workers.removeEventListener('controllerchange', onChange)
+  }
+}
+
+/** Forgets what was kept of projects; for signing out. */
+export async function forgetOffline(): Promise<void> {
+  try {
+    await caches.delete(DATA)
+  } catch {
+    // Nothing is kept where nothing can be.
+  }
+}

@@ -1,0 +1,114 @@
+// The studio without a server: it opens again, shows and keeps what is typed, and sends it when the server is back; and it says
+// when the server has a newer studio.
+
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { startServer } from '../server.mjs'
+import { newPerson, startBrowser, until } from '../studio.mjs'
+
+/** Waits until the page is looked after by its service worker, which has kept what it needs. */
+const kept = (one) => one.page.evaluate(async () => {
+  await navigator.serviceWorker.ready
+  if (!navigator.serviceWorker.controller) await new Promise((done) => navigator.serviceWorker.addEventListener('controllerchange', done, { once: true }))
+})
+const names = (one) => one.page.evaluate(async () => {
+  const cache = await caches.open('coterie-data')
+  return (await cache.keys()).map(({ url }) => new URL(url).pathname)
+})
+
+for (const [look, settings] of Object.entries({ light: { viewport: { width: 1280, height: 800 } }, phone: { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true } })) {
+  test(`a page that is opened again without a server goes on, and nothing is lost, ${look}`, async (t) => {
+    const server = await startServer(t)
+    const browser = await startBrowser(t)
+    const ann = await newPerson(t, browser, server, settings)
+    await ann.signIn('Ann')
+    await ann.createProject('Recipe book')
+    await ann.createFile('soups/onion.md')
+    await ann.editor().click()
+    await ann.type('saved. ')
+    await ann.says('Saved')
+    await kept(ann)
+    // Once more with the worker, so that it sees what a page asks for.
+    await ann.page.reload()
+    await ann.sees('saved. ')
+    await ann.says('Saved')
+    await until('the project is kept', async (saw) => {
+      const all = await names(ann)
+      saw(all)
+      return all.some((name) => /\/documents$/.test(name)) && all.includes('/api/me')
+    })
+
+    await server.kill()
+    await ann.page.reload()
+    await ann.sees('saved. ')
+    await ann.says(/^Offline/)
+    await ann.editor().click()
+    await ann.type('typed alone. ')
+    await ann.says('Offline – 13 changes kept here')
+    await ann.inspect(`${look}-14-offline`)
+    await ann.page.reload()
+    await ann.sees('saved. typed alone. ')
+    await ann.says(/^Offline/)
+
+    await server.start()
+    await ann.says('Saved')
+    assert.equal(await ann.stored(), 'saved. typed alone. ')
+    await ann.page.reload()
+    await ann.sees('saved. typed alone. ')
+  })
+}
+
+test('what is kept for being offline goes at the sign-out, and is nobody else’s', async (t) => {
+  const server = await startServer(t)
+  const browser = await startBrowser(t)
+  const ann = await newPerson(t, browser, server, { expected: [/status of 401/, /ERR_FAILED/] })
+  await ann.signIn('Ann')
+  await ann.createProject('Private')
+  await ann.createFile('onion.md')
+  await kept(ann)
+  await ann.page.reload()
+  await ann.editor().waitFor()
+  await until('something is kept', async () => (await names(ann)).length > 3)
+  assert.ok((await names(ann)).every((name) => !/\/documents\/|\/text$|\/update$|tokens|invites|keys|logins/.test(name)))
+  await ann.at('me').click()
+  await ann.at('sign-out').click()
+  await ann.page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click()
+  await ann.at('guest-name').waitFor()
+  await until('nothing is kept', async (saw) => {
+    const all = await names(ann)
+    saw(all)
+    return all.every((name) => ['/api/auth'].includes(name))
+  })
+  await server.kill()
+  await ann.page.reload()
+  await ann.page.getByText('The server does not answer').waitFor()
+})
+
+test('a newer studio is offered, and the older goes on until it is taken', async (t) => {
+  const server = await startServer(t)
+  const browser = await startBrowser(t)
+  const ann = await newPerson(t, browser, server)
+  await ann.signIn('Ann')
+  await ann.createProject('Recipe book')
+  await kept(ann)
+  // As after an upgrade of the server: another worker for the same pages.
+  await ann.page.evaluate(() => navigator.serviceWorker.register('/sw.js?newer').then(() => undefined))
+  await ann.page.getByText('There is a newer version of this page.').waitFor()
+  await ann.inspect('15-newer')
+  await ann.createFile('onion.md')
+  await ann.page.getByRole('button', { name: 'Reload it' }).click()
+  await ann.editor().waitFor()
+  assert.equal(await ann.page.getByText('There is a newer version of this page.').count(), 0)
+})
+
+test('the worker knows everything that the page loads by itself', async () => {
+  const dist = new URL('../../../client-sdk/app/dist/', import.meta.url)
+  const worker = await readFile(new URL('sw.js', dist), 'utf8')
+  const page = await readFile(new URL('index.html', dist), 'utf8')
+  const files = JSON.parse(/^const FILES = (\[.*\])$/m.exec(worker)[1])
+  const named = [...page.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path)
+  assert.ok(named.length > 1)
+  for (const path of named) assert.ok(files.includes(path), path)
+  for (const part of ['editor', 'Chat', 'Preview']) assert.ok(files.some((path) => path.includes(`/${part}-`)), part)
+})

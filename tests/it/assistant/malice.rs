@@ -99,7 +99,7 @@ async fn belongings(client: &TestClient) -> Vec<Value> {
 }
 
 async fn two_hundred_obeyed_instructions_exceed_nothing(engine: Engine) {
-    let scene = Scene::with(engine, |config| config.ai.models[0].context_tokens = 64_000).await;
+    let scene = Scene::with(engine, |config| config.ai.models[0].context_tokens = 1_000_000).await;
     let eve = TestClient::guest(scene.server.place(), "Eve").await;
     // What only Ann may read, and Eve's project may not come to know although Ann asks there.
     let other = scene.ann.project().await;

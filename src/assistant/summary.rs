@@ -140,11 +140,11 @@ pub(super) async fn keep(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::Author;
+    use crate::chat::{Author, AuthorKind};
     use crate::ids::{MessageId, ProjectId, UserId};
 
     fn message(seq: i64) -> Message {
-        let author = Author { id: UserId::new(), name: "Ann".to_owned(), kind: "human" };
+        let author = Author { id: UserId::new(), name: "Ann".to_owned(), kind: AuthorKind::Human };
         Message {
             id: MessageId::new(),
             seq,

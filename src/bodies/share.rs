@@ -118,7 +118,8 @@ mod tests {
         let shares = Shares::new(100, 60);
         let first = shares.take(&[ann], 40).await;
         assert!(shares.take_now(&[ann], 21).is_none() && shares.take_now(&[ann], 20).is_some());
-        let mut waiting = Box::pin(shares.take(&[ann], 30));
+        let hers = [ann];
+        let mut waiting = Box::pin(shares.take(&hers, 30));
         assert!(poll!(&mut waiting).is_pending());
         let his = shares.take_now(&[bob], 60).unwrap();
         assert_eq!(shares.taken(), 100);

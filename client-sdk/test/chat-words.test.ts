@@ -37,7 +37,7 @@ it('finds the mention that the caret is in, but none in an address of mail', () 
 })
 
 it('offers who and what begins with what is typed before what only has it in it', () => {
-  const personas: Persona[] = [{ id: 'wcag-auditor', name: 'WCAG Auditor', about: 'Checks pages', file: null, words: [] }]
+  const personas: Persona[] = [{ id: 'wcag-auditor', name: 'WCAG Auditor', about: 'Checks pages', file: null, model: null, words: [] }]
   const words = (typed: string) => completions(typed, ['Ann Lee', 'Bob'], personas, ['src/main.rs', 'notes/assist.md']).map(({ word }) => word)
   expect(words('')).toEqual(['assistant', 'Ann Lee', 'Bob', 'wcag-auditor', 'src/main.rs', 'notes/assist.md'])
   expect(words('as')).toEqual(['assistant', 'notes/assist.md'])

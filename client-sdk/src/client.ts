@@ -13,6 +13,7 @@ import { openSocket, type ConnectionStatus, type Socket } from './socket.ts'
 import { createStore, type Store, type Writable } from './store.ts'
 import { canEdit, type DocumentInfo, type Page, type ProjectInfo, type User, type WaysIn } from './types.ts'
 
+/** How to reach a server, and as whom. */
 export interface ClientOptions {
   /** Origin of the server; this page's own when omitted. */
   url?: string
@@ -31,6 +32,7 @@ export interface ClientOptions {
 /** A project that is to be made. */
 export type NewProject = Schema<'NewProject'>
 
+/** One person at one server: everything starts here. */
 export interface Client {
   /** undefined until the server has been asked; null when nobody is signed in. */
   readonly user: Store<User | null | undefined>
@@ -71,6 +73,7 @@ interface OpenFile {
   unfollow(): void
 }
 
+/** Makes a client. Nothing is asked before it is used. */
 export function createClient(options: ClientOptions = {}): Client {
   const base = (options.url ?? '').replace(/\/+$/, '')
   const persist = options.persist ?? true

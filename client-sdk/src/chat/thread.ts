@@ -8,6 +8,7 @@ import type { FeedEvent } from '../room.ts'
 import { createStore, type Store } from '../store.ts'
 import type { Attachment, Message, NewMessage } from './types.ts'
 
+/** Somebody who is writing. */
 export interface Typist {
   id: string
   name: string
@@ -21,6 +22,7 @@ export interface ThreadState {
   error: unknown
 }
 
+/** One conversation, as far as it is loaded. */
 export interface Thread {
   /** The id of the conversation. */
   readonly id: string

@@ -37,7 +37,7 @@ check: client-sdk/node_modules/.installed ## Formatting, lints, documentation an
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
-	cd client-sdk && npm run check && npm run check:package
+	cd client-sdk && npm run check && npm run check:package && npm run docs
 
 test: ## Everything: Rust on SQLite and Postgres, the SDK, real npm clients, a real browser.
 	@failed=; for suite in $(SUITES); do \

@@ -20,7 +20,9 @@ if (process.argv.includes('--server')) {
   await server.remove()
 }
 const types = await openapiTypes(JSON.parse(readFileSync(DESCRIPTION, 'utf8')), { emptyObjectsUnknown: true })
-write(TYPES, `// Made from openapi.json by scripts/openapi.mjs.\n\n${astToString(types)}`)
+// Descriptions become what editors show of a type; that something is an enumeration, the type says.
+const text = astToString(types).replaceAll('@description ', '').replace(/^ *\* @enum .*\n/gm, '')
+write(TYPES, `// Made from openapi.json by scripts/openapi.mjs.\n\n${text}`)
 
 /** Leaves a file alone that says it already: what is made from it stays as new as it is. */
 function write(path, text) {

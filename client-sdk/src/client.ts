@@ -5,6 +5,7 @@ import { forgetUser, unsavedNotes } from './cache.ts'
 import { credentialOf, type TokenSource } from './credential.ts'
 import { openFile, type FileHandle, type OwnedFile } from './file.ts'
 import { ApiError, createHttp, pageAfter, type Http, type Schema } from './http.ts'
+import { newKey } from './key.ts'
 import { accountOf, managementOf, type Account, type Management } from './manage.ts'
 import { loadProject, type Project, type ProjectParts } from './project.ts'
 import { joinRoom } from './room.ts'
@@ -13,6 +14,7 @@ import { openSocket, type ConnectionStatus, type Socket } from './socket.ts'
 import { createStore, type Store, type Writable } from './store.ts'
 import { canEdit, type DocumentInfo, type Page, type ProjectInfo, type Template, type User, type WaysIn } from './types.ts'
 
+/** How to reach a server, and as whom. */
 export interface ClientOptions {
   /** Origin of the server; this page's own when omitted. */
   url?: string
@@ -31,6 +33,7 @@ export interface ClientOptions {
 /** A project that is to be made. */
 export type NewProject = Schema<'NewProject'>
 
+/** One person at one server: everything starts here. */
 export interface Client {
   /** undefined until the server has been asked; null when nobody is signed in. */
   readonly user: Store<User | null | undefined>
@@ -73,6 +76,7 @@ interface OpenFile {
   unfollow(): void
 }
 
+/** Makes a client. Nothing is asked before it is used. */
 export function createClient(options: ClientOptions = {}): Client {
   const base = (options.url ?? '').replace(/\/+$/, '')
   const persist = options.persist ?? true
@@ -97,12 +101,17 @@ export function createClient(options: ClientOptions = {}): Client {
   let socket: Socket | null = null
   let shelf: { user: string; shelf: CopyShelf } | null = null
 
+  function signedIn(): User {
+    const somebody = user.get()
+    if (!somebody) throw new ApiError('unauthorized', 'Sign in first.', 401)
+    return somebody
+  }
+
   function shelfOf(): CopyShelf {
-    const signedIn = user.get()
-    if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
-    if (shelf?.user !== signedIn.id) {
+    const { id } = signedIn()
+    if (shelf?.user !== id) {
       shelf?.shelf.close()
-      shelf = { user: signedIn.id, shelf: openShelf(signedIn.id, persist) }
+      shelf = { user: id, shelf: openShelf(id, persist) }
     }
     return shelf.shelf
   }
@@ -133,21 +142,20 @@ export function createClient(options: ClientOptions = {}): Client {
   }
 
   function open(info: DocumentInfo, mayEdit: boolean): FileHandle {
-    const signedIn = user.get()
-    if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
     const at = { path: { p: info.project_id, d: info.id } }
     let entry = files.get(info.id)
     if (entry?.users === 0) entry.handle.rejoin() // left, but still sending
     if (!entry) {
       const handle = openFile({
-        socket: sharedSocket(), credential, user: signedIn, info, persist, mayEdit,
+        socket: sharedSocket(), credential, user: signedIn(), info, persist, mayEdit,
         current: () => http.get('/api/projects/{p}/documents/{d}', { params: at }),
         async onRefused(reason, mine) {
           const saved = await http.get('/api/projects/{p}/documents/{d}/text', { params: at, parseAs: 'text' }).catch(() => null)
           // What changed nothing that can be read is no loss.
           if (mine.state === null && saved === mine.text) return
           await shelfOf().add({
-            id: crypto.randomUUID(), projectId: info.project_id, documentId: info.id, path: info.path, reason, at: Date.now(), mine: mine.text, saved, state: mine.state,
+            id: newKey(), projectId: info.project_id, documentId: info.id, path: info.path, reason, at: Date.now(),
+            mine: mine.text, saved, state: mine.state,
           })
         },
         onEnded: () => forget(info.id, handle),
@@ -187,19 +195,11 @@ export function createClient(options: ClientOptions = {}): Client {
 
   const parts: ProjectParts = {
     http,
-    me() {
-      const signedIn = user.get()
-      if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
-      return signedIn.id
-    },
+    me: () => signedIn().id,
     open,
     save: saveOf,
     shelf: shelfOf,
-    join(options) {
-      const signedIn = user.get()
-      if (!signedIn) throw new ApiError('unauthorized', 'Sign in first.', 401)
-      return joinRoom({ ...options, socket: sharedSocket(), credential, user: signedIn })
-    },
+    join: (options) => joinRoom({ ...options, socket: sharedSocket(), credential, user: signedIn() }),
   }
 
   async function me(): Promise<User | null> {
@@ -236,9 +236,9 @@ export function createClient(options: ClientOptions = {}): Client {
       user.set(null)
     },
     unsavedOnDevice() {
-      const signedIn = user.get()
-      if (!signedIn) return 0
-      return unsavedNotes(signedIn.id).reduce((sum, note) => sum + note.changes, shelfOf().list.get().length)
+      const somebody = user.get()
+      if (!somebody) return 0
+      return unsavedNotes(somebody.id).reduce((sum, note) => sum + note.changes, shelfOf().list.get().length)
     },
     projects: {
       list: (after) => http.get('/api/projects', { params: { query: pageAfter(after) } }),
@@ -254,9 +254,9 @@ export function createClient(options: ClientOptions = {}): Client {
     },
     acceptInvite: (token) => http.post('/api/invites/{token}/accept', { params: { path: { token } } }),
     async sendKept() {
-      const signedIn = user.get()
-      if (!signedIn || !persist) return
-      for (const note of unsavedNotes(signedIn.id)) {
+      const somebody = user.get()
+      if (!somebody || !persist) return
+      for (const note of unsavedNotes(somebody.id)) {
         if (files.has(note.documentId)) continue
         try {
           const [p, d] = [note.projectId, note.documentId]

@@ -4,6 +4,7 @@
 import { createStore, type Store } from './store.ts'
 import type { Refusal } from './save.ts'
 
+/** Edits that the server refused, as the text with them. */
 export interface KeptCopy {
   id: string
   projectId: string

@@ -17,6 +17,7 @@ import { AS_WE_ASKED, CLOSE, readRefusal, readTrouble, readWhy, SYNC_STATUS, typ
 /** The root text that makes a document a file. */
 const CONTENT = 'content'
 
+/** Where an open file stands. */
 export type FilePhase =
   | { kind: 'loading' }
   | { kind: 'open' }
@@ -29,6 +30,7 @@ export type FilePhase =
  */
 export type GoneWhy = 'deleted' | 'not-found' | 'signed-out' | 'replaced' | 'refused' | 'closed'
 
+/** One open file. */
 export interface FileHandle {
   readonly id: string
   readonly projectId: string

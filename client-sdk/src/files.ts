@@ -12,6 +12,7 @@ import type { DocumentInfo, SearchResult } from './types.ts'
 /** Texts are fetched before files are deleted, so that they can come back; beyond this it would take too long. */
 const UNDO_FILES = 40
 const UNDO_CHARS = 4 * 1024 * 1024
+/** The files of a project, and every way to change them. */
 export interface Files {
   /** All files, sorted by path. */
   readonly list: Store<DocumentInfo[]>

@@ -11,6 +11,7 @@ export type Schema<Name extends keyof components['schemas']> = components['schem
 /** The most the server puts on a page. */
 const PAGE_ITEMS = 200
 
+/** Why the server did not do something, or could not be asked. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
 

@@ -7,6 +7,7 @@ import { createStore, type Store } from './store.ts'
 /** What takes time to open. */
 export type Opening<T> = { kind: 'opening' } | { kind: 'open'; value: T } | { kind: 'failed'; error: unknown }
 
+/** A file for as long as it is wanted, whatever becomes of its handles. */
 export interface LiveFile {
   /** The handle to show now; another one once that has ended and there is more to go on from. */
   readonly state: Store<Opening<FileHandle>>

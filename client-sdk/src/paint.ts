@@ -1,6 +1,7 @@
 // A person's colour on this theme. The server sends one strong hex for everybody's eyes; a label
 // must be readable on light and on dark, so each theme gets a shade of it that is.
 
+/** A person's colour, as shades that can be read on light and on dark. */
 export interface Paint {
   /** Dark enough for white text (≥ 4.5 : 1). */
   light: string
@@ -19,6 +20,7 @@ const known = new Map<string, Paint>([
   ['#0e7090', '#22ccee'], ['#175cd3', '#53b1fd'], ['#5925dc', '#a48afb'], ['#9e1a7a', '#f670c7'], ['#475467', '#98a2b3'],
 ].map(([light, dark]) => [light, { light, dark }] as [string, Paint]))
 
+/** The shades of a colour as the server tells it. */
 export function paintOf(color: string): Paint {
   let paint = known.get(color)
   if (!paint) {

@@ -18,6 +18,7 @@ export type Usage = Schema<'UsagePage'>
 /** A meeting of people in a project; who is there still has not left. */
 export type Session = Schema<'SessionView'>
 
+/** One project that is open here. */
 export interface Project {
   readonly id: string
   readonly info: Store<ProjectInfo>

@@ -16,6 +16,7 @@ export function ClientProvider({ client, children }: { client: Client; children?
   return createElement(Given.Provider, { value: client }, children)
 }
 
+/** The client that a provider above gives. */
 export function useClient(): Client {
   const client = useContext(Given)
   if (!client) throw new Error('There is no <ClientProvider> around this component.')

@@ -14,6 +14,7 @@ import { AS_WE_ASKED, CLOSE, readEvent, readWhy, type Frame } from './wire.ts'
 /** `idle`: nothing touched for minutes. `hidden`: the page is behind another one. */
 export type Activity = 'active' | 'idle' | 'hidden'
 
+/** Where somebody is: one of the pages that they have open. */
 export interface Place {
   /** The connection, of which somebody has one for each open page. */
   connection: number
@@ -38,11 +39,13 @@ export interface Review {
   hunk: number
 }
 
+/** Somebody in the project. */
 export interface Member extends Identity {
   /** Where they are, the likeliest first. Nobody is nowhere: there is at least one. */
   places: Place[]
 }
 
+/** Who is in the project, and where. */
 export interface Presence {
   /** Everybody in the project, me first. */
   readonly people: Store<Member[]>

@@ -21,11 +21,13 @@ export interface SaveFacts {
   damage: string | null
 }
 
+/** Why the server will not take edits. */
 export interface Refusal {
   code: string
   message: string
 }
 
+/** The truth about the edits of a file. */
 export type SaveState =
   | { kind: 'saved' }
   /** `why` is there when it takes longer than usual. */
@@ -35,6 +37,7 @@ export type SaveState =
   | { kind: 'read-only'; why?: string }
   | { kind: 'refused'; code: string; message: string }
 
+/** The one state that follows from what is known. */
 export function deriveSaveState(facts: SaveFacts): SaveState {
   // A refusal stays true while offline: coming back would not help.
   if (facts.refusal) return { kind: 'refused', ...facts.refusal }

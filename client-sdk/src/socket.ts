@@ -3,6 +3,7 @@
 import { HocuspocusProviderWebsocket, type onCloseParameters } from '@hocuspocus/provider'
 import { createStore, type Store } from './store.ts'
 
+/** Whether there is a connection: `connecting` only until the first attempt succeeds or fails. */
 export type ConnectionStatus = 'connecting' | 'open' | 'lost'
 
 /**

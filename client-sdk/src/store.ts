@@ -1,12 +1,14 @@
 // A value that can be read now and followed over time.
 // The shape fits Svelte stores (subscribe calls at once) and React's useSyncExternalStore alike.
 
+/** A value that can be read now and followed over time. */
 export interface Store<T> {
   get(): T
   /** Calls `follower` with the value now and after each change; returns how to stop. */
   subscribe(follower: (value: T) => void): () => void
 }
 
+/** A store whose owner changes it. */
 export interface Writable<T> extends Store<T> {
   set(value: T): void
 }

@@ -2,6 +2,7 @@
 
 import type { DocumentInfo } from './types.ts'
 
+/** A file in the tree. */
 export interface FileNode {
   kind: 'file'
   /** The last part of its path. */
@@ -10,6 +11,7 @@ export interface FileNode {
   id: string
 }
 
+/** A folder in the tree: what paths share. */
 export interface FolderNode {
   kind: 'folder'
   name: string
@@ -17,6 +19,7 @@ export interface FolderNode {
   children: TreeNode[]
 }
 
+/** A file or a folder. */
 export type TreeNode = FileNode | FolderNode
 
 /** Made once: building one takes longer than comparing a thousand names. Numbers count: 2.md before 10.md. */
@@ -52,6 +55,7 @@ export function folderOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }
 
+/** The last part of a path. */
 export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }

@@ -1,6 +1,7 @@
 // What becomes of edits that the server refuses: on the real server, over a line that is cut.
 
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { webcrypto } from 'node:crypto'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import type { Client, FileHandle, Opening } from '../src/index.ts'
 import { guest, openLine, startServer, until, type Guest, type Server } from './server.ts'
 
@@ -10,6 +11,8 @@ let ben: Guest
 const clients: Client[] = []
 
 beforeAll(async () => {
+  // As on a page that is not served by HTTPS, such as one of a machine in the office.
+  vi.stubGlobal('crypto', { getRandomValues: (bytes: Uint8Array) => webcrypto.getRandomValues(bytes), subtle: webcrypto.subtle })
   server = await startServer()
   ann = await guest(server, 'Ann')
   ben = await guest(server, 'Ben')

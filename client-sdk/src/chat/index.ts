@@ -7,6 +7,7 @@ import type { Page } from '../types.ts'
 import { keepThread, type Thread, type ThreadKeeper } from './thread.ts'
 import type { Conversation, Message, ModelInfo, Persona, Summary } from './types.ts'
 
+/** What people and the assistant say to each other in a project. */
 export interface Chat {
   /** The first one first. Asked for when they are first followed; empty until then. */
   readonly conversations: Store<readonly Conversation[]>

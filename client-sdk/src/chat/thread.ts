@@ -4,10 +4,12 @@
 // reads the text so far and goes on from there, and reads it again where a piece is missing.
 
 import { ApiError, type Http } from '../http.ts'
+import { newKey } from '../key.ts'
 import type { FeedEvent } from '../room.ts'
 import { createStore, type Store } from '../store.ts'
 import type { Attachment, Message, NewMessage } from './types.ts'
 
+/** Somebody who is writing. */
 export interface Typist {
   id: string
   name: string
@@ -21,6 +23,7 @@ export interface ThreadState {
   error: unknown
 }
 
+/** One conversation, as far as it is loaded. */
 export interface Thread {
   /** The id of the conversation. */
   readonly id: string
@@ -285,9 +288,4 @@ export function keepThread({ http, project, id, me }: ThreadParts): ThreadKeeper
       typists.clear()
     },
   }
-}
-
-/** A name that nobody else makes up; also where a page is not served by HTTPS. */
-export function newKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }

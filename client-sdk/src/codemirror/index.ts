@@ -10,6 +10,7 @@ import { newlines } from './newlines.ts'
 
 export { caretOf } from './carets.ts'
 
+/** What an editor shows besides the text. */
 export interface CollabOptions {
   /** Other people's carets and selections, and telling them mine. Default true. */
   presence?: boolean

@@ -51,6 +51,11 @@ impl Read {
         Self { cut, ..self }
     }
 
+    /// Which file it is, if it is one.
+    pub(super) fn document(&self) -> Option<DocumentId> {
+        self.whole.as_ref().map(|(document, _)| *document)
+    }
+
     /// Whether it is a file at this path.
     pub(super) fn is_about(&self, path: &str) -> bool {
         self.whole.is_some() && self.path.as_deref() == Some(path)

@@ -6,6 +6,8 @@
 //! proposes.*
 
 mod account;
+mod alone;
+mod analysis;
 mod asked;
 mod context;
 mod ends;

@@ -8,38 +8,42 @@ use serde_json::{Map, Value, json};
 use super::Job;
 use crate::auth::{self, User};
 use crate::error::Result;
-use crate::protocol::awareness;
+use crate::ids::{DocumentId, UserId};
+use crate::journal::CONTENT;
+use crate::limits;
+use crate::protocol::{ClientMessage, awareness, yjs};
 use crate::room::machine::Input;
-use crate::room::{Attachment, Bell, Subject};
+use crate::room::{Attachment, Bell, Outgoing, Participant, Subject};
 use crate::state::Shared;
 use crate::update::ClientId;
 
-/// Its place in the room while it gives one answer. Dropped, it is given up a moment later.
+/// Its places in rooms while it gives one answer: that of the project, and that of the file it works in.
 pub(super) struct Presence {
+    here: Place,
+    participant: Participant,
+    /// Where its caret is.
+    caret: Option<(DocumentId, Place)>,
+    fixed: Map<String, Value>,
+    /// What others say of themselves, as it was told on the way in.
+    others: Vec<Value>,
+}
+
+/// A place in one room. Dropped, it is given up a moment later.
+struct Place {
     attachment: Attachment,
     client: ClientId,
     clock: u64,
-    fixed: Map<String, Value>,
 }
 
-impl Presence {
-    /// Comes into the project's room.
-    pub(super) async fn enter(state: &Shared, job: &Job, user: &User, persona: &str) -> Result<Self> {
-        let participant = auth::participant(&state.db, user).await?;
-        let subject = Subject::Project(job.project);
-        let attachment = state.rooms.join(subject, participant, false, Arc::new(Bell::default())).await?;
-        let fixed = json!({ "conversation": job.conversation, "message": job.answer, "persona": persona });
-        let fixed = fixed.as_object().cloned().unwrap_or_default();
+impl Place {
+    /// Comes into a room; answers what is told there on the way in.
+    async fn enter(state: &Shared, participant: &Participant, subject: Subject) -> Result<(Self, Vec<Outgoing>)> {
+        let bell = Arc::new(Bell::default());
+        let mut attachment = state.rooms.join(subject, participant.clone(), false, bell).await?;
+        let mut shown = Vec::new();
+        attachment.drain(&mut shown);
         let client = ClientId(u64::from(rand::random::<u32>()));
-        Ok(Self { attachment, client, clock: 0, fixed })
-    }
-
-    /// Tells what it does now; `file` is where.
-    pub(super) fn say(&mut self, status: &str, file: Option<&str>) {
-        let mut state = self.fixed.clone();
-        state.insert("status".to_owned(), status.into());
-        state.insert("file".to_owned(), file.into());
-        self.tell(Some(&Value::Object(state).to_string()));
+        Ok((Self { attachment, client, clock: 0 }, shown))
     }
 
     fn tell(&mut self, state: Option<&str>) {
@@ -55,8 +59,72 @@ impl Presence {
     }
 }
 
-impl Drop for Presence {
+impl Drop for Place {
     fn drop(&mut self) {
         self.tell(None);
     }
+}
+
+impl Presence {
+    /// Comes into the project's room.
+    pub(super) async fn enter(state: &Shared, job: &Job, user: &User, persona: &str) -> Result<Self> {
+        let participant = auth::participant(&state.db, user).await?;
+        let (here, shown) = Place::enter(state, &participant, Subject::Project(job.project)).await?;
+        let others = shown.iter().flat_map(states).collect();
+        let fixed = json!({ "conversation": job.conversation, "message": job.answer, "persona": persona });
+        let fixed = fixed.as_object().cloned().unwrap_or_default();
+        Ok(Self { here, participant, caret: None, fixed, others })
+    }
+
+    /// Puts its caret into a file: at a unit of its text, or at its beginning.
+    pub(super) async fn go(&mut self, state: &Shared, document: DocumentId, at: Option<(u64, u32)>) {
+        if self.caret.as_ref().is_none_or(|(there, _)| *there != document) {
+            match Place::enter(state, &self.participant, Subject::Document(document)).await {
+                Ok((place, _)) => self.caret = Some((document, place)),
+                Err(error) => tracing::debug!(%document, %error, "the assistant cannot be shown in a file"),
+            }
+        }
+        let Some((_, place)) = self.caret.as_mut().filter(|(there, _)| *there == document) else { return };
+        // A relative position, as Yjs writes it.
+        let position = match at {
+            Some((client, clock)) => {
+                json!({ "type": null, "tname": null, "item": { "client": client, "clock": clock }, "assoc": 0 })
+            }
+            None => json!({ "type": null, "tname": CONTENT, "item": null, "assoc": -1 }),
+        };
+        place.tell(Some(&json!({ "cursor": { "anchor": position, "head": position } }).to_string()));
+    }
+
+    /// The files that somebody has open, by path or id as their client says it.
+    pub(super) fn open_files(&self, user: UserId) -> Vec<String> {
+        let theirs = self.others.iter().filter(|state| state["user"]["id"] == json!(user));
+        let mut files: Vec<String> = theirs.filter_map(|state| state["file"].as_str().map(str::to_owned)).collect();
+        files.dedup();
+        files.truncate(limits::ASSISTANT_OPEN_FILES);
+        files
+    }
+
+    /// Tells what it does now; `file` is where.
+    pub(super) fn say(&mut self, status: &str, file: Option<&str>) {
+        let mut state = self.fixed.clone();
+        state.insert("status".to_owned(), status.into());
+        state.insert("file".to_owned(), file.into());
+        self.here.tell(Some(&Value::Object(state).to_string()));
+    }
+}
+
+/// The states that a message tells, if it tells any.
+fn states(outgoing: &Outgoing) -> Vec<Value> {
+    let Outgoing::Message(message) = outgoing else { return Vec::new() };
+    let told = yjs::decode(message).unwrap_or_default().into_iter();
+    let bodies = told.filter_map(|message| match message {
+        ClientMessage::Awareness(body) => Some(body),
+        _ => None,
+    });
+    let mut states = Vec::new();
+    for body in bodies {
+        let entries = awareness::decode(&body).unwrap_or_default();
+        states.extend(entries.iter().filter_map(|entry| serde_json::from_str(entry.state?).ok()));
+    }
+    states
 }

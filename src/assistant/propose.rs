@@ -9,10 +9,10 @@ use super::{Job, tokens, tools};
 use crate::auth;
 use crate::document::{self, Document};
 use crate::error::{Error, Result};
-use crate::ids::{DocumentId, ProposalId};
+use crate::ids::DocumentId;
 use crate::limits;
 use crate::model::Tool;
-use crate::proposal::{self, Author, NewFile, NewProposal, Risk};
+use crate::proposal::{self, Author, NewFile, NewProposal, Proposal, Risk};
 use crate::replica::Part;
 use crate::state::Shared;
 use crate::text::is_deceptive;
@@ -45,6 +45,9 @@ const CHANGING: [&str; 22] = [
     "write",
     "propose",
 ];
+
+/// Those of them that ask for more than other lines: for a file that is made, moved or deleted.
+const REARRANGING: [&str; 6] = ["create", "delete", "move", "new", "remove", "rename"];
 
 /// The tool that proposes.
 pub(super) fn tool() -> Tool {
@@ -122,11 +125,11 @@ struct ProposedEdit {
     replace: String,
 }
 
-/// Makes the proposal of it, in the assistant's name for who asked, and answers its id.
+/// Makes the proposal of it, in the assistant's name for who asked.
 ///
 /// # Errors
 /// What is wrong with it, in words for the model; or when the database fails.
-pub(super) async fn make(state: &Shared, job: &Job, read: &Context, wanted: Proposed) -> Result<ProposalId> {
+pub(super) async fn make(state: &Shared, job: &Job, read: &Context, wanted: Proposed) -> Result<Proposal> {
     let mut files = Vec::with_capacity(wanted.files.len());
     for file in wanted.files.into_iter().take(limits::ASSISTANT_PROPOSED_FILES) {
         files.push(new_file(state, job, read, file).await?);
@@ -153,8 +156,7 @@ pub(super) async fn make(state: &Shared, job: &Job, read: &Context, wanted: Prop
         files,
     };
     let author = Author { user: auth::ASSISTANT, via: Some(job.asker), message: Some(job.answer.0) };
-    let made = proposal::create(state, job.project, author, new).await?;
-    Ok(made.id())
+    proposal::create(state, job.project, author, new).await
 }
 
 /// A name as proposals take it.
@@ -248,8 +250,16 @@ fn ended(replaced: &str, replace: &str, is_lines: bool) -> String {
 
 /// Whether a request asks for a change.
 pub(super) fn asks_for_change(said: &str) -> bool {
-    let said = said.to_lowercase();
-    said.split(|c: char| !c.is_alphanumeric()).any(|word| CHANGING.contains(&word))
+    says_one_of(said, &CHANGING)
+}
+
+/// Whether the change may be that a file is made, moved or deleted. Small models are offered no more than they need.
+fn asks_to_rearrange(said: &str) -> bool {
+    says_one_of(said, &REARRANGING) && says_one_of(said, &["file", "files", "folder", "document"])
+}
+
+fn says_one_of(said: &str, words: &[&str]) -> bool {
+    said.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| words.contains(&word))
 }
 
 /// What a model without tools is asked after its answer: its change as JSON, about files that it is shown with the numbers
@@ -264,10 +274,10 @@ pub(super) struct SchemaAsk {
 /// Puts that together, in at most so many tokens; `None` where no file can be shown.
 pub(super) async fn schema_ask(
     state: &Shared,
+    question: &str,
     documents: &[Document],
     fence: &Fence,
-    answer_tokens: u32,
-    most: usize,
+    (answer_tokens, most): (u32, usize),
 ) -> Result<Option<SchemaAsk>> {
     let mut shown = Vec::new();
     let mut paths = Vec::new();
@@ -294,33 +304,62 @@ pub(super) async fn schema_ask(
         texts.push((document.id, text));
         shown.push(around);
     }
-    if paths.is_empty() {
+    let rearranges = asks_to_rearrange(question);
+    if paths.is_empty() && !rearranges {
         return Ok(None);
     }
+    let files = if rearranges {
+        " Files that are to be created (with their content), renamed (to another path) or deleted are in files; where there \
+         are none of these, or no edits, leave them empty."
+    } else {
+        ""
+    };
     let said = format!(
         "{}\n\nNow give the change as JSON: a summary of it, why, and its edits. An edit replaces the lines from first_line to \
-         last_line of a file by new_text. People will decide on it.",
+         last_line of a file by new_text.{files} People will decide on it.",
         shown.join("\n\n")
     );
     let line = json!({ "type": "integer", "minimum": 1, "maximum": lines });
-    let schema = json!({
+    let path = if paths.is_empty() { json!({ "type": "string" }) } else { json!({ "type": "string", "enum": paths }) };
+    let most_text = (answer_tokens / 2).max(100);
+    let edits = if paths.is_empty() { 0 } else { 2 };
+    let mut schema = json!({
         "type": "object", "required": ["summary", "rationale", "edits"], "additionalProperties": false,
         "properties": {
             "summary": { "type": "string", "minLength": 1, "maxLength": 100 },
             "rationale": { "type": "string", "maxLength": 300 },
             "edits": {
-                "type": "array", "minItems": 1, "maxItems": 2,
+                "type": "array", "minItems": i32::from(!rearranges), "maxItems": edits,
                 "items": {
                     "type": "object", "required": ["path", "first_line", "last_line", "new_text"], "additionalProperties": false,
                     "properties": {
-                        "path": { "type": "string", "enum": paths },
+                        "path": path,
                         "first_line": line, "last_line": line,
-                        "new_text": { "type": "string", "maxLength": (answer_tokens / 2).max(100) },
+                        "new_text": { "type": "string", "maxLength": most_text },
                     },
                 },
             },
         },
     });
+    if rearranges {
+        let path = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
+        let op = |op: &str, field: &str, of: Value| {
+            json!({
+                "type": "object", "required": ["op", "path", field], "additionalProperties": false,
+                "properties": { "op": { "const": op }, "path": path, field: of },
+            })
+        };
+        let delete = json!({
+            "type": "object", "required": ["op", "path"], "additionalProperties": false,
+            "properties": { "op": { "const": "delete" }, "path": path },
+        });
+        let content = json!({ "type": "string", "maxLength": most_text });
+        schema["properties"]["files"] = json!({
+            "type": "array", "maxItems": 3,
+            "items": { "anyOf": [op("create", "content", content), op("rename", "to", path.clone()), delete] },
+        });
+        schema["required"] = json!(["summary", "rationale", "edits", "files"]);
+    }
     Ok(Some(SchemaAsk { said, schema, texts }))
 }
 
@@ -329,7 +368,10 @@ struct BySchema {
     summary: String,
     #[serde(default)]
     rationale: String,
+    #[serde(default)]
     edits: Vec<EditBySchema>,
+    #[serde(default)]
+    files: Vec<ProposedFile>,
 }
 
 #[derive(Deserialize)]
@@ -346,6 +388,7 @@ struct EditBySchema {
 pub(super) fn by_schema(said: &str) -> Result<Proposed> {
     let said: BySchema =
         serde_json::from_str(said).map_err(|error| bad(format!("it is not the JSON expected ({error})")))?;
+    // Edits come first: they name files by the paths that these have now.
     let mut files: Vec<ProposedFile> = Vec::new();
     for EditBySchema { path, edit } in said.edits {
         match files.iter_mut().find(|file| file.path == path) {
@@ -355,6 +398,7 @@ pub(super) fn by_schema(said: &str) -> Result<Proposed> {
             }
         }
     }
+    files.extend(said.files.into_iter().filter(|file| matches!(file.op.as_str(), "create" | "rename" | "delete")));
     Ok(Proposed { summary: said.summary, rationale: said.rationale, confidence: None, risk: None, files })
 }
 
@@ -396,6 +440,7 @@ mod tests {
     fn a_change_is_asked_for_by_words() {
         assert!(asks_for_change("Please fix this.") && asks_for_change("@coder: rename it"));
         assert!(!asks_for_change("what is the prefix?"));
+        assert!(asks_to_rearrange("rename the file a.txt") && !asks_to_rearrange("rename the variable"));
     }
 
     #[test]
@@ -404,5 +449,8 @@ mod tests {
         let wanted = by_schema(said).unwrap();
         assert_eq!((wanted.files.len(), wanted.files[0].edits.len()), (1, 2));
         assert!(by_schema("{").is_err());
+        let said = r#"{"summary":"s","rationale":"","edits":[{"path":"a","first_line":1,"last_line":1,"new_text":"x"}],"files":[{"op":"rename","path":"a","to":"b"},{"op":"create","path":"c","content":"y"},{"op":"run","path":"d"}]}"#;
+        let ops: Vec<String> = by_schema(said).unwrap().files.into_iter().map(|file| file.op).collect();
+        assert_eq!(ops, ["edit", "rename", "create"]);
     }
 }

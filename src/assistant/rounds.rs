@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until};
 
-use super::context::Fence;
+use super::context::{Fence, Read};
 use super::ends::{End, ended, refuses_tools, too_long};
 use super::prompt::{self, TURN};
 use super::run::Run;
@@ -13,8 +13,10 @@ use super::window::Window;
 use super::{propose, summary, tokens, tools};
 use crate::chat::{Attachment, Mention, Message};
 use crate::document::{self, Document};
-use crate::limits;
+use crate::error::Error;
+use crate::ids::ProposalId;
 use crate::model::{Answer, Ask, Fault, Model, Piece, Speaker, Tool, ToolCall, Turn, Usage};
+use crate::{auth, limits, proposal};
 
 /// What a model may call for, and how many tokens it takes to say so.
 pub(super) fn callable() -> (Vec<Tool>, usize) {
@@ -233,6 +235,9 @@ impl Run<'_> {
         self.say(&status, file.as_deref());
         let reader = tools::Reader { state: self.state, job: self.job, fence, window };
         let outcome = reader.call(call).await;
+        if let Some(document) = outcome.read.as_ref().and_then(Read::document) {
+            self.go(document, None).await;
+        }
         if let (Some(context), Some(read)) = (&mut self.context, outcome.read) {
             context.note(read);
         }
@@ -246,11 +251,32 @@ impl Run<'_> {
         }
         let Some(context) = &self.context else { return Err("Nothing was read yet.".to_owned()) };
         match propose::make(self.state, self.job, context, proposed).await {
-            Ok(id) => {
+            Ok(made) => {
+                let id = made.id();
                 self.proposal = Some(id);
+                if let Some((document, at)) = made.place() {
+                    self.go(document, at).await;
+                }
+                if self.applies {
+                    return Ok(self.apply(id).await);
+                }
                 Ok("The proposal is made; people decide on it. Nothing is changed yet.".to_owned())
             }
             Err(error) => Err(format!("No proposal was made: {}", error.public_message())),
+        }
+    }
+
+    /// Applies a proposal at once, by the right of who asked; in words how that went. What was applied may be undone as a
+    /// whole, which leaves what others did since.
+    async fn apply(&mut self, id: ProposalId) -> String {
+        let applied = async {
+            self.may_go_on().await.map_err(|_| Error::Forbidden("whoever asked may not edit any more"))?;
+            let by = auth::participant_of(&self.state.db, self.job.asker).await?;
+            proposal::accept(self.state, self.job.project, &by, id, None).await
+        };
+        match applied.await {
+            Ok(_) => "The proposal is made and was applied at once; people may undo it.".to_owned(),
+            Err(error) => format!("The proposal is made but could not be applied: {}", error.public_message()),
         }
     }
 
@@ -268,7 +294,8 @@ impl Run<'_> {
         }
         let files = self.brought_along(question).await?;
         let most = window.left().min(window.one() * 4);
-        let Some(asked) = propose::schema_ask(self.state, &files, fence, window.answer, most).await? else {
+        let room = (window.answer, most);
+        let Some(asked) = propose::schema_ask(self.state, &question.body, &files, fence, room).await? else {
             return Ok(());
         };
         if let Some(context) = &mut self.context {

@@ -1,29 +1,33 @@
 //! The assistant over HTTP: what may be asked of it while it answers, as whom it speaks, and what it took.
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::analysis::{self, AnalysisView};
 use super::persona::{self, Persona};
-use super::sql;
 use super::summary::{self, SummaryView};
 use super::usage::{self, BudgetView, UsageView};
+use super::{alone, sql};
 use crate::access::{Editor, Viewer};
 use crate::auth::CurrentUser;
 use crate::chat::{self, MessageView};
 use crate::db::{Db, now_us};
+use crate::document::Target;
 use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
 use crate::feed::Feed;
 use crate::ids::{ConversationId, MessageId};
 use crate::limits;
+use crate::model::{Ask, Speaker, Turn};
 use crate::page::Page;
 use crate::state::AppState;
 
-/// `/api/models`, and below a project `…/messages/{m}/stop|retry`, `…/personas`, `…/usage` and `…/summary`.
+/// `/api/models`, and below a project `…/messages/{m}/stop|retry`, `…/personas`, `…/usage`, `…/summary`, `…/analysis` and
+/// `…/completions`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(models))
@@ -32,6 +36,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(stop))
         .routes(routes!(retry))
         .routes(routes!(read_summary, forget_summary))
+        .routes(routes!(analyse, read_analysis))
+        .merge(OpenApiRouter::new().routes(routes!(complete)).layer(DefaultBodyLimit::max(limits::COMPLETION_BYTES)))
 }
 
 /// A model that may be asked.
@@ -183,4 +189,107 @@ async fn forget_summary(
 ) -> Result<StatusCode> {
     chat::conversation(&db, access.project, id).await?;
     if sql::drop_summary(&db, id, 0).await? { Ok(StatusCode::NO_CONTENT) } else { Err(Error::NotFound) }
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AnalysisWanted {
+    /// The model that is asked, by its name in `GET /api/models`; the first one if left out.
+    model: Option<String>,
+}
+
+/// Has a model look at a file as it is now: what it is for, how complex it is, what is wrong with it, what it depends on, with
+/// the numbers of lines. What it finds is kept in the place of what was found before. For editors.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/documents/{d}/analysis", operation_id = "analyse_document", tag = "assistant",
+    request_body = AnalysisWanted,
+    responses(
+        (status = 201, body = AnalysisView),
+        (status = 409, description = "`budget_used_up`; `bad_answer`: the model did not keep to the schema; `not_text`.", body = ErrorView),
+        (status = 413, description = "The file is more than the model reads at once.", body = ErrorView),
+        (status = 503, description = "No model is connected, or it gave no answer.", body = ErrorView),
+    )
+)]
+async fn analyse(
+    target: Target<Editor>,
+    State(state): State<AppState>,
+    Json(wanted): Json<AnalysisWanted>,
+) -> Result<(StatusCode, Json<AnalysisView>)> {
+    let user = target.access.caller.user.id;
+    let found = analysis::analyse(&state, user, &target.document, wanted.model.as_deref()).await?;
+    Ok((StatusCode::CREATED, Json(found)))
+}
+
+/// What a model found in a file the latest time: one item, or none where nobody asked.
+#[utoipa::path(
+    get, path = "/api/projects/{p}/documents/{d}/analysis", operation_id = "read_analysis", tag = "assistant",
+    responses((status = 200, body = Page<AnalysisView>))
+)]
+async fn read_analysis(target: Target<Viewer>, State(db): State<Db>) -> Result<Json<Page<AnalysisView>>> {
+    let found = sql::analysis(&db, target.document.id).await?;
+    let items = found.map(analysis::Analysis::view).transpose()?.into_iter().collect();
+    Ok(Json(Page { items, next: None }))
+}
+
+/// What a model is asked once.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CompletionWanted {
+    /// What it is to answer.
+    #[schema(min_length = 1)]
+    prompt: String,
+    /// What it is told to be.
+    system: Option<String>,
+    /// The model that is asked, by its name in `GET /api/models`; the first one if left out.
+    model: Option<String>,
+    /// Tokens of the answer at most.
+    #[schema(minimum = 1, maximum = 4096)]
+    max_tokens: Option<u32>,
+}
+
+/// What it answered.
+#[derive(Debug, Serialize, ToSchema)]
+struct Completion {
+    /// Not to be trusted.
+    text: String,
+    model: String,
+    /// Whether it was cut at the most tokens that it may have.
+    cut: bool,
+    #[schema(value_type = Object)]
+    usage: serde_json::Value,
+    /// US dollars; null where no price is known.
+    #[schema(value_type = Option<f64>, required)]
+    cost: serde_json::Value,
+}
+
+/// Asks a model once, outside of any conversation and without a look into the project. For editors.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/completions", operation_id = "complete", tag = "assistant",
+    request_body = CompletionWanted,
+    responses(
+        (status = 200, body = Completion),
+        (status = 409, description = "`budget_used_up`.", body = ErrorView),
+        (status = 413, description = "It is more than the model reads at once.", body = ErrorView),
+        (status = 503, description = "No model is connected, or it gave no answer.", body = ErrorView),
+    )
+)]
+async fn complete(
+    access: Editor,
+    State(state): State<AppState>,
+    Json(wanted): Json<CompletionWanted>,
+) -> Result<Json<Completion>> {
+    if wanted.prompt.trim().is_empty() {
+        return Err(Error::invalid("bad_prompt", "prompt says what is asked"));
+    }
+    let most = limits::ASSISTANT_ANSWER_TOKENS;
+    if wanted.max_tokens.is_some_and(|tokens| tokens == 0 || tokens > most) {
+        return Err(Error::invalid("bad_prompt", format!("max_tokens must be 1 to {most}")));
+    }
+    let model = alone::model(&state, wanted.model.as_deref())?;
+    let system = wanted.system.map(|system| Turn::new(Speaker::System, system));
+    let turns = system.into_iter().chain([Turn::new(Speaker::User, wanted.prompt)]).collect();
+    let ask = Ask { turns, max_tokens: wanted.max_tokens, ..Ask::default() };
+    let answered = alone::ask(&state, (access.project, access.caller.user.id), model, ask).await?;
+    let alone::Answered { text, is_cut, usage, cost } = answered;
+    Ok(Json(Completion { text, model: model.name().to_owned(), cut: is_cut, usage, cost }))
 }

@@ -18,10 +18,10 @@ use crate::chat::{self, Details, Message, Progress, State};
 use crate::db::now_us;
 use crate::error::{Error, Result};
 use crate::feed::Follower;
-use crate::ids::ProposalId;
+use crate::ids::{DocumentId, ProposalId};
 use crate::limits;
 use crate::model::Fault;
-use crate::state::Shared;
+use crate::state::AppState;
 
 /// Gives an answer.
 pub(super) async fn give(assistant: Assistant, job: Job) {
@@ -64,6 +64,7 @@ async fn begin(assistant: &Assistant, job: &Job) -> Result<()> {
         proposal: None,
         right: None,
         persona: None,
+        applies: false,
     };
     let end = match answer.state {
         State::Queued => match run.speak(&answer).await {
@@ -79,7 +80,7 @@ async fn begin(assistant: &Assistant, job: &Job) -> Result<()> {
 
 /// An answer that is being given.
 pub(super) struct Run<'a> {
-    pub(super) state: &'a Shared,
+    pub(super) state: &'a AppState,
     pub(super) job: &'a Job,
     pub(super) follower: Follower,
     presence: Option<Presence>,
@@ -98,6 +99,8 @@ pub(super) struct Run<'a> {
     right: Option<Right>,
     /// As whom the assistant speaks.
     persona: Option<String>,
+    /// Whether what it proposes is applied at once.
+    pub(super) applies: bool,
 }
 
 impl<'a> Run<'a> {
@@ -133,6 +136,8 @@ impl<'a> Run<'a> {
         }
         self.say("reading", None);
         self.begin().await?;
+        self.applies = chat::conversation(&state.db, job.project, job.conversation).await?.applies;
+        let open = self.presence.as_mut().map(|presence| presence.open_files(job.asker)).unwrap_or_default();
         let (fence, window) = (Fence::new(), Window::of(model.context_tokens()));
         let mut known = summary::find(&state.db, job.conversation).await?;
         let mut history = prompt::history(state, job, &question, known.as_ref(), &window).await?;
@@ -147,7 +152,7 @@ impl<'a> Run<'a> {
         }
         let tools = (model.tools() != Some(false)).then(|| rounds::callable().1);
         let reading = Reading::new(state, job, &question, &fence, window).await?;
-        let mut prompt = reading.prompt(&choice, tools, &[], known.as_ref(), &history.said).await;
+        let mut prompt = reading.prompt(&choice, tools, &open, known.as_ref(), &history.said).await;
         if let Some(context) = &mut self.context {
             prompt.read.drain(..).for_each(|read| context.note(read));
         }
@@ -214,6 +219,13 @@ impl<'a> Run<'a> {
     pub(super) fn say(&mut self, status: &str, file: Option<&str>) {
         if let Some(presence) = &mut self.presence {
             presence.say(status, file);
+        }
+    }
+
+    /// Puts its caret into a file.
+    pub(super) async fn go(&mut self, document: DocumentId, at: Option<(u64, u32)>) {
+        if let Some(presence) = &mut self.presence {
+            presence.go(self.state, document, at).await;
         }
     }
 

@@ -1,14 +1,15 @@
-//! The statements over `assistant_run`, `assistant_account`, `assistant_usage`, `assistant_heard` and
-//! `conversation_summary`.
+//! The statements over `assistant_run`, `assistant_account`, `assistant_usage`, `assistant_heard`,
+//! `conversation_summary` and `document_analysis`.
 
 use uuid::Uuid;
 
 use super::account::{Held, Payer};
+use super::analysis::Analysis;
 use super::summary::Summary;
 use super::usage::{Spent, UsageRow};
 use crate::db::{Db, Tx};
 use crate::error::Result;
-use crate::ids::{ConversationId, MessageId, ProjectId, UserId};
+use crate::ids::{ConversationId, DocumentId, MessageId, ProjectId, UserId};
 use crate::{on_pool, on_tx};
 
 /// A run that is to be noted.
@@ -319,4 +320,45 @@ pub(super) async fn drop_summary(db: &Db, conversation: ConversationId, from_seq
     })?;
     tx.commit().await?;
     Ok(gone > 0)
+}
+
+/// Keeps what was found in a document, in the place of what was found before.
+pub(super) async fn put_analysis(
+    db: &Db,
+    document: DocumentId,
+    head: i64,
+    model: &str,
+    user: UserId,
+    findings: &str,
+    now_us: i64,
+) -> Result<()> {
+    const TEXT: &str = "
+        insert into document_analysis (document_id, head, model, user_id, findings, created_us)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict (document_id) do update set
+            head = excluded.head, model = excluded.model, user_id = excluded.user_id, findings = excluded.findings,
+            created_us = excluded.created_us";
+    on_pool!(db, write, pool => {
+        sqlx::query(TEXT)
+            .bind(document)
+            .bind(head)
+            .bind(model)
+            .bind(user)
+            .bind(findings)
+            .bind(now_us)
+            .execute(pool)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+pub(super) async fn analysis(db: &Db, document: DocumentId) -> Result<Option<Analysis>> {
+    const TEXT: &str = "
+        select a.head, a.model, coalesce(m.id, u.id) as user_id, coalesce(m.name, u.name) as user_name, a.findings, a.created_us
+        from document_analysis a
+        join users u on u.id = a.user_id
+        left join users m on m.id = u.merged_into
+        where a.document_id = $1";
+    Ok(on_pool!(db, write, pool => sqlx::query_as(TEXT).bind(document).fetch_optional(pool).await)?)
 }

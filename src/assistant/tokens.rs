@@ -17,6 +17,11 @@ pub(super) fn of_bytes(bytes: usize) -> usize {
     bytes.div_ceil(BYTES)
 }
 
+/// Bytes of so many tokens.
+pub(super) fn bytes_of(tokens: u32) -> usize {
+    usize::try_from(tokens).unwrap_or(usize::MAX).saturating_mul(BYTES)
+}
+
 /// The beginning of a text that is at most so many tokens, and whether that is all of it.
 pub(super) fn cut(text: &str, most: usize) -> (&str, bool) {
     let bytes = most.saturating_mul(BYTES);

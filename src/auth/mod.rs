@@ -118,6 +118,15 @@ pub async fn participant(db: &Db, user: &User) -> Result<Participant> {
     })
 }
 
+/// Somebody by their id, as they take part.
+///
+/// # Errors
+/// [`Error::NotFound`] for nobody, or when the database fails.
+pub async fn participant_of(db: &Db, user: UserId) -> Result<Participant> {
+    let user = sql::user(db, user).await?.ok_or(Error::NotFound)?;
+    participant(db, &user).await
+}
+
 /// A new guest, who is nothing but a name.
 ///
 /// # Errors

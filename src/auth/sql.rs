@@ -46,6 +46,16 @@ struct TokenCallerRow {
     expires_us: i64,
 }
 
+/// Somebody; a guest who became somebody is that somebody, and nobody suspended is.
+pub(super) async fn user(db: &Db, id: UserId) -> Result<Option<User>> {
+    const TEXT: &str = "
+        select u.id, u.name, u.kind, u.avatar, u.color from users shown
+        join users u on u.id = coalesce(shown.merged_into, shown.id)
+        where shown.id = $1 and u.suspended_us is null";
+    let row: Option<UserRow> = on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(id).fetch_optional(pool).await)?;
+    row.map(UserRow::user).transpose()
+}
+
 /// Who is signed in by this login; a guest who became somebody is that somebody, and nobody suspended is.
 pub(super) async fn caller_by_login(db: &Db, hash: Digest, now_us: i64) -> Result<Option<Caller>> {
     const TEXT: &str = "

@@ -51,6 +51,8 @@ pub(super) struct Change {
     pub(super) title: Option<String>,
     /// When the assistant speaks. For editors.
     pub(super) answers: Option<Answers>,
+    /// Whether what the assistant proposes here is applied at once, to be undone as a whole. For editors.
+    pub(super) applies: Option<bool>,
 }
 
 /// A conversation.
@@ -64,6 +66,8 @@ pub struct Conversation {
     pub head: i64,
     /// When the assistant speaks in it.
     pub answers: Answers,
+    /// Whether what the assistant proposes in it is applied at once.
+    pub applies: bool,
     /// When it was begun, in microseconds since 1970.
     pub created_us: i64,
 }
@@ -79,6 +83,8 @@ pub(super) struct ConversationView {
     head: i64,
     /// When the assistant speaks.
     answers: Answers,
+    /// Whether what it proposes here is applied at once.
+    applies: bool,
     /// The last message that the caller has seen.
     read: i64,
     /// How many came after it.
@@ -93,6 +99,7 @@ impl Conversation {
             title: self.title.clone(),
             head: self.head,
             answers: self.answers,
+            applies: self.applies,
             read,
             unread: (self.head - read).max(0),
             created_at: Timestamp(self.created_us),
@@ -114,7 +121,7 @@ pub async fn find(db: &Db, project: ProjectId, id: ConversationId) -> Result<Con
     match sql::conversation(db, project, id).await? {
         Some(found) => Ok(found),
         None if id == first(project) => {
-            Ok(Conversation { id, title: None, head: 0, answers: Answers::Auto, created_us: now_us() })
+            Ok(Conversation { id, title: None, head: 0, answers: Answers::Auto, applies: false, created_us: now_us() })
         }
         None => Err(Error::NotFound),
     }
@@ -138,7 +145,8 @@ pub(super) async fn create(feed: &Feed, project: ProjectId, user: UserId, title:
         return Err(Error::TooLarge(format!("a project has at most {} conversations", limits::CONVERSATIONS)));
     }
     let (id, created_us) = (ConversationId::new(), now_us());
-    let conversation = Conversation { id, title: Some(title.clone()), head: 0, answers: Answers::Auto, created_us };
+    let answers = Answers::Auto;
+    let conversation = Conversation { id, title: Some(title.clone()), head: 0, answers, applies: false, created_us };
     sql::insert_conversation(&mut tx, project, &conversation, Some(user)).await?;
     feed::append(&mut tx, project, Some(user), &[Event::ConversationCreated { id, title }]).await?;
     feed.commit(tx, project).await?;
@@ -161,10 +169,13 @@ pub(super) async fn change(
     if id == first(project) {
         sql::begin_first(&mut tx, project, now_us()).await?;
     }
-    let changed = sql::change(&mut tx, project, id, title.as_deref(), change.answers).await?.ok_or(Error::NotFound)?;
+    let (title, how) = (title.as_deref(), (change.answers, change.applies));
+    let changed = sql::change(&mut tx, project, id, title, how).await?.ok_or(Error::NotFound)?;
     let read = sql::read_by(&mut tx, id, user).await?;
     let (title, answers) = (changed.title.clone(), changed.answers.as_str().to_owned());
-    feed::append(&mut tx, project, Some(user), &[Event::ConversationChanged { id, title, answers }]).await?;
+    let applies = changed.applies;
+    let event = Event::ConversationChanged { id, title, answers, applies };
+    feed::append(&mut tx, project, Some(user), &[event]).await?;
     feed.commit(tx, project).await?;
     Ok(changed.view(read))
 }

@@ -10,7 +10,7 @@ use crate::access::lock_project;
 use crate::db::now_us;
 use crate::error::{Error, Result};
 use crate::feed::{self, Event, Feed};
-use crate::ids::{ConversationId, MessageId, ProjectId, UserId};
+use crate::ids::{ConversationId, ProjectId, UserId};
 use crate::limits;
 use crate::text;
 
@@ -20,7 +20,7 @@ use crate::text;
 pub(super) struct Import {
     title: String,
     /// In order.
-    #[schema(min_items = 1, max_items = 2000)]
+    #[schema(min_items = 1, max_items = 10000)]
     messages: Vec<Said>,
 }
 
@@ -57,10 +57,12 @@ pub(super) async fn import(feed: &Feed, project: ProjectId, user: UserId, wanted
     }
     let (id, created_us) = (ConversationId::new(), now_us());
     let head = i64::try_from(bodies.len()).unwrap_or(i64::MAX);
-    let conversation = Conversation { id, title: Some(title.clone()), head, answers: Answers::Auto, created_us };
+    let conversation =
+        Conversation { id, title: Some(title.clone()), head, answers: Answers::Auto, applies: false, created_us };
     sql::insert_conversation(&mut tx, project, &conversation, Some(user)).await?;
-    for (seq, body) in (1..).zip(&bodies) {
-        sql::insert_imported(&mut tx, MessageId::new(), id, seq, user, body, created_us).await?;
+    let numbered: Vec<(i64, &String)> = (1..).zip(&bodies).collect();
+    for rows in numbered.chunks(limits::IMPORT_ROWS) {
+        sql::insert_imported(&mut tx, id, rows, user, created_us).await?;
     }
     sql::mark_read(&mut tx, id, user, head).await?;
     feed::append(&mut tx, project, Some(user), &[Event::ConversationCreated { id, title }]).await?;

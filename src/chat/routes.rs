@@ -236,7 +236,8 @@ async fn bring(
     Ok((StatusCode::CREATED, Json(brought.view(brought.head))))
 }
 
-/// Gives a conversation another title, for commenters; or says when the assistant speaks in it, for editors.
+/// Gives a conversation another title, for commenters; or says when the assistant speaks in it, and whether what it
+/// proposes is applied at once, for editors.
 #[utoipa::path(
     patch, path = "/api/projects/{p}/conversations/{c}", operation_id = "change_conversation", tag = "chat",
     request_body = Change, responses((status = 200, body = ConversationView))
@@ -247,8 +248,8 @@ async fn change(
     PathId(id): PathId<ConversationId>,
     Json(wanted): Json<Change>,
 ) -> Result<Json<ConversationView>> {
-    if wanted.answers.is_some() && !access.role.can_write() {
-        return Err(Error::Forbidden("only editors say when the assistant speaks"));
+    if (wanted.answers.is_some() || wanted.applies.is_some()) && !access.role.can_write() {
+        return Err(Error::Forbidden("only editors say when the assistant speaks, and whether its edits are applied"));
     }
     conversation::change(&feed, access.project, access.caller.user.id, id, &wanted).await.map(Json)
 }

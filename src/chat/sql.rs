@@ -21,6 +21,7 @@ struct ConversationRow {
     title: Option<String>,
     head: i64,
     answers: String,
+    applies: i64,
     created_us: i64,
 }
 
@@ -28,7 +29,7 @@ impl ConversationRow {
     fn conversation(self) -> Result<Conversation> {
         let answers = Answers::from_word(&self.answers).context("a conversation of an unknown kind is stored")?;
         let Self { id, title, head, created_us, .. } = self;
-        Ok(Conversation { id, title, head, answers, created_us })
+        Ok(Conversation { id, title, head, answers, applies: self.applies != 0, created_us })
     }
 }
 
@@ -130,7 +131,7 @@ const BY_ID: &str = messages!("where x.id = $1 and c.project_id = $2");
 
 pub(super) async fn conversation(db: &Db, project: ProjectId, id: ConversationId) -> Result<Option<Conversation>> {
     const TEXT: &str =
-        "select id, title, head, answers, created_us from conversation where project_id = $1 and id = $2";
+        "select id, title, head, answers, applies, created_us from conversation where project_id = $1 and id = $2";
     let row: Option<ConversationRow> =
         on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(project).bind(id).fetch_optional(pool).await)?;
     row.map(ConversationRow::conversation).transpose()
@@ -144,7 +145,7 @@ pub(super) async fn conversations(
     limit: i64,
 ) -> Result<Vec<(Conversation, i64)>> {
     const TEXT: &str = "
-        select c.id, c.title, c.head, c.answers, c.created_us, coalesce(r.seq, 0) as read_to
+        select c.id, c.title, c.head, c.answers, c.applies, c.created_us, coalesce(r.seq, 0) as read_to
         from conversation c
         left join conversation_read r on r.conversation_id = c.id and r.user_id = $2
         where c.project_id = $1 order by c.id limit $3";
@@ -189,7 +190,7 @@ pub(super) async fn insert_conversation(
 /// Makes the first conversation's row, if it is not there.
 pub(super) async fn begin_first(tx: &mut Tx, project: ProjectId, now_us: i64) -> Result<()> {
     let id = super::conversation::first(project);
-    let first = Conversation { id, title: None, head: 0, answers: Answers::Auto, created_us: now_us };
+    let first = Conversation { id, title: None, head: 0, answers: Answers::Auto, applies: false, created_us: now_us };
     insert_conversation(tx, project, &first, None).await
 }
 
@@ -198,15 +199,15 @@ pub(super) async fn change(
     project: ProjectId,
     id: ConversationId,
     title: Option<&str>,
-    answers: Option<Answers>,
+    (answers, applies): (Option<Answers>, Option<bool>),
 ) -> Result<Option<Conversation>> {
     const TEXT: &str = "
-        update conversation set title = coalesce($3, title), answers = coalesce($4, answers)
+        update conversation set title = coalesce($3, title), answers = coalesce($4, answers), applies = coalesce($5, applies)
         where id = $1 and project_id = $2
-        returning id, title, head, answers, created_us";
-    let answers = answers.map(Answers::as_str);
+        returning id, title, head, answers, applies, created_us";
+    let (answers, applies) = (answers.map(Answers::as_str), applies.map(i64::from));
     let row: Option<ConversationRow> = on_tx!(tx, conn => {
-        sqlx::query_as(TEXT).bind(id).bind(project).bind(title).bind(answers).fetch_optional(conn).await
+        sqlx::query_as(TEXT).bind(id).bind(project).bind(title).bind(answers).bind(applies).fetch_optional(conn).await
     })?;
     row.map(ConversationRow::conversation).transpose()
 }
@@ -272,32 +273,33 @@ pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>, now_us: i64) -> Result
     Ok(())
 }
 
-/// Writes a message that was said elsewhere.
+/// Writes messages that were said elsewhere, by their numbers.
 pub(super) async fn insert_imported(
     tx: &mut Tx,
-    id: MessageId,
     conversation: ConversationId,
-    seq: i64,
+    said: &[(i64, &String)],
     author: UserId,
-    body: &str,
     now_us: i64,
 ) -> Result<()> {
     const TEXT: &str = "
-        insert into message (id, conversation_id, seq, author_id, body, folded, state, attachments, mentions, details,
-            created_us)
-        values ($1, $2, $3, $4, $5, $6, 'done', '[]', '[]', '{}', $7)";
+        insert into message (id, conversation_id, seq, author_id, body, folded, created_us, state, attachments, mentions,
+            details) ";
     on_tx!(tx, conn => {
-        sqlx::query(TEXT)
-            .bind(id)
-            .bind(conversation)
-            .bind(seq)
-            .bind(author)
-            .bind(body)
-            .bind(body.to_lowercase())
-            .bind(now_us)
-            .execute(conn)
-            .await
-            .map(drop)
+        let mut rows = sqlx::QueryBuilder::new(TEXT);
+        rows.push_values(said, |mut row, (seq, body)| {
+            row.push_bind(MessageId::new())
+                .push_bind(conversation)
+                .push_bind(*seq)
+                .push_bind(author)
+                .push_bind(*body)
+                .push_bind(body.to_lowercase())
+                .push_bind(now_us)
+                .push("'done'")
+                .push("'[]'")
+                .push("'[]'")
+                .push("'{}'");
+        });
+        rows.build().execute(conn).await.map(drop)
     })?;
     Ok(())
 }

@@ -52,7 +52,13 @@ pub enum Event {
     ConversationCreated { id: ConversationId, title: String },
     /// A null title is that of the first one.
     #[serde(rename = "conversation.changed")]
-    ConversationChanged { id: ConversationId, title: Option<String>, answers: String },
+    ConversationChanged {
+        id: ConversationId,
+        title: Option<String>,
+        answers: String,
+        #[serde(default)]
+        applies: bool,
+    },
     /// The message as the API tells it.
     #[serde(rename = "message.created")]
     MessageCreated { id: MessageId, conversation: ConversationId, message: Value },

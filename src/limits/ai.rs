@@ -21,9 +21,11 @@ pub const MENTIONABLE: i64 = 500;
 /// Conversations of one project; all of them are one list.
 pub const CONVERSATIONS: i64 = 500;
 /// Messages of a conversation that is taken in.
-pub const IMPORTED_MESSAGES: usize = 2_000;
+pub const IMPORTED_MESSAGES: usize = 10_000;
 /// The body of such a request, in bytes: as many messages of some sentences.
-pub const IMPORTED_BYTES: usize = 4 * 1024 * 1024;
+pub const IMPORTED_BYTES: usize = 16 * 1024 * 1024;
+/// Messages that are written by one statement; seven values each, of which an engine takes 32,766.
+pub const IMPORT_ROWS: usize = 1_000;
 /// Messages that an export reads at once.
 pub const EXPORT_PAGE: i64 = 200;
 
@@ -128,6 +130,14 @@ pub const PERSONA_FILE_UNITS: usize = 8_000;
 pub const PERSONA_CHARS: usize = 120;
 /// Words of a request that call for a persona.
 pub const PERSONA_WORDS: usize = 40;
+/// Length of what is asked outside of a conversation, in bytes; a model's window is often less.
+pub const COMPLETION_BYTES: usize = 256 * 1024;
+/// Findings of each kind in the analysis of a file.
+pub const ANALYSIS_FINDINGS: usize = 50;
+/// Length of one of them, in characters.
+pub const ANALYSIS_CHARS: usize = 1_000;
+/// Files that people have open and that are read for an answer.
+pub const ASSISTANT_OPEN_FILES: usize = 3;
 /// Days of usage that are told at most.
 pub const USAGE_DAYS: i64 = 366;
 /// Rows of usage that are told at most.

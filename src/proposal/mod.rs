@@ -240,6 +240,14 @@ impl Proposal {
         self.id
     }
 
+    /// Where its first edit is: in which document, and the first unit that holds it.
+    #[must_use]
+    pub fn place(&self) -> Option<(DocumentId, Option<(u64, u32)>)> {
+        let file = self.files.iter().find(|file| file.op == Op::Edit)?;
+        let hunk = self.hunks.iter().find(|hunk| hunk.file == file.file)?;
+        Some((file.document?, hunk.change.anchor.as_ref().and_then(|anchor| anchor.start)))
+    }
+
     /// The hunks of a file among those chosen.
     fn chosen<'a>(&'a self, file: &File, chosen: &'a [i64]) -> impl Iterator<Item = &'a Hunk> {
         let file = file.file;

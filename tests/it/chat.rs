@@ -271,6 +271,15 @@ async fn conversations_have_titles_and_each_reader_a_place(engine: Engine) {
     for bad in [json!({ "title": "x", "messages": [] }), json!({ "title": "", "messages": json["messages"] })] {
         assert_eq!(ann.post(&import, bad.clone()).await.0, StatusCode::BAD_REQUEST, "{bad}");
     }
+    let said = json!({ "author": { "name": "Ann" }, "body": "and so on" });
+    let many = |count: usize| json!({ "title": "Long", "messages": vec![said.clone(); count] });
+    assert_eq!(ann.post(&import, many(10_001)).await.0, StatusCode::BAD_REQUEST);
+    let began = Instant::now();
+    let (status, conversation) = ann.post(&import, many(10_000)).await;
+    println!("10,000 messages were taken in within {:?}", began.elapsed());
+    assert_eq!((status, &conversation["head"]), (StatusCode::CREATED, &json!(10_000)));
+    let there = format!("{}/messages?conversation={}&after=9999", base(other), conversation["id"].as_str().unwrap());
+    assert_eq!(ann.get(&there).await.1["items"][0]["body"], "> Ann\n\nand so on");
     let (_, empty) = bob.get(&format!("{}/messages/export?format=json", base(ann.project().await))).await;
     assert_eq!(empty["error"]["code"], "not_found");
 }

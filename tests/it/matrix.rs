@@ -222,11 +222,14 @@ fn is_right(who: Who, wanted: For, status: StatusCode) -> bool {
     let let_in = !status.is_server_error() && !matches!(status.as_u16(), 401 | 403);
     match wanted {
         For::Everybody => let_in,
-        For::SignedIn | For::Members(_) | For::Operators if who.is_unknown() => status == StatusCode::UNAUTHORIZED,
+        For::SignedIn | For::Members(_) | For::Asking(_) | For::Operators if who.is_unknown() => {
+            status == StatusCode::UNAUTHORIZED
+        }
         For::SignedIn => let_in,
         For::Operators => status == StatusCode::NOT_FOUND,
-        For::Members(_) if who <= Who::Removed => status == StatusCode::NOT_FOUND,
-        For::Members(least) if who < least => status == StatusCode::FORBIDDEN,
+        For::Members(_) | For::Asking(_) if who <= Who::Removed => status == StatusCode::NOT_FOUND,
+        For::Members(least) | For::Asking(least) if who < least => status == StatusCode::FORBIDDEN,
+        For::Asking(_) => status == StatusCode::SERVICE_UNAVAILABLE,
         For::Members(_) => status.is_success(),
     }
 }

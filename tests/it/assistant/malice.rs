@@ -28,8 +28,8 @@ fn cases(foreign: DocumentId, other: &str) -> Vec<(String, Value)> {
         "list_files",
         "read_history",
         "propose_edits",
-        "delete_file",
-        "rename_file",
+        "propose_edits",
+        "propose_edits",
         "accept_proposal",
         "post_message",
         "add_member",
@@ -60,8 +60,14 @@ fn cases(foreign: DocumentId, other: &str) -> Vec<(String, Value)> {
         for place in &places {
             let arguments = match (name, number) {
                 ("search", _) => json!({ "text": place, "project": other }),
-                ("propose_edits", _) => json!({ "summary": "x", "project": other, "files": [
+                ("propose_edits", 5) => json!({ "summary": "x", "project": other, "files": [
                     { "op": "edit", "path": place, "content": "theirs" }, { "op": "delete", "path": place },
+                ] }),
+                ("propose_edits", 6) => json!({ "summary": "x", "project_id": other, "files": [
+                    { "op": "rename", "path": place, "to": "taken" },
+                ] }),
+                ("propose_edits", _) => json!({ "summary": "x", "files": [
+                    { "op": "delete", "path": "README.md" }, { "op": "rename", "path": "src/a.rs", "to": place },
                 ] }),
                 ("list_files", _) => json!({ "folder": place, "project": other }),
                 // Lines that are not there, and another project beside.
@@ -138,6 +144,19 @@ async fn two_hundred_obeyed_instructions_exceed_nothing(engine: Engine) {
         }
     }
     assert_eq!(belongings(&scene.ann).await, before);
+    // What it proposed is of this project, inside of it, and waits.
+    let proposals = format!("/api/projects/{}/proposals?limit=200", scene.project);
+    for proposal in scene.ann.get(&proposals).await.1["items"].as_array().unwrap() {
+        let path = format!("/api/projects/{}/proposals/{}", scene.project, proposal["id"].as_str().unwrap());
+        let (_, whole) = scene.ann.get(&path).await;
+        assert_eq!((&whole["state"], &whole["author"]["kind"]), (&json!("pending"), &json!("assistant")), "{whole}");
+        for file in whole["files"].as_array().unwrap() {
+            let to = file["to"].as_str().unwrap_or("inside");
+            assert!(!to.contains("..") && !to.starts_with('/') && !to.contains('\0') && to.len() <= 255, "{file}");
+            assert!(["README.md", "src/a.rs"].contains(&file["path"].as_str().unwrap()), "{file}");
+        }
+    }
+    assert_eq!(scene.ann.get(&format!("/api/projects/{other}/proposals")).await.1["items"], json!([]));
     let asked = scene.model.asked();
     assert!(asked.iter().all(|asked| !asked.body.to_string().contains(SECRET)), "nothing of another project was told");
     assert!(asked.iter().all(|asked| asked.headers["authorization"].to_str().unwrap().len() < 200));
@@ -145,7 +164,8 @@ async fn two_hundred_obeyed_instructions_exceed_nothing(engine: Engine) {
         for event in all(&scene.ann, project).await {
             let kind = event["type"].as_str().unwrap().to_owned();
             let by_assistant = event["actor"]["kind"] == "assistant";
-            assert!(!by_assistant || kind.starts_with("message."), "{event}");
+            let only_says = kind.starts_with("message.") || kind == "proposal.opened";
+            assert!(!by_assistant || only_says, "{event}");
             assert!(!event.to_string().contains(SECRET));
         }
     }

@@ -1,5 +1,6 @@
 //! The AI teammate: when it speaks, what everybody sees of it, how it ends, and what it may not do.
 
+mod alone;
 mod budgets;
 mod ends;
 mod kills;

@@ -13,6 +13,8 @@ on_both_engines![
     lines_are_those_that_the_model_read,
     a_model_that_calls_no_tools_proposes_by_a_schema,
     what_cannot_be_proposed_is_told_in_words,
+    files_are_made_moved_and_deleted_by_a_schema_too,
+    where_people_want_it_a_proposal_is_applied_at_once_and_undone_as_a_whole,
 ];
 
 impl Scene {
@@ -158,4 +160,62 @@ async fn what_cannot_be_proposed_is_told_in_words(engine: Engine) {
     assert_eq!(scene.ann.get(&scene.proposals()).await.1["items"], json!([]));
     assert_eq!(scene.ann.text(scene.project, file).await, "one\none\n");
     assert_eq!(scene.ann.text(other, foreign).await, "theirs");
+}
+
+async fn files_are_made_moved_and_deleted_by_a_schema_too(engine: Engine) {
+    let scene = Scene::with(engine, |config| config.ai.models[0].tools = Some(false)).await;
+    let file = scene.ann.create(scene.project, "a.txt", "one\n").await;
+    scene.ann.create(scene.project, "old.txt", "old\n").await;
+    scene.model.then(answer(&["Gladly."]));
+    let change = json!({ "summary": "In order", "rationale": "", "edits": [
+        { "path": "a.txt", "first_line": 1, "last_line": 1, "new_text": "eins" },
+    ], "files": [
+        { "op": "rename", "path": "a.txt", "to": "b.txt" }, { "op": "delete", "path": "old.txt" },
+        { "op": "create", "path": "new.txt", "content": "new\n" },
+    ] });
+    scene.model.then(answer(&[&change.to_string()]));
+    let asks = json!({ "body": "rename this file, and create another", "attachments": [{ "kind": "file", "document_id": file }] });
+    let question = scene.post(&scene.ann, asks).await;
+    let answered = scene.ended(&question).await;
+    let schema = scene.model.asked()[1].body["response_format"]["json_schema"]["schema"].clone();
+    assert!(schema["properties"]["files"]["items"]["anyOf"].is_array(), "{schema}");
+    let path = format!("{}/{}", scene.proposals(), answered["proposal"].as_str().unwrap());
+    let (status, accepted) = scene.ann.post(&format!("{path}/accept"), json!({})).await;
+    assert_eq!((status, &accepted["state"]), (StatusCode::OK, &json!("accepted")), "{accepted}");
+    assert_eq!(scene.ann.text(scene.project, file).await, "eins\n");
+    let (_, documents) = scene.ann.get(&format!("/api/projects/{}/documents", scene.project)).await;
+    let mut paths: Vec<&str> =
+        documents["items"].as_array().unwrap().iter().map(|document| document["path"].as_str().unwrap()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["b.txt", "new.txt"]);
+}
+
+async fn where_people_want_it_a_proposal_is_applied_at_once_and_undone_as_a_whole(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let (bob, cyd) = (scene.member("Bob", "editor").await, scene.member("Cyd", "commenter").await);
+    let file = scene.ann.create(scene.project, "a.txt", "one\ntwo\n").await;
+    let conversation = format!("/api/projects/{0}/conversations/{0}", scene.project);
+    assert_eq!(cyd.patch(&conversation, json!({ "applies": true })).await.0, StatusCode::FORBIDDEN);
+    let (_, listed) = scene.ann.get(&format!("/api/projects/{}/conversations", scene.project)).await;
+    assert_eq!(listed["items"][0]["applies"], false, "off unless somebody wants it");
+    let (status, changed) = bob.patch(&conversation, json!({ "applies": true })).await;
+    assert_eq!((status, &changed["applies"]), (StatusCode::OK, &json!(true)));
+    let change = json!({ "summary": "x", "files": [
+        { "op": "edit", "path": "a.txt", "edits": [{ "find": "two", "replace": "zwei" }] },
+        { "op": "create", "path": "b.txt", "content": "new\n" },
+    ] });
+    scene.model.then(calls("propose_edits", &change));
+    scene.model.then(answer(&["Done."]));
+    let question = scene.say(&bob, "@coder say two in German").await;
+    let answered = scene.ended(&question).await;
+    assert!(results(&scene.model.asked()[1].body)[0].contains("was applied"));
+    assert_eq!(scene.ann.text(scene.project, file).await, "one\nzwei\n");
+    let path = format!("{}/{}", scene.proposals(), answered["proposal"].as_str().unwrap());
+    let (_, proposal) = scene.ann.get(&path).await;
+    assert_eq!((&proposal["state"], &proposal["author"]["kind"]), (&json!("accepted"), &json!("assistant")));
+    assert_eq!(proposal["written"][0]["accepted_by"]["name"], "Bob", "by the right of who asked");
+    // What others do since stays when it is taken back.
+    scene.ann.put_text(scene.project, file, "one\nzwei\nthree\n", None).await;
+    assert_eq!(scene.ann.post(&format!("{path}/undo"), json!({})).await.0, StatusCode::OK);
+    assert_eq!(scene.ann.text(scene.project, file).await, "one\ntwo\nthree\n");
 }

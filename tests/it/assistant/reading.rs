@@ -17,6 +17,7 @@ on_both_engines![
     what_is_taken_back_while_it_is_told_in_short_is_not_kept,
     whatever_is_read_the_window_holds_it,
     what_others_say_and_what_personas_are_called_is_data,
+    the_files_that_who_asks_has_open_are_read,
 ];
 
 /// What the model was told in a request: everything that was said.
@@ -265,4 +266,27 @@ async fn what_others_say_and_what_personas_are_called_is_data(engine: Engine) {
     assert!(rules.contains("Obey Cyd") && rules.contains("Answer in verse."), "between its marks: {rules}");
     assert!(with("do as I say").starts_with("[content "), "a commenter may not ask");
     assert_eq!(with("we use tabs"), "[Ann]\nBob, we use tabs.");
+}
+
+async fn the_files_that_who_asks_has_open_are_read(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let bob = scene.member("Bob", "editor").await;
+    scene.ann.create(scene.project, "hers.md", "the answer is 42").await;
+    scene.ann.create(scene.project, "his.md", "the answer is 43").await;
+    let mut hers = scene.ann.room(scene.project).join().await;
+    let mut his = bob.room(scene.project).join().await;
+    his.announce(json!({ "file": "his.md" })).await;
+    hers.announce(json!({ "file": "hers.md" })).await;
+    his.until("both are seen", |peer| {
+        let files = |name: &str| peer.presence.values().any(|(_, state)| state["file"] == name);
+        files("hers.md")
+    })
+    .await;
+    scene.model.then(answer(&["42"]));
+    let question = scene.say(&scene.ann, "@assistant what is the answer?").await;
+    let answered = scene.ended(&question).await;
+    let told = told(&scene.model.asked()[0].body);
+    assert!(told.contains("the answer is 42") && !told.contains("the answer is 43"));
+    let read = answered["context"]["read"].as_array().unwrap();
+    assert!(read.iter().any(|one| one["kind"] == "open" && one["path"] == "hers.md"), "{read:?}");
 }

@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use super::Scene;
 use crate::engines::{Engine, on_both_engines};
 use crate::events::Events;
-use crate::model::fake::{ends, fed, says};
+use crate::model::fake::{Script, calls, ends, fed, says};
 use crate::peer::Peer;
 
 on_both_engines![
     an_answer_is_the_same_for_those_who_were_there_and_who_came_later,
     the_assistant_is_seen_in_the_room_while_it_works,
     answers_of_one_conversation_wait_for_each_other_and_others_do_not,
+    its_caret_is_where_it_works,
 ];
 
 /// The text of an answer as the feed told it, held against where each piece says it begins.
@@ -152,4 +153,41 @@ async fn answers_of_one_conversation_wait_for_each_other_and_others_do_not(engin
     drop(first);
     assert_eq!(scene.ended(&one).await["body"], "first");
     assert_eq!(scene.ended(&two).await["body"], "second");
+}
+
+async fn its_caret_is_where_it_works(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let file = scene.ann.create(scene.project, "a.txt", "one\ntwo\nthree\n").await;
+    let mut peer = scene.ann.socket(crate::peer::Dialect::Yjs, scene.project, file).join().await;
+    let carets = |peer: &Peer| -> Vec<Value> {
+        let told = peer.presence.values().map(|(_, state)| state.clone());
+        let told = told.filter(|state| state["user"]["kind"] == "assistant");
+        told.map(|state| state["cursor"]["anchor"].clone()).collect()
+    };
+    scene.model.then(calls("read_file", &json!({ "path": "a.txt" })));
+    let (pieces, script) = fed();
+    scene.model.then(script);
+    let (more, script) = fed();
+    scene.model.then(script);
+    let question = scene.say(&scene.ann, "@coder say two in German").await;
+    let begins = json!({ "type": null, "tname": "content", "item": null, "assoc": -1 });
+    peer.until("it is seen reading", |peer| carets(peer) == [begins.clone()]).await;
+    let change = json!({ "summary": "x", "files": [
+        { "op": "edit", "path": "a.txt", "edits": [{ "find": "three", "replace": "drei" }] },
+    ] });
+    let Script::Stream(events) = calls("propose_edits", &change) else { unreachable!() };
+    for event in events {
+        pieces.send(event).await.unwrap();
+    }
+    drop(pieces);
+    peer.until("it is seen at what it proposes", |peer| {
+        carets(peer).first().is_some_and(|anchor| anchor["item"]["client"].is_u64() && anchor["item"]["clock"] == 8)
+    })
+    .await;
+    for event in [vec![says("yes")], ends("stop")].concat() {
+        more.send(event).await.unwrap();
+    }
+    drop(more);
+    assert_eq!(scene.ended(&question).await["state"], "done");
+    peer.until("it has gone", |peer| carets(peer).is_empty()).await;
 }

@@ -62,6 +62,8 @@ pub(super) enum For {
     SignedIn,
     /// Members from this one on; to others the project does not exist.
     Members(Who),
+    /// Members from this one on, who are told that no model is connected here.
+    Asking(Who),
     /// Nobody here: they are no operators, and it does not exist for them.
     Operators,
 }
@@ -90,6 +92,9 @@ pub(super) fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         "list_personas" | "get_summary" => members(Viewer),
         "read_usage" | "stop_message" | "retry_message" | "delete_summary" => members(Editor),
         "list_models" | "list_templates" => Some((For::SignedIn, None)),
+        "read_analysis" => members(Viewer),
+        "analyse_document" => Some((For::Asking(Editor), Some(json!({})))),
+        "complete" => Some((For::Asking(Editor), Some(json!({ "prompt": "hello" })))),
         "mark_read" => sent(Viewer, json!({ "seq": 1 })),
         "post_message" => sent(Commenter, json!({ "body": "hello" })),
         "edit_message" => sent(Commenter, json!({ "body": "other" })),

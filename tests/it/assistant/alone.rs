@@ -1,0 +1,117 @@
+//! What is asked of a model outside of conversations, and which model is asked.
+
+use coterie::config::Budget;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use super::{Scene, settings};
+use crate::engines::{Engine, on_both_engines};
+use crate::model::fake::{FakeModel, Script, answer};
+
+on_both_engines![
+    a_question_is_answered_once_and_paid_for,
+    a_file_is_analysed_and_the_findings_stay,
+    a_message_or_a_persona_chooses_its_model,
+];
+
+async fn a_question_is_answered_once_and_paid_for(engine: Engine) {
+    let scene = Scene::with(engine, |config| {
+        config.ai.user_budget = Some(Budget::Tokens(3_000));
+        config.ai.runs_per_minute = 4;
+    })
+    .await;
+    let path = format!("/api/projects/{}/completions", scene.project);
+    scene.model.then(answer(&["4", "2"]));
+    let (status, said) =
+        scene.ann.post(&path, json!({ "prompt": "What is it?", "system": "Be brief.", "max_tokens": 50 })).await;
+    assert_eq!(status, StatusCode::OK, "{said}");
+    assert_eq!((&said["text"], &said["model"], &said["cut"]), (&json!("42"), &json!("small"), &json!(false)));
+    assert_eq!((&said["usage"]["total_tokens"], &said["cost"]), (&json!(10), &json!(44.0 / 1e6)));
+    let asked = scene.model.asked()[0].body.clone();
+    assert_eq!((&asked["max_tokens"], asked["messages"].as_array().unwrap().len()), (&json!(50), 2));
+    let (_, usage) = scene.ann.get(&format!("/api/projects/{}/usage", scene.project)).await;
+    assert_eq!((&usage["items"][0]["total_tokens"], &usage["items"][0]["runs"]), (&json!(10), &json!(1)));
+    assert_eq!(usage["user_budget"]["used"], 10.0);
+    for (wrong, status) in [
+        (json!({ "prompt": " " }), StatusCode::BAD_REQUEST),
+        (json!({ "prompt": "x", "max_tokens": 0 }), StatusCode::BAD_REQUEST),
+        (json!({ "prompt": "x", "model": "no such" }), StatusCode::BAD_REQUEST),
+        (json!({ "prompt": "x".repeat(30_000) }), StatusCode::PAYLOAD_TOO_LARGE),
+    ] {
+        assert_eq!(scene.ann.post(&path, wrong.clone()).await.0, status, "{:.80}", wrong.to_string());
+    }
+    scene.model.then(Script::Refuse(401, vec![], "no".to_owned()));
+    assert_eq!(scene.ann.post(&path, json!({ "prompt": "x" })).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let (status, refused) = scene.ann.post(&path, json!({ "prompt": "x ".repeat(4_600) })).await;
+    assert_eq!((status, &refused["error"]["code"]), (StatusCode::CONFLICT, &json!("budget_used_up")), "{refused}");
+    assert_eq!(scene.model.asked().len(), 2, "nothing else was asked");
+    scene.model.then(answer(&["fourth"]));
+    assert_eq!(scene.ann.post(&path, json!({ "prompt": "x" })).await.0, StatusCode::OK);
+    assert_eq!(scene.ann.post(&path, json!({ "prompt": "x" })).await.0, StatusCode::TOO_MANY_REQUESTS);
+    let (_, usage) = scene.ann.get(&format!("/api/projects/{}/usage", scene.project)).await;
+    assert_eq!(usage["user_budget"]["used"], 20.0, "what was refused or went wrong took nothing");
+}
+
+async fn a_file_is_analysed_and_the_findings_stay(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let bob = scene.member("Bob", "viewer").await;
+    let file = scene.ann.create(scene.project, "a.rs", "use std::fs;\nfn main() {}\n").await;
+    let path = format!("/api/projects/{}/documents/{file}/analysis", scene.project);
+    assert_eq!(bob.get(&path).await.1["items"], json!([]));
+    let findings = |line: usize| {
+        json!({
+            "summary": "Does nothing.", "complexity": { "level": "low", "reason": "one function" },
+            "quality": [{ "line": line, "severity": "medium", "message": "unused" }], "security": [],
+            "suggestions": [], "dependencies": [{ "line": 1, "name": "std" }],
+        })
+    };
+    scene.model.then(answer(&[&findings(1).to_string()]));
+    let (status, found) = scene.ann.post(&path, json!({})).await;
+    assert_eq!(status, StatusCode::CREATED, "{found}");
+    assert_eq!((&found["quality"][0]["line"], &found["dependencies"][0]["name"]), (&json!(1), &json!("std")));
+    assert_eq!((&found["model"], &found["user"]["name"], &found["head"]), (&json!("small"), &json!("Ann"), &json!(1)));
+    let asked = scene.model.asked()[0].body.clone();
+    assert_eq!(asked["response_format"]["json_schema"]["name"], "analysis");
+    assert!(asked["messages"][1]["content"].as_str().unwrap().contains("2: fn main() {}"));
+    // An answer that does not keep to it takes the place of none.
+    for wrong in [findings(3).to_string(), "It is fine.".to_owned()] {
+        scene.model.then(answer(&[&wrong]));
+        let (status, refused) = scene.ann.post(&path, json!({})).await;
+        assert_eq!((status, &refused["error"]["code"]), (StatusCode::CONFLICT, &json!("bad_answer")), "{refused}");
+    }
+    assert_eq!(bob.get(&path).await.1["items"], json!([found]));
+    let large = scene.ann.create(scene.project, "large.txt", &"words of a large file\n".repeat(3_000)).await;
+    let path = format!("/api/projects/{}/documents/{large}/analysis", scene.project);
+    assert_eq!(scene.ann.post(&path, json!({})).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(scene.model.asked().len(), 3);
+}
+
+async fn a_message_or_a_persona_chooses_its_model(engine: Engine) {
+    let big = FakeModel::start().await;
+    let mut other = settings(&big);
+    other.name = "big".to_owned();
+    let scene = Scene::with(engine, |config| config.ai.models.push(other)).await;
+    let file = "---\nname: Poet\nmodel: big\n---\nAnswer in verse.";
+    scene.ann.create(scene.project, ".coterie/personas/poet.md", file).await;
+    let (_, personas) = scene.ann.get(&format!("/api/projects/{}/personas", scene.project)).await;
+    assert_eq!((&personas["items"][5]["model"], &personas["items"][0]["model"]), (&json!("big"), &json!(null)));
+    let cases = [
+        (json!({ "body": "@coder?" }), "small"),
+        (json!({ "body": "@coder?", "model": "big" }), "big"),
+        (json!({ "body": "@poet?" }), "big"),
+        (json!({ "body": "@poet?", "model": "small" }), "small"),
+    ];
+    for (asks, model) in cases {
+        if model == "big" {
+            big.then(answer(&["yes"]))
+        } else {
+            scene.model.then(answer(&["yes"]))
+        }
+        let question = scene.post(&scene.ann, asks).await;
+        assert_eq!(scene.ended(&question).await["context"]["model"], model, "{question}");
+    }
+    assert_eq!((scene.model.asked().len(), big.asked().len()), (2, 2));
+    let question = scene.post(&scene.ann, json!({ "body": "@coder?", "model": "none" })).await;
+    assert_eq!(question["model"], "none");
+    assert_eq!(scene.ended(&question).await["error"]["code"], "model_not_listed");
+}

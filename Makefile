@@ -76,7 +76,7 @@ test-e2e: tests/e2e/node_modules/.installed $(COTERIE_BIN) chromium ## The studi
 	cd tests/e2e && COTERIE_BIN=$(COTERIE_BIN) npm test
 
 test-schema: $(COTERIE_BIN) python ## The server against its own description of the HTTP interface.
-	python3 tests/schema/run.py $(COTERIE_BIN)
+	tests/with-postgres python3 tests/schema/run.py $(COTERIE_BIN)
 
 # Always asks Cargo, which knows whether anything changed.
 .PHONY: $(COTERIE_BIN)

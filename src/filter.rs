@@ -19,6 +19,13 @@ pub struct Words {
     q: Option<String>,
 }
 
+/// Words to be looked for in names: by the database roughly, and then as they are meant.
+#[derive(Debug, Clone, Default)]
+pub struct Needle {
+    pattern: Option<String>,
+    folded: String,
+}
+
 /// Only what is at a path or below it.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -37,25 +44,44 @@ pub struct By {
 }
 
 impl Words {
-    /// The words as the pattern of an SQL `like` with `!` as its escape; `None` for anything.
+    /// What to look for.
     ///
     /// # Errors
     /// `bad_query` for what is too long to be part of a name, or cannot be.
-    pub fn pattern(&self) -> Result<Option<String>> {
-        let Some(words) = self.q.as_deref().map(str::trim).filter(|words| !words.is_empty()) else { return Ok(None) };
+    pub fn needle(&self) -> Result<Needle> {
+        let Some(words) = self.q.as_deref().map(str::trim).filter(|words| !words.is_empty()) else {
+            return Ok(Needle::default());
+        };
         if words.chars().count() > limits::SEARCH_CHARS || words.contains('\0') {
             let most = limits::SEARCH_CHARS;
             return Err(Error::invalid("bad_query", format!("q must be at most {most} characters, without NUL")));
         }
         let mut pattern = String::from("%");
         for c in words.chars() {
-            if matches!(c, '%' | '_' | '!') {
-                pattern.push('!');
+            match c {
+                '%' | '_' | '!' => pattern.extend(['!', c]),
+                // The engines do not agree on what the small letters of these are.
+                c if !c.is_ascii() => pattern.push('%'),
+                c => pattern.push(c),
             }
-            pattern.push(c);
         }
         pattern.push('%');
-        Ok(Some(pattern))
+        Ok(Needle { pattern: Some(pattern), folded: words.to_lowercase() })
+    }
+}
+
+impl Needle {
+    /// The pattern of an SQL `like` with `!` as its escape that finds all that has the words, and perhaps more; `None` for
+    /// anything.
+    #[must_use]
+    pub fn pattern(&self) -> Option<&str> {
+        self.pattern.as_deref()
+    }
+
+    /// Whether a text has the words, whatever its capital letters.
+    #[must_use]
+    pub fn is_in(&self, text: &str) -> bool {
+        self.folded.is_empty() || text.to_lowercase().contains(&self.folded)
     }
 }
 
@@ -79,12 +105,21 @@ mod tests {
 
     #[test]
     fn what_a_pattern_would_read_otherwise_is_escaped() {
-        let pattern = |q: &str| Words { q: Some(q.to_owned()) }.pattern();
-        assert_eq!(pattern(" 50%_off! ").unwrap().as_deref(), Some("%50!%!_off!!%"));
-        assert_eq!(pattern("  ").unwrap(), None);
-        assert_eq!(Words::default().pattern().unwrap(), None);
-        assert!(pattern("a\0b").is_err() && pattern(&"é".repeat(201)).is_err());
-        assert!(pattern(&"é".repeat(200)).is_ok());
+        let needle = |q: &str| Words { q: Some(q.to_owned()) }.needle();
+        assert_eq!(needle(" 50%_off! ").unwrap().pattern(), Some("%50!%!_off!!%"));
+        assert_eq!(needle("  ").unwrap().pattern(), None);
+        assert_eq!(Words::default().needle().unwrap().pattern(), None);
+        assert!(needle("a\0b").is_err() && needle(&"é".repeat(201)).is_err());
+        assert!(needle(&"é".repeat(200)).is_ok());
+    }
+
+    #[test]
+    fn letters_of_every_alphabet_are_found_in_both_sizes() {
+        let needle = |q: &str| Words { q: Some(q.to_owned()) }.needle().unwrap();
+        assert_eq!(needle("MÜLLER").pattern(), Some("%M%LLER%"));
+        assert!(needle("MÜLLER").is_in("Anna Müller") && needle("müller").is_in("MÜLLER"));
+        assert!(needle("ПРИВЕТ").is_in("привет") && needle("élan").is_in("ÉLAN"));
+        assert!(!needle("müller").is_in("Moller") && needle("").is_in("anything"));
     }
 
     #[test]

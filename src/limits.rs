@@ -65,6 +65,8 @@ pub const CONTENT_BODY_BYTES: usize = 20 * 1024 * 1024;
 pub const PAGE_ITEMS: i64 = 50;
 /// Items of a page at most.
 pub const PAGE_ITEMS_MAX: i64 = 200;
+/// Items that are looked through for one page, where only those with some words are wanted.
+pub const SIFTED_ROWS: usize = 2_000;
 /// All that comes in and is not dealt with yet, in bytes: frames, bodies and edits of everybody together.
 pub const INBOUND_BYTES: usize = 512 * 1024 * 1024;
 /// Bodies of at most [`BODY_BYTES`] that come in at once, in bytes: those of all connections that one address may have.
@@ -96,6 +98,8 @@ pub const LOGIN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const LOGIN_TOUCH: Duration = Duration::from_secs(3600);
 /// What is kept of how a browser calls itself, in characters; enough for a list.
 pub const AGENT_CHARS: usize = 200;
+/// How long it is kept who did what to rights, keys and logins.
+pub const AUDIT_KEPT: Duration = Duration::from_secs(2 * 366 * 24 * 3600);
 /// How often expired logins and tokens are removed; they open nothing in the meantime.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 /// How long `/readyz` waits for the database; less than the second or more that a load balancer waits.

@@ -71,6 +71,41 @@ impl<T> Page<T> {
         Self { items, next }
     }
 
+    /// A page of `limit` items that are wanted, of a list that `read` answers in its order: so many after an item. Where few
+    /// are wanted, a page may hold less than asked for and yet not be the last: so much is looked through for one.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub async fn sift<I: Display + Clone, R: Future<Output = Result<Vec<T>>>>(
+        limit: i64,
+        mut after: Option<I>,
+        read: impl Fn(Option<I>, i64) -> R,
+        id: impl Fn(&T) -> I,
+        is_wanted: impl Fn(&T) -> bool,
+    ) -> Result<Self> {
+        let (size, mut found, mut looked) = (usize::try_from(limit).unwrap_or(usize::MAX), Vec::new(), 0);
+        loop {
+            let some = read(after, limit + 1).await?;
+            let is_last = some.len() <= size;
+            let last = some.last().map(&id);
+            looked += some.len();
+            found.extend(some.into_iter().filter(&is_wanted));
+            if is_last || found.len() > size {
+                return Ok(Self::cut(found, limit, id));
+            }
+            if looked >= limits::SIFTED_ROWS {
+                return Ok(Self { items: found, next: last.map(|last| last.to_string()) });
+            }
+            after = last;
+        }
+    }
+
+    /// A list that is short by its nature, as one page.
+    #[must_use]
+    pub fn whole(items: Vec<T>) -> Self {
+        Self { items, next: None }
+    }
+
     /// The same page with each item turned into its view.
     #[must_use]
     pub fn map<U>(self, view: impl FnMut(T) -> U) -> Page<U> {
@@ -88,6 +123,29 @@ mod tests {
         assert_eq!((page.items, page.next), (vec![1, 2], Some("2".to_owned())));
         let page = Page::cut(vec![1, 2], 2, |n| *n);
         assert_eq!((page.items, page.next), (vec![1, 2], None));
+    }
+
+    #[tokio::test]
+    async fn what_is_wanted_is_found_page_by_page_however_little_it_is() {
+        let all = |from: Option<i64>, most: i64| async move {
+            Ok((from.map_or(0, |from| from + 1)..10_000).take(usize::try_from(most).unwrap()).collect())
+        };
+        let every = |step: i64| move |n: &i64| *n % step == 0;
+        let page = Page::sift(2, None, all, |n| *n, every(1)).await.unwrap();
+        assert_eq!((page.items, page.next.as_deref()), (vec![0, 1], Some("1")));
+        let page = Page::sift(2, Some(1), all, |n| *n, every(10)).await.unwrap();
+        assert_eq!((page.items, page.next.as_deref()), (vec![10, 20], Some("20")));
+        let page = Page::sift(2, Some(9_997), all, |n| *n, every(10)).await.unwrap();
+        assert_eq!((page.items, page.next), (vec![], None));
+        let (mut after, mut found, mut pages) = (None, Vec::new(), 0);
+        loop {
+            let page = Page::sift(50, after, all, |n| *n, every(4_000)).await.unwrap();
+            (found, pages) = ([found, page.items].concat(), pages + 1);
+            let Some(next) = page.next else { break };
+            after = Some(next.parse().unwrap());
+        }
+        assert_eq!(found, [0, 4_000, 8_000]);
+        assert!((4..8).contains(&pages), "{pages} pages");
     }
 
     #[test]

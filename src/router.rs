@@ -111,7 +111,7 @@ pub fn app(state: AppState) -> Router {
     Router::new()
         .merge(api)
         .merge(socket::routes())
-        .merge(Router::from(operation::routes()))
+        .merge(Router::from(operation::routes()).layer(from_fn_with_state(state.clone(), count)))
         .fallback(move |request| studio::serve(request, pictures.clone()))
         .layer(
             ServiceBuilder::new()

@@ -23,7 +23,7 @@ use crate::replica::Replicas;
 use crate::room::Rooms;
 use crate::state::AppState;
 use crate::{
-    accept, assistant, auth, compaction, document, feed, limits, once, project, quota, rights, router, session,
+    accept, assistant, audit, auth, compaction, document, feed, limits, once, project, quota, rights, router, session,
 };
 
 /// A server that does not listen yet.
@@ -187,6 +187,9 @@ async fn sweep(state: AppState) {
         }
         if let Err(error) = assistant::sweep(&state.db).await {
             tracing::warn!(%error, "old runs of the assistant could not be removed");
+        }
+        if let Err(error) = audit::sweep(&state.db).await {
+            tracing::warn!(%error, "old entries of the audit log could not be removed");
         }
         if let Err(error) = rights::sweep(&state.db).await {
             tracing::warn!(%error, "old changes of rights could not be removed");

@@ -1,12 +1,12 @@
 //! Invites: links that make whoever opens them a member.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::member::person;
 use super::{Role, lock_project, sql};
-use crate::audit::{self, Entry};
+use crate::audit::Entry;
 use crate::auth::{Caller, Secret, digest};
 use crate::db::{Db, Tx, micros, now_us};
 use crate::error::{Error, Result};
@@ -112,7 +112,7 @@ pub(super) async fn create(
     let mut tx = db.begin().await?;
     sql::insert_invite(&mut tx, project, &invite, secret.digest()).await?;
     let detail = json!({ "role": invite.role, "max_uses": invite.max_uses });
-    note(&mut tx, project, creator, "invite.created", invite.id, detail).await?;
+    Entry::new(creator, "invite.created", invite.id).within(project).saying(detail).record(&mut tx).await?;
     tx.commit().await?;
     Ok((invite, secret))
 }
@@ -145,7 +145,7 @@ pub(super) async fn delete(
     if !sql::delete_invite(&mut tx, project, invite).await? {
         return Err(Error::NotFound);
     }
-    note(&mut tx, project, actor, "invite.deleted", invite, json!({})).await?;
+    Entry::new(actor, "invite.deleted", invite).within(project).record(&mut tx).await?;
     end_links(&mut tx, project, actor, Some(invite)).await?;
     feed.commit(tx, project).await?;
     rights.look();
@@ -177,18 +177,6 @@ pub async fn end_links(tx: &mut Tx, project: ProjectId, actor: UserId, link: Opt
     Ok(())
 }
 
-async fn note(
-    tx: &mut Tx,
-    project: ProjectId,
-    actor: UserId,
-    action: &'static str,
-    invite: InviteId,
-    detail: Value,
-) -> Result<()> {
-    let (actor, project, about) = (Some(actor), Some(project), invite.to_string());
-    audit::record(tx, &Entry { actor, project, action, about, detail }).await
-}
-
 /// Makes the caller a member by an invite's secret and returns the project. Who may already do as much is not changed,
 /// and uses nothing up.
 ///
@@ -209,7 +197,8 @@ pub async fn accept(feed: &Feed, caller: &Caller, token: &str) -> Result<Project
     let borrows = current.is_none() || sql::came_by_link(&mut tx, project, caller.user.id).await?;
     let by_link = if borrows && sql::is_by_link(&mut tx, project).await? { Some(invite) } else { None };
     sql::put_member(&mut tx, project, caller.user.id, role, by_link, now_us()).await?;
-    note(&mut tx, project, caller.user.id, "invite.accepted", invite, json!({ "role": role })).await?;
+    let accepted = Entry::new(caller.user.id, "invite.accepted", invite).within(project);
+    accepted.saying(json!({ "role": role })).record(&mut tx).await?;
     let user = Person { id: caller.user.id, name: caller.user.name.clone() };
     let event = match current {
         Some(was) => Event::MemberChanged { user, role, was },

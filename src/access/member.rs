@@ -1,11 +1,11 @@
 //! Members: who they are, what they may do, and how that changes.
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{Role, lock_project, sql};
-use crate::audit::{self, Entry};
+use crate::audit::Entry;
 use crate::auth::{User, UserView};
 use crate::db::{Db, Tx, now_us};
 use crate::error::{Error, Result};
@@ -40,9 +40,37 @@ impl Member {
 }
 
 pub(super) async fn list(db: &Db, project: ProjectId, page: &PageQuery, words: &Words) -> Result<Page<Member>> {
-    let (limit, words) = (page.limit()?, words.pattern()?);
-    let members = sql::members(db, project, page.after()?, words.as_deref(), limit + 1).await?;
-    Ok(Page::cut(members, limit, |member| member.user.id))
+    let needle = words.needle()?;
+    let read = |after, limit| sql::members(db, project, after, needle.pattern(), limit);
+    let id = |member: &Member| member.user.id;
+    Page::sift(page.limit()?, page.after()?, read, id, |member| needle.is_in(&member.user.name)).await
+}
+
+/// Makes somebody a member whom the actor knows from another project. Who is one already is not changed.
+pub(super) async fn add(
+    feed: &Feed,
+    rights: &Rights,
+    project: ProjectId,
+    actor: UserId,
+    user: UserId,
+    role: Role,
+) -> Result<Member> {
+    let db = feed.db();
+    let mut tx = db.begin().await?;
+    lock_project(&mut tx, project).await?;
+    let user = sql::acquaintance(&mut tx, actor, user).await?.ok_or(Error::NotFound)?;
+    if sql::member_role(&mut tx, project, user).await?.is_some() {
+        return Err(Error::conflict("already_member", "they are a member already; change their role instead"));
+    }
+    sql::put_member(&mut tx, project, user, role, None, now_us()).await?;
+    let entry = Entry::new(actor, "member.added", user).within(project);
+    entry.saying(json!({ "role": role })).record(&mut tx).await?;
+    let event = Event::MemberAdded { user: person(&mut tx, user).await?, role };
+    feed::append(&mut tx, project, Some(actor), &[event]).await?;
+    rights::record(&mut tx, Change::member(project, user)).await?;
+    feed.commit(tx, project).await?;
+    rights.look();
+    sql::member(db, project, user).await?.ok_or(Error::NotFound)
 }
 
 /// Gives a member another role; the last owner stays one.
@@ -63,7 +91,8 @@ pub(super) async fn change(
     }
     sql::put_member(&mut tx, project, user, role, None, now_us()).await?;
     if was != role {
-        note(&mut tx, project, actor, "member.role", user, json!({ "role": role, "was": was })).await?;
+        let entry = Entry::new(actor, "member.role", user).within(project);
+        entry.saying(json!({ "role": role, "was": was })).record(&mut tx).await?;
         let user = person(&mut tx, user).await?;
         feed::append(&mut tx, project, Some(actor), &[Event::MemberChanged { user, role, was }]).await?;
     }
@@ -87,7 +116,8 @@ pub(super) async fn remove(
     if !sql::delete_member(&mut tx, project, user).await? {
         return Err(Error::NotFound);
     }
-    note(&mut tx, project, actor, "member.removed", user, json!({ "left": actor == user })).await?;
+    let entry = Entry::new(actor, "member.removed", user).within(project);
+    entry.saying(json!({ "left": actor == user })).record(&mut tx).await?;
     let person = person(&mut tx, user).await?;
     feed::append(&mut tx, project, Some(actor), &[Event::MemberRemoved { user: person }]).await?;
     rights::record(&mut tx, Change::member(project, user)).await?;
@@ -117,25 +147,13 @@ pub(super) async fn transfer(
         let user = person(&mut tx, user).await?;
         feed::append(&mut tx, project, Some(owner), &[Event::MemberChanged { user, role, was }]).await?;
     }
-    note(&mut tx, project, owner, "project.transferred", to, json!({})).await?;
+    Entry::new(owner, "project.transferred", to).within(project).record(&mut tx).await?;
     for (user, ..) in roles {
         rights::record(&mut tx, Change::member(project, user)).await?;
     }
     feed.commit(tx, project).await?;
     rights.look();
     sql::member(db, project, to).await?.ok_or(Error::NotFound)
-}
-
-async fn note(
-    tx: &mut Tx,
-    project: ProjectId,
-    actor: UserId,
-    action: &'static str,
-    user: UserId,
-    detail: Value,
-) -> Result<()> {
-    let (actor, project, about) = (Some(actor), Some(project), user.to_string());
-    audit::record(tx, &Entry { actor, project, action, about, detail }).await
 }
 
 /// Somebody as the feed names them.

@@ -26,7 +26,7 @@ use crate::state::AppState;
 /// `/api/projects/{p}/members`, `…/invites`, `…/tokens`, `…/transfer` and `…/audit`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(members))
+        .routes(routes!(members, add_member))
         .routes(routes!(change_member, remove_member))
         .routes(routes!(invites, create_invite))
         .routes(routes!(delete_invite))
@@ -39,6 +39,13 @@ pub fn routes() -> OpenApiRouter<AppState> {
 struct NewOwner {
     /// A member.
     user_id: UserId,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct NewMember {
+    /// A person or guest whom one meets in another project.
+    user_id: UserId,
+    role: Role,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -59,6 +66,27 @@ async fn members(
 ) -> Result<Json<Page<MemberView>>> {
     let members = member::list(&db, access.project, &page, &words).await?;
     Ok(Json(members.map(|member| member.view())))
+}
+
+/// Makes somebody a member without an invite: one whom the caller meets in another project. Others do not exist here, so
+/// that nobody finds out who there is. For owners.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/members", operation_id = "add_member", tag = "people", security(("login" = [])),
+    request_body = NewMember,
+    responses(
+        (status = 201, body = MemberView),
+        (status = 409, description = "`already_member`: they are one.", body = ErrorView),
+    )
+)]
+async fn add_member(
+    access: Owner,
+    State(feed): State<Feed>,
+    State(rights): State<Rights>,
+    Json(new): Json<NewMember>,
+) -> Result<(StatusCode, Json<MemberView>)> {
+    access.caller.refuse_token()?;
+    let member = member::add(&feed, &rights, access.project, access.caller.user.id, new.user_id, new.role).await?;
+    Ok((StatusCode::CREATED, Json(member.view())))
 }
 
 /// Gives a member another role; in force on open sockets at once. For owners.

@@ -5,7 +5,7 @@ use anyhow::Context;
 use super::Role;
 use super::invite::Invite;
 use super::member::Member;
-use crate::auth::{Digest, Kind, User};
+use crate::auth::{Digest, UserRow};
 use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::ids::{InviteId, ProjectId, UserId};
@@ -19,11 +19,8 @@ struct StandingRow {
 
 #[derive(sqlx::FromRow)]
 struct MemberRow {
-    id: UserId,
-    name: String,
-    kind: String,
-    avatar: Option<String>,
-    color: Option<String>,
+    #[sqlx(flatten)]
+    user: UserRow,
     role: String,
     created_us: i64,
 }
@@ -45,9 +42,7 @@ fn known_role(word: &str) -> Result<Role> {
 
 impl MemberRow {
     fn member(self) -> Result<Member> {
-        let kind = Kind::from_word(&self.kind).context("a user of an unknown kind is stored")?;
-        let user = User { id: self.id, name: self.name, kind, avatar: self.avatar, color: self.color };
-        Ok(Member { user, role: known_role(&self.role)?, created_us: self.created_us })
+        Ok(Member { user: self.user.user()?, role: known_role(&self.role)?, created_us: self.created_us })
     }
 }
 
@@ -208,6 +203,22 @@ pub(super) async fn member(db: &Db, project: ProjectId, user: UserId) -> Result<
         sqlx::query_as(TEXT).bind(project).bind(user).fetch_optional(pool).await
     })?;
     row.map(MemberRow::member).transpose()
+}
+
+/// Whoever this user is by now, if they are a person or a guest who is let in here and somebody meets them in a project.
+pub(super) async fn acquaintance(tx: &mut Tx, of: UserId, user: UserId) -> Result<Option<UserId>> {
+    const TEXT: &str = "
+        select u.id
+        from users given join users u on u.id = coalesce(given.merged_into, given.id)
+        where given.id = $2 and u.kind in ('guest', 'person') and u.suspended_us is null and exists (
+            select 1 from member theirs
+            join member own on own.project_id = theirs.project_id and own.user_id = $1
+            join project p on p.id = own.project_id and p.deleted_us is null
+            where theirs.user_id = u.id)";
+    let row: Option<(UserId,)> = on_tx!(tx, conn => {
+        sqlx::query_as(TEXT).bind(of).bind(user).fetch_optional(conn).await
+    })?;
+    Ok(row.map(|(id,)| id))
 }
 
 pub(super) async fn insert_invite(tx: &mut Tx, project: ProjectId, invite: &Invite, hash: Digest) -> Result<()> {

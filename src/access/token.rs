@@ -5,7 +5,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{Access, Role, role_of};
-use crate::audit::{self, Entry};
+use crate::audit::Entry;
 use crate::auth::{self, By, Credential, EndUser, NewGrant, Scope};
 use crate::db::Db;
 use crate::error::{Error, Result};
@@ -71,8 +71,7 @@ pub(super) async fn issue(db: &Db, access: &Access, wanted: &NewToken) -> Result
     let grant = NewGrant { user, issuer: issuer.id, project, role, by };
     let (token, expires_us) = auth::issue_token(&mut tx, &grant, lifetime).await?;
     let detail = json!({ "role": role, "expires_at": Timestamp(expires_us), "key": key.map(|key| key.id) });
-    let (actor, project) = (Some(issuer.id), Some(project));
-    audit::record(&mut tx, &Entry { actor, project, action: "token.issued", about: user.to_string(), detail }).await?;
+    Entry::new(issuer.id, "token.issued", user).within(project).saying(detail).record(&mut tx).await?;
     tx.commit().await?;
     let expires_at = Timestamp(expires_us);
     Ok(TokenView { token: token.reveal(), role: role.lesser(now), expires_at, user_id: user })

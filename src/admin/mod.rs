@@ -5,14 +5,14 @@ mod routes;
 mod sql;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 
 pub use self::routes::routes;
 
-use crate::audit::{self, Entry};
+use crate::audit::Entry;
 use crate::auth;
-use crate::db::{Db, Tx};
+use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::filter::{By, Words};
 use crate::ids::{DocumentId, ProjectId, UserId};
@@ -85,9 +85,11 @@ struct Quarantined {
 }
 
 async fn users(db: &Db, page: &PageQuery, words: &Words) -> Result<Page<AdminUser>> {
-    let (limit, words) = (page.limit()?, words.pattern()?);
-    let users = sql::users(db, page.after()?, words.as_deref(), limit + 1).await?;
-    Ok(Page::cut(users, limit, |user| user.id))
+    let needle = words.needle()?;
+    let read = |after, limit| sql::users(db, after, needle.pattern(), limit);
+    let is_wanted =
+        |user: &AdminUser| needle.is_in(&user.name) || user.github_login.as_deref().is_some_and(|at| needle.is_in(at));
+    Page::sift(page.limit()?, page.after()?, read, |user| user.id, is_wanted).await
 }
 
 /// Shuts a user out, or lets them in again; nobody does that to themselves.
@@ -97,7 +99,7 @@ async fn change_user(db: &Db, rights: &Rights, actor: UserId, user: UserId, chan
     }
     let mut tx = db.begin().await?;
     let action = if change.suspended { "user.suspended" } else { "user.restored" };
-    note(&mut tx, actor, None, action, user.to_string(), json!({})).await?;
+    Entry::new(actor, action, user).record(&mut tx).await?;
     auth::suspend(&mut tx, user, change.suspended).await?;
     tx.commit().await?;
     rights.look();
@@ -105,9 +107,10 @@ async fn change_user(db: &Db, rights: &Rights, actor: UserId, user: UserId, chan
 }
 
 async fn projects(db: &Db, page: &PageQuery, words: &Words, by: By) -> Result<Page<AdminProject>> {
-    let (limit, words) = (page.limit()?, words.pattern()?);
-    let projects = sql::projects(db, page.after()?, words.as_deref(), by.author, limit + 1).await?;
-    Ok(Page::cut(projects, limit, |project| project.id))
+    let needle = words.needle()?;
+    let read = |after, limit| sql::projects(db, after, needle.pattern(), by.author, limit);
+    let is_wanted = |project: &AdminProject| needle.is_in(&project.name);
+    Page::sift(page.limit()?, page.after()?, read, |project| project.id, is_wanted).await
 }
 
 async fn set_quotas(db: &Db, actor: UserId, project: ProjectId, quotas: Quotas) -> Result<AdminProject> {
@@ -123,18 +126,7 @@ async fn set_quotas(db: &Db, actor: UserId, project: ProjectId, quotas: Quotas) 
         "blob_bytes_max": quotas.blob_bytes_max,
         "document_bytes_max": quotas.document_bytes_max,
     });
-    note(&mut tx, actor, Some(project), "project.quotas", project.to_string(), detail).await?;
+    Entry::new(actor, "project.quotas", project).within(project).saying(detail).record(&mut tx).await?;
     tx.commit().await?;
     sql::project(db, project).await?.ok_or(Error::NotFound)
-}
-
-async fn note(
-    tx: &mut Tx,
-    actor: UserId,
-    project: Option<ProjectId>,
-    action: &'static str,
-    about: String,
-    detail: Value,
-) -> Result<()> {
-    audit::record(tx, &Entry { actor: Some(actor), project, action, about, detail }).await
 }

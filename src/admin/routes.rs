@@ -3,13 +3,12 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{AdminProject, AdminUser, Quarantined, Quotas, UserChange, note};
-use crate::audit::{self, EntryView};
+use super::{AdminProject, AdminUser, Quarantined, Quotas, UserChange};
+use crate::audit::{self, Entry, EntryView};
 use crate::auth::Operator;
 use crate::db::Db;
 use crate::error::{Error, ErrorView, Result};
@@ -123,7 +122,7 @@ async fn delete_project(
 /// Takes a deleted project back.
 #[utoipa::path(
     post, path = "/api/admin/projects/{project}/restore", operation_id = "admin_restore_project", tag = "server",
-    responses((status = 204, description = "Done."), (status = 409, description = "It is not deleted, or too long ago.", body = ErrorView))
+    responses((status = 204, description = "Done. One that is not deleted, or too long ago, is not found."))
 )]
 async fn restore_project(
     Operator(caller): Operator,
@@ -148,7 +147,7 @@ async fn quarantined(_operator: Operator, State(db): State<Db>) -> Result<Json<P
         reason: fault.reason,
         set_aside: fault.set_aside,
     };
-    Ok(Json(Page { items: faults.into_iter().map(view).collect(), next: None }))
+    Ok(Json(Page::whole(faults.into_iter().map(view).collect())))
 }
 
 /// Sets a document's text functions aside; it goes on syncing.
@@ -184,7 +183,7 @@ async fn release(
 
 async fn told(db: &Db, actor: UserId, action: &'static str, document: DocumentId) -> Result<StatusCode> {
     let mut tx = db.begin().await?;
-    note(&mut tx, actor, None, action, document.to_string(), json!({})).await?;
+    Entry::new(actor, action, document).record(&mut tx).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,7 +9,7 @@ use crate::timestamp::Timestamp;
 use crate::{on_pool, on_tx};
 
 #[derive(sqlx::FromRow)]
-struct UserRow {
+struct AdminUserRow {
     id: UserId,
     name: String,
     kind: String,
@@ -34,7 +34,7 @@ struct ProjectRow {
     deleted_us: Option<i64>,
 }
 
-impl UserRow {
+impl AdminUserRow {
     fn user(self) -> AdminUser {
         AdminUser {
             id: self.id,
@@ -85,17 +85,18 @@ pub(super) async fn users(db: &Db, before: Option<UserId>, words: Option<&str>, 
         where merged_into is null and ($1 is null or id < $1)
           and ($2 is null or lower(name) like lower($2) escape '!' or lower(github_login) like lower($2) escape '!')
         order by id desc limit $3";
-    let rows: Vec<UserRow> = on_pool!(db, read, pool => {
+    let rows: Vec<AdminUserRow> = on_pool!(db, read, pool => {
         sqlx::query_as(TEXT).bind(before).bind(words).bind(limit).fetch_all(pool).await
     })?;
-    Ok(rows.into_iter().map(UserRow::user).collect())
+    Ok(rows.into_iter().map(AdminUserRow::user).collect())
 }
 
 pub(super) async fn user(db: &Db, user: UserId) -> Result<Option<AdminUser>> {
     const TEXT: &str = "
         select id, name, kind, github_id, github_login, created_us, suspended_us from users where id = $1";
-    let row: Option<UserRow> = on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(user).fetch_optional(pool).await)?;
-    Ok(row.map(UserRow::user))
+    let row: Option<AdminUserRow> =
+        on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(user).fetch_optional(pool).await)?;
+    Ok(row.map(AdminUserRow::user))
 }
 
 /// All projects, deleted ones too, the newest first.

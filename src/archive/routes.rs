@@ -2,7 +2,7 @@
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,8 +12,9 @@ use uuid::Uuid;
 use super::{Imported, pack};
 use crate::access::{Editor, Viewer};
 use crate::error::{ErrorView, Result};
-use crate::extract::{Archive, Holders, Json, Query};
+use crate::extract::{Holders, Query};
 use crate::limits;
+use crate::once::{KeyedArchive, once};
 use crate::state::AppState;
 
 /// `/api/projects/{p}/export` and `…/import`.
@@ -49,20 +50,25 @@ async fn export(access: Viewer, State(state): State<AppState>, Holders(holders):
 
 /// Makes the files of a zip archive new files: all of them or none. For editors.
 #[utoipa::path(
-    post, path = "/api/projects/{p}/import", operation_id = "import_files", tag = "text", params(Into),
+    post, path = "/api/projects/{p}/import", operation_id = "import_files", tag = "text",
+    params(Into, ("idempotency-key" = Option<String>, Header, description = "Carries it out once, however often it is sent.")),
     request_body(content = Vec<u8>, content_type = "application/zip"),
     responses(
         (status = 201, body = Imported),
-        (status = 409, description = "`path_taken`: something is in the way there.", body = ErrorView),
+        (status = 409, description = "`path_taken`: something is in the way there; `in_progress`: the key's request is.", body = ErrorView),
+        (status = 422, description = "The key was another request's.", body = ErrorView),
     )
 )]
 async fn import(
     access: Editor,
     State(state): State<AppState>,
     Query(query): Query<Into>,
-    Archive(archive): Archive,
-) -> Result<(StatusCode, Json<Imported>)> {
+    KeyedArchive { archive, seal }: KeyedArchive,
+) -> Result<Response> {
     let (user, import) = (access.caller.user.id, query.import.unwrap_or_else(Uuid::now_v7));
-    let imported = super::import(&state, access.project, user, import, query.into, archive).await?;
-    Ok((StatusCode::CREATED, Json(imported)))
+    let db = state.db.clone();
+    once(&db, user, seal, StatusCode::CREATED, async move {
+        super::import(&state, access.project, user, import, query.into, archive).await
+    })
+    .await
 }

@@ -76,7 +76,7 @@ async fn models(_: CurrentUser, State(state): State<AppState>) -> Json<Page<Mode
         tools: model.tools(),
         prices: model.prices().map(|prices| PricesView { prompt: prices.prompt, completion: prices.completion }),
     };
-    Json(Page { items: state.models.iter().enumerate().map(view).collect(), next: None })
+    Json(Page::whole(state.models.iter().enumerate().map(view).collect()))
 }
 
 /// As whom the assistant speaks here: built in, and from the files below `.coterie/personas/`.
@@ -86,7 +86,7 @@ async fn models(_: CurrentUser, State(state): State<AppState>) -> Json<Page<Mode
 )]
 async fn personas(access: Viewer, State(state): State<AppState>) -> Result<Json<Page<Persona>>> {
     let items = persona::of_project(&state, access.project).await?;
-    Ok(Json(Page { items, next: None }))
+    Ok(Json(Page::whole(items)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -4,31 +4,56 @@
 
 mod sql;
 
+use std::fmt::Display;
+use std::time::SystemTime;
+
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::db::{Db, Tx, now_us};
 use crate::error::Result;
 use crate::filter::{By, Words};
 use crate::ids::{ProjectId, UserId};
+use crate::limits;
 use crate::page::{Page, PageQuery};
 use crate::timestamp::Timestamp;
 
 /// What somebody did.
 #[derive(Debug, Clone)]
+#[must_use = "it is not written yet"]
 pub struct Entry {
-    /// Who did it, if anybody signed in did.
-    pub actor: Option<UserId>,
-    /// The project it concerns.
-    pub project: Option<ProjectId>,
-    /// What was done, such as `member.role`.
-    pub action: &'static str,
-    /// The id of the user, key, invite or document it was done to.
-    pub about: String,
+    actor: UserId,
+    project: Option<ProjectId>,
+    action: &'static str,
+    about: String,
+    detail: Value,
+}
+
+impl Entry {
+    /// Somebody did something, such as `member.role`, to the user, key, invite or document of this id.
+    pub fn new(actor: UserId, action: &'static str, about: impl Display) -> Self {
+        Self { actor, project: None, action, about: about.to_string(), detail: json!({}) }
+    }
+
+    /// It concerns a project, whose owners may read of it.
+    pub fn within(self, project: ProjectId) -> Self {
+        Self { project: Some(project), ..self }
+    }
+
     /// More about it; never a secret.
-    pub detail: Value,
+    pub fn saying(self, detail: Value) -> Self {
+        Self { detail, ..self }
+    }
+
+    /// Writes it, in the transaction of what it tells of.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record(self, tx: &mut Tx) -> Result<()> {
+        sql::insert(tx, Uuid::now_v7(), &self, now_us()).await
+    }
 }
 
 /// An entry as the API tells it.
@@ -52,12 +77,16 @@ struct Actor {
     name: String,
 }
 
-/// Writes an entry.
+/// Removes entries that were kept long enough.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn record(tx: &mut Tx, entry: &Entry) -> Result<()> {
-    sql::insert(tx, Uuid::now_v7(), entry, now_us()).await
+pub async fn sweep(db: &Db) -> Result<u64> {
+    let kept_since = SystemTime::now().checked_sub(limits::AUDIT_KEPT).unwrap_or(SystemTime::UNIX_EPOCH);
+    let since = kept_since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let millis = u64::try_from(since.as_millis()).unwrap_or_default();
+    // Ids begin with the time.
+    sql::sweep(db, Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()).await
 }
 
 /// Entries of a project, or of the whole server; the newest first. Words are looked for in what was done.
@@ -71,7 +100,8 @@ pub async fn list(
     words: &Words,
     by: By,
 ) -> Result<Page<EntryView>> {
-    let (limit, words) = (page.limit()?, words.pattern()?);
-    let entries = sql::list(db, project, page.after()?, words.as_deref(), by.author, limit + 1).await?;
-    Ok(Page::cut(entries, limit, |entry| entry.id))
+    let needle = words.needle()?;
+    let read = |after, limit| sql::list(db, project, after, needle.pattern(), by.author, limit);
+    let is_wanted = |entry: &EntryView| needle.is_in(&entry.action);
+    Page::sift(page.limit()?, page.after()?, read, |entry| entry.id, is_wanted).await
 }

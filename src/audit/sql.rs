@@ -78,3 +78,14 @@ pub(super) async fn list(
     })?;
     rows.into_iter().map(EntryRow::entry).collect()
 }
+
+/// Removes entries whose ids are before one.
+pub(super) async fn sweep(db: &Db, before: Uuid) -> Result<u64> {
+    Ok(on_pool!(db, write, pool => {
+        sqlx::query("delete from audit where id < $1")
+            .bind(before)
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected())
+    })?)
+}

@@ -30,9 +30,10 @@ pub use self::external::{EndUser, external};
 pub use self::login::{Logins, cookie_name, layer};
 pub use self::operator::Operator;
 pub use self::secret::{Digest, Secret, digest};
+pub(crate) use self::sql::UserRow;
 pub use self::user::{ASSISTANT, Kind, User, UserView};
 
-use crate::audit::{self, Entry};
+use crate::audit::Entry;
 use crate::db::{Db, Tx, micros, now_us};
 use crate::error::{Error, Result};
 use crate::ids::{KeyId, ProjectId, UserId};
@@ -135,8 +136,7 @@ pub async fn create_guest(db: &Db, name: &str) -> Result<User> {
     let user = User { id: UserId::new(), name: text::name(name)?, kind: Kind::Guest, avatar: None, color: None };
     let mut tx = db.begin().await?;
     sql::insert_user(&mut tx, &user, now_us()).await?;
-    let (actor, about, detail) = (Some(user.id), user.id.to_string(), json!({}));
-    audit::record(&mut tx, &Entry { actor, project: None, action: "login.guest", about, detail }).await?;
+    Entry::new(user.id, "login.guest", user.id).record(&mut tx).await?;
     tx.commit().await?;
     Ok(user)
 }
@@ -163,8 +163,7 @@ pub async fn merge_guest(db: &Db, guest: UserId, user: UserId) -> Result<()> {
         sql::move_memberships(&mut tx, guest, user).await?;
         external::give(&mut tx, guest, user).await?;
         key::give(&mut tx, guest, user).await?;
-        let (actor, about, detail) = (Some(user), guest.to_string(), json!({ "into": user }));
-        audit::record(&mut tx, &Entry { actor, project: None, action: "user.merged", about, detail }).await?;
+        Entry::new(user, "user.merged", guest).saying(json!({ "into": user })).record(&mut tx).await?;
         rights::record(&mut tx, Change::user(guest)).await?;
     }
     tx.commit().await?;

@@ -13,8 +13,9 @@ use crate::ids::{ProjectId, UserId};
 use crate::role::Role;
 use crate::{on_pool, on_tx};
 
-#[derive(sqlx::FromRow)]
-pub(super) struct UserRow {
+/// Somebody as `users` holds them; part of a row.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct UserRow {
     id: UserId,
     name: String,
     kind: String,
@@ -23,7 +24,7 @@ pub(super) struct UserRow {
 }
 
 impl UserRow {
-    pub(super) fn user(self) -> Result<User> {
+    pub(crate) fn user(self) -> Result<User> {
         let kind = Kind::from_word(&self.kind).context("a user of an unknown kind is stored")?;
         Ok(User { id: self.id, name: self.name, kind, avatar: self.avatar, color: self.color })
     }

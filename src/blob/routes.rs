@@ -52,11 +52,12 @@ async fn list(
     Query(words): Query<Words>,
     Query(By { author }): Query<By>,
 ) -> Result<Json<Page<BlobView>>> {
-    let (limit, words) = (page.limit()?, words.pattern()?);
+    let needle = words.needle()?;
     let after = page.after::<String>()?.map(|text| text.parse::<Hash>()).transpose();
     let after = after.map_err(|()| Error::invalid("bad_cursor", "after must be the `next` of the page before"))?;
-    let blobs = sql::list(&db, access.project, after, words.as_deref(), author, limit + 1).await?;
-    Ok(Json(Page::cut(blobs, limit, |blob| blob.hash).map(|blob| blob.view())))
+    let read = |after, limit| sql::list(&db, access.project, after, needle.pattern(), author, limit);
+    let blobs = Page::sift(page.limit()?, after, read, |blob| blob.hash, |blob| needle.is_in(&blob.name)).await?;
+    Ok(Json(blobs.map(|blob| blob.view())))
 }
 
 /// Keeps bytes, named by their SHA-256; those that are there already stay as they are. For who may chat.

@@ -15,11 +15,12 @@ use super::message::{self, Message, MessageView, NewMessage};
 use super::reading::{self, Cursor, Messages};
 use crate::access::{Commenter, Viewer};
 use crate::db::Db;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorView, Result};
 use crate::extract::{Json, PathId, Query};
 use crate::feed::{Feed, Person, Signal};
 use crate::ids::{ConversationId, MessageId};
 use crate::limits;
+use crate::once::{Keyed, once};
 use crate::page::{self, Page, PageQuery};
 use crate::state::AppState;
 
@@ -204,36 +205,46 @@ async fn take_away(access: Viewer, State(db): State<Db>, Query(taking): Query<Ta
 )]
 async fn conversations(access: Viewer, State(db): State<Db>) -> Result<Json<Page<ConversationView>>> {
     let items = conversation::list(&db, access.project, access.caller.user.id).await?;
-    Ok(Json(Page { items, next: None }))
+    Ok(Json(Page::whole(items)))
 }
 
 /// Begins a conversation. For commenters.
 #[utoipa::path(
     post, path = "/api/projects/{p}/conversations", operation_id = "create_conversation", tag = "chat", request_body = Title,
-    responses((status = 201, body = ConversationView))
+    params(("idempotency-key" = Option<String>, Header, description = "Carries it out once, however often it is sent.")),
+    responses(
+        (status = 201, body = ConversationView),
+        (status = 409, description = "`in_progress`: the key's request is.", body = ErrorView),
+        (status = 422, description = "The key was another request's.", body = ErrorView),
+    )
 )]
-async fn begin(
-    access: Commenter,
-    State(feed): State<Feed>,
-    Json(wanted): Json<Title>,
-) -> Result<(StatusCode, Json<ConversationView>)> {
-    let begun = conversation::create(&feed, access.project, access.caller.user.id, &wanted.title).await?;
-    Ok((StatusCode::CREATED, Json(begun.view(0))))
+async fn begin(access: Commenter, State(feed): State<Feed>, wanted: Keyed<Title>) -> Result<Response> {
+    let (user, db) = (access.caller.user.id, feed.db().clone());
+    once(&db, user, wanted.seal, StatusCode::CREATED, async move {
+        Ok(conversation::create(&feed, access.project, user, &wanted.value.title).await?.view(0))
+    })
+    .await
 }
 
 /// Takes a conversation in that was held elsewhere, such as an export in JSON, as one of its own; who is said to have
 /// written a message stands in it. For commenters.
 #[utoipa::path(
     post, path = "/api/projects/{p}/conversations/import", operation_id = "import_conversation", tag = "chat",
-    request_body = Import, responses((status = 201, body = ConversationView))
+    request_body = Import,
+    params(("idempotency-key" = Option<String>, Header, description = "Carries it out once, however often it is sent.")),
+    responses(
+        (status = 201, body = ConversationView),
+        (status = 409, description = "`in_progress`: the key's request is.", body = ErrorView),
+        (status = 422, description = "The key was another request's.", body = ErrorView),
+    )
 )]
-async fn bring(
-    access: Commenter,
-    State(feed): State<Feed>,
-    Json(wanted): Json<Import>,
-) -> Result<(StatusCode, Json<ConversationView>)> {
-    let brought = import::import(&feed, access.project, access.caller.user.id, &wanted).await?;
-    Ok((StatusCode::CREATED, Json(brought.view(brought.head))))
+async fn bring(access: Commenter, State(feed): State<Feed>, wanted: Keyed<Import>) -> Result<Response> {
+    let (user, db) = (access.caller.user.id, feed.db().clone());
+    once(&db, user, wanted.seal, StatusCode::CREATED, async move {
+        let brought = import::import(&feed, access.project, user, &wanted.value).await?;
+        Ok(brought.view(brought.head))
+    })
+    .await
 }
 
 /// Gives a conversation another title, for commenters; or says when the assistant speaks in it, and whether what it

@@ -148,7 +148,7 @@ pub async fn search(
         let most = limits::SEARCH_CHARS;
         return Err(Error::invalid("bad_query", format!("q must be one line of 1 to {most} characters")));
     }
-    let mut documents = sql::list(db, project, &Wanted::default(), limits::DOCUMENTS_PER_PROJECT).await?;
+    let mut documents = sql::list(db, project, Wanted::default(), limits::DOCUMENTS_PER_PROJECT).await?;
     documents.sort_by(|a, b| a.path.cmp(&b.path));
     let deadline = Instant::now() + limits::SEARCH_TIME;
     let looked = stream::iter(documents).map(|document| look(rooms, replicas, document, needle, case, deadline));

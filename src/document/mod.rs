@@ -53,13 +53,13 @@ pub struct Document {
 }
 
 /// Which documents of a project are wanted.
-#[derive(Debug, Clone, Default)]
-struct Wanted {
+#[derive(Debug, Clone, Copy, Default)]
+struct Wanted<'a> {
     after: Option<DocumentId>,
     /// A pattern of their paths.
-    words: Option<String>,
+    words: Option<&'a str>,
     /// Where or below what they are.
-    folder: Option<String>,
+    folder: Option<&'a str>,
     author: Option<UserId>,
 }
 
@@ -256,7 +256,7 @@ pub async fn counted(db: &Db, project: ProjectId) -> Result<(i64, i64)> {
 /// # Errors
 /// When the database fails.
 pub async fn all(db: &Db, project: ProjectId) -> Result<Vec<Document>> {
-    sql::list(db, project, &Wanted::default(), i64::MAX).await
+    sql::list(db, project, Wanted::default(), i64::MAX).await
 }
 
 /// The paths of all documents of a project, in a transaction.
@@ -272,7 +272,7 @@ pub async fn paths(tx: &mut Tx, project: ProjectId) -> Result<Vec<String>> {
 /// # Errors
 /// When the database fails.
 pub async fn below(db: &Db, project: ProjectId, folder: &str, limit: i64) -> Result<Vec<Document>> {
-    sql::list(db, project, &Wanted { folder: Some(folder.to_owned()), ..Wanted::default() }, limit).await
+    sql::list(db, project, Wanted { folder: Some(folder), ..Wanted::default() }, limit).await
 }
 
 /// A text as documents hold it: LF line ends, within the limit.

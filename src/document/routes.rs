@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Changed, DocumentView, Operation, Search, Target, Wanted, sql};
+use super::{Changed, Document, DocumentView, Operation, Search, Target, Wanted, sql};
 use crate::access::{Editor, Viewer};
 use crate::auth;
 use crate::db::Db;
@@ -93,11 +93,14 @@ async fn list(
     Query(below): Query<Below>,
     Query(By { author }): Query<By>,
 ) -> Result<Json<Page<DocumentView>>> {
-    let limit = page.limit()?;
-    let folder = below.folder()?.map(str::to_owned);
-    let wanted = Wanted { after: page.after()?, words: words.pattern()?, folder, author };
-    let documents = sql::list(&db, access.project, &wanted, limit + 1).await?;
-    Ok(Json(Page::cut(documents, limit, |document| document.id).map(|document| document.view())))
+    let (needle, folder) = (words.needle()?, below.folder()?);
+    let read = |after, limit| {
+        let wanted = Wanted { after, words: needle.pattern(), folder, author };
+        sql::list(&db, access.project, wanted, limit)
+    };
+    let is_wanted = |document: &Document| needle.is_in(&document.path);
+    let documents = Page::sift(page.limit()?, page.after()?, read, |document| document.id, is_wanted).await?;
+    Ok(Json(documents.map(|document| document.view())))
 }
 
 /// Creates a document with a text. For editors.

@@ -81,7 +81,7 @@ pub(super) async fn by_path_in(tx: &mut Tx, project: ProjectId, path: &str) -> R
 }
 
 /// Living documents in the order they were created.
-pub(super) async fn list(db: &Db, project: ProjectId, wanted: &Wanted, limit: i64) -> Result<Vec<Document>> {
+pub(super) async fn list(db: &Db, project: ProjectId, wanted: Wanted<'_>, limit: i64) -> Result<Vec<Document>> {
     const TEXT: &str = "
         select d.id, d.project_id, d.path, d.created_by, d.created_us, d.deleted_us, h.head, h.epoch
         from document d join document_head h on h.document_id = d.id
@@ -94,8 +94,8 @@ pub(super) async fn list(db: &Db, project: ProjectId, wanted: &Wanted, limit: i6
         sqlx::query_as(TEXT)
             .bind(project)
             .bind(wanted.after)
-            .bind(&wanted.words)
-            .bind(&wanted.folder)
+            .bind(wanted.words)
+            .bind(wanted.folder)
             .bind(wanted.author)
             .bind(limit)
             .fetch_all(pool)

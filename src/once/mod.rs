@@ -6,6 +6,7 @@
 
 mod sql;
 
+use axum::body::Bytes;
 use axum::extract::{FromRef, FromRequest, OriginalUri, Request};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::bodies::Intake;
 use crate::db::{Db, micros, now_us};
 use crate::error::{Error, Result};
-use crate::extract::{self, Json};
+use crate::extract::{self, Archive, Json};
 use crate::ids::UserId;
 use crate::limits;
 
@@ -42,18 +43,53 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let key = key(request.headers())?;
-        let uri = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone());
-        let method = request.method().clone();
+        let letter = Letter::of(&request)?;
         let body = extract::json_body(request, state).await?;
-        let value = extract::parse(&body)?;
-        let seal = key.map(|key| {
-            let mut asked = Sha256::new();
-            asked.update(format!("{method} {}\n", uri.path()));
-            asked.update(&body);
+        Ok(Self { value: extract::parse(&body)?, seal: letter.seal(&body) })
+    }
+}
+
+/// A zip archive, and under which key it is to be carried out once.
+#[derive(Debug, Clone)]
+pub struct KeyedArchive {
+    /// What was sent.
+    pub archive: Bytes,
+    /// Whether and how it is known again.
+    pub seal: Seal,
+}
+
+impl<S: Send + Sync> FromRequest<S> for KeyedArchive
+where
+    Intake: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let letter = Letter::of(&request)?;
+        let Archive(archive) = Archive::from_request(request, state).await?;
+        let seal = letter.seal(&archive);
+        Ok(Self { archive, seal })
+    }
+}
+
+/// What is on a request's outside: its key, if it has one, and where it is sent.
+struct Letter {
+    key: Option<[u8; 32]>,
+    address: String,
+}
+
+impl Letter {
+    fn of(request: &Request) -> Result<Self> {
+        let uri = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri(), |uri| &uri.0);
+        let (path, query) = (uri.path(), uri.query().map(|query| format!("?{query}")).unwrap_or_default());
+        Ok(Self { key: key(request.headers())?, address: format!("{} {path}{query}\n", request.method()) })
+    }
+
+    fn seal(self, body: &[u8]) -> Seal {
+        Seal(self.key.map(|key| {
+            let asked = Sha256::new().chain_update(self.address).chain_update(body);
             (key, asked.finalize().into())
-        });
-        Ok(Self { value, seal: Seal(seal) })
+        }))
     }
 }
 

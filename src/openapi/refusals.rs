@@ -61,7 +61,7 @@ pub(super) fn add(path: &str, method: &str, operation: &mut Value) {
         (NOT_FOUND, path.contains('{') || path.starts_with("/api/admin/")),
         (TOO_LARGE, has_body),
         (UNSUPPORTED, has_body),
-        (TOO_MANY, in_api),
+        (TOO_MANY, true),
         (INTERNAL, in_api),
         (UNAVAILABLE, in_api),
     ];

@@ -8,7 +8,7 @@ mod template;
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 
 pub use self::demo::demo;
@@ -16,7 +16,7 @@ pub use self::routes::routes;
 pub use self::template::Template;
 
 use crate::access::{self, Role};
-use crate::audit::{self, Entry};
+use crate::audit::Entry;
 use crate::auth::{self, Caller, Credential};
 use crate::blob;
 use crate::db::{Db, Tx, micros, now_us};
@@ -205,23 +205,22 @@ async fn create_in(tx: &mut Tx, quotas: &Quotas, creator: UserId, wanted: &NewPr
 
 /// The projects a caller is a member of, the newest first; a token sees its own project only.
 async fn list(db: &Db, caller: &Caller, page: &PageQuery, words: &Words) -> Result<Page<ProjectView>> {
-    let (limit, words) = (page.limit()?, words.pattern()?);
-    let of_member = async || sql::of_member(db, caller.user.id, page.after()?, words.as_deref(), limit + 1).await;
-    let projects = match &caller.credential {
-        Credential::Login { .. } => of_member().await?,
-        Credential::Key(grant) => match grant.scopes.role() {
-            Some(most) => {
-                let projects = of_member().await?;
-                projects.into_iter().map(|(project, role)| (project, role.lesser(most))).collect()
-            }
-            None => Vec::new(),
-        },
-        Credential::Token(grant) => match access::role(db, caller, grant.project).await? {
-            Some(role) => vec![(find(db, grant.project).await?, role)],
-            None => Vec::new(),
-        },
+    let (limit, after, needle) = (page.limit()?, page.after()?, words.needle()?);
+    let most = match &caller.credential {
+        Credential::Login { .. } => Some(Role::Owner),
+        Credential::Key(grant) => grant.scopes.role(),
+        Credential::Token(grant) => {
+            let Some(role) = access::role(db, caller, grant.project).await? else { return Ok(Page::whole(Vec::new())) };
+            let project = find(db, grant.project).await?;
+            let is_wanted = after.is_none_or(|after| project.id < after) && needle.is_in(&project.name);
+            return Ok(Page::whole(is_wanted.then(|| project.view(role)).into_iter().collect()));
+        }
     };
-    Ok(Page::cut(projects, limit, |(project, _)| project.id).map(|(project, role)| project.view(role)))
+    let Some(most) = most else { return Ok(Page::whole(Vec::new())) };
+    let read = |after, limit| sql::of_member(db, caller.user.id, after, needle.pattern(), limit);
+    let is_wanted = |(project, _): &(Project, Role)| needle.is_in(&project.name);
+    let projects = Page::sift(limit, after, read, |(project, _)| project.id, is_wanted).await?;
+    Ok(projects.map(|(project, role)| project.view(role.lesser(most))))
 }
 
 /// A living project.
@@ -263,7 +262,7 @@ async fn change(
             detail["invites_ended"] = access::end_invites(&mut tx, project).await?.into();
             access::end_links(&mut tx, project, actor, None).await?;
         }
-        note(&mut tx, project, actor, "project.visibility", detail).await?;
+        Entry::new(actor, "project.visibility", project).within(project).saying(detail).record(&mut tx).await?;
         rights::record(&mut tx, Change::project(project)).await?;
     }
     feed.commit(tx, project).await?;
@@ -280,7 +279,7 @@ pub async fn delete(feed: &Feed, rooms: &Rooms, rights: &Rights, actor: UserId, 
     access::lock_project(&mut tx, project).await?;
     let documents: Vec<DocumentId> = document::end_all(&mut tx, project).await?;
     sql::mark_deleted(&mut tx, project, now_us()).await?;
-    note(&mut tx, project, actor, "project.deleted", json!({})).await?;
+    Entry::new(actor, "project.deleted", project).within(project).record(&mut tx).await?;
     feed::append(&mut tx, project, Some(actor), &[Event::ProjectDeleted {}]).await?;
     rights::record(&mut tx, Change::project(project)).await?;
     feed.commit(tx, project).await?;
@@ -303,7 +302,7 @@ pub async fn restore(feed: &Feed, rights: &Rights, actor: UserId, as_owner: bool
     if !sql::restore(&mut tx, project, as_owner.then_some(actor), since_us).await? {
         return Err(Error::NotFound);
     }
-    note(&mut tx, project, actor, "project.restored", json!({})).await?;
+    Entry::new(actor, "project.restored", project).within(project).record(&mut tx).await?;
     feed::append(&mut tx, project, Some(actor), &[Event::ProjectRestored {}]).await?;
     rights::record(&mut tx, Change::project(project)).await?;
     feed.commit(tx, project).await?;
@@ -313,10 +312,11 @@ pub async fn restore(feed: &Feed, rights: &Rights, actor: UserId, as_owner: bool
 
 /// The deleted projects that a caller can take back, the newest first.
 async fn deleted(db: &Db, caller: &Caller, page: &PageQuery, words: &Words) -> Result<Page<DeletedView>> {
-    let (limit, words) = (page.limit()?, words.pattern()?);
+    let needle = words.needle()?;
     let since_us = now_us().saturating_sub(micros(limits::PROJECT_GRACE));
-    let projects = sql::deleted(db, caller.user.id, page.after()?, words.as_deref(), since_us, limit + 1).await?;
-    Ok(Page::cut(projects, limit, |project| project.id))
+    let read = |after, limit| sql::deleted(db, caller.user.id, after, needle.pattern(), since_us, limit);
+    let is_wanted = |project: &DeletedView| needle.is_in(&project.name);
+    Page::sift(page.limit()?, page.after()?, read, |project| project.id, is_wanted).await
 }
 
 /// Removes projects for good that nobody restored in time: document by document, so that others can write in between.
@@ -331,9 +331,4 @@ pub async fn sweep(db: &Db) -> Result<u64> {
         gone += sql::remove(db, project, before_us).await?;
     }
     Ok(gone)
-}
-
-async fn note(tx: &mut Tx, project: ProjectId, actor: UserId, action: &'static str, detail: Value) -> Result<()> {
-    let about = project.to_string();
-    audit::record(tx, &Entry { actor: Some(actor), project: Some(project), action, about, detail }).await
 }

@@ -18,6 +18,8 @@ on_both_engines![
     projects_people_keys_and_bytes_by_words_and_author,
     invites_sessions_and_the_audit_log_by_author,
     operators_find_users_and_projects,
+    letters_of_every_alphabet_are_found_in_both_sizes,
+    a_token_finds_its_project_as_others_do,
 ];
 
 /// One field of each item that a list answers, sorted.
@@ -219,4 +221,55 @@ async fn operators_find_users_and_projects(engine: Engine) {
     assert_eq!(projects(&format!("author={}", bob.id)).await, ["Notes"]);
     let entries = format!("/api/admin/audit?author={}&q=login", root.id);
     assert_eq!(found(&root, &entries, "action").await, ["login.github"]);
+}
+
+async fn letters_of_every_alphabet_are_found_in_both_sizes(engine: Engine) {
+    let (server, github) = start(engine, |config| config.guests = coterie::config::Guests::On).await;
+    github.is(account(1, "root", "Root"));
+    let browser = Browser::new(server.place());
+    browser.sign_in("/").await;
+    let root = browser.person().await;
+    let ann = TestClient::guest(server.place(), "Änne Straßer").await;
+    let (_, made) = ann.post("/api/projects", json!({ "name": "ПРИВЕТ, Élan" })).await;
+    let at = format!("/api/projects/{}", made["id"].as_str().unwrap());
+    for path in ["ÜBER/Öl.md", "über.txt", "uber.md"] {
+        assert_eq!(ann.post(&format!("{at}/documents"), json!({ "path": path })).await.0, StatusCode::CREATED);
+    }
+    ann.post("/api/keys", json!({ "name": "Ключ" })).await;
+    let request = ann.request(Method::PUT, &format!("{at}/blobs")).query(&[("name", "CAFÉ.png")]);
+    let request = request.header(header::CONTENT_TYPE, "application/octet-stream").body("bytes");
+    assert_eq!(answer(request).await.0, StatusCode::CREATED);
+    let paths = async |q: &str| found(&ann, &format!("{at}/documents?q={q}"), "path").await;
+    assert_eq!(paths("über").await, ["ÜBER/Öl.md", "über.txt"]);
+    assert_eq!(paths("ÜBER").await, ["ÜBER/Öl.md", "über.txt"]);
+    assert_eq!(paths("ö").await, ["ÜBER/Öl.md"]);
+    assert_eq!(paths("uber").await, ["uber.md"]);
+    let name = "ПРИВЕТ, Élan";
+    assert_eq!(found(&ann, "/api/projects?q=привет", "name").await, [name]);
+    assert_eq!(found(&ann, "/api/projects?q=ÉLAN", "name").await, [name]);
+    assert_eq!(found(&ann, "/api/projects?q=élen", "name").await, [""; 0]);
+    assert_eq!(found(&ann, &format!("{at}/members?q=ÄNNE"), "name").await, ["Änne Straßer"]);
+    assert_eq!(found(&ann, "/api/keys?q=КЛЮЧ", "name").await, ["Ключ"]);
+    assert_eq!(found(&ann, &format!("{at}/blobs?q=café"), "name").await, ["CAFÉ.png"]);
+    assert_eq!(found(&root, "/api/admin/users?q=änne", "name").await, ["Änne Straßer"]);
+    assert_eq!(found(&root, "/api/admin/projects?q=привет", "name").await, [name]);
+    assert_eq!(found(&ann, &format!("{at}/audit?q=é"), "action").await, [""; 0]);
+    ann.delete(&at).await;
+    assert_eq!(found(&ann, "/api/projects/deleted?q=Привет", "name").await, [name]);
+}
+
+async fn a_token_finds_its_project_as_others_do(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let token = ann.token(project, "viewer").await;
+    let seen = async |query: &str| {
+        let (status, page) = ann.by(Method::GET, &token, &format!("/api/projects{query}"), None).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        page["items"].as_array().unwrap().len()
+    };
+    assert_eq!((seen("").await, seen("?q=NOTES").await, seen("?q=other").await), (1, 1, 0));
+    assert_eq!(seen(&format!("?after={project}")).await, 0);
+    let bad = ann.by(Method::GET, &token, "/api/projects?after=x", None).await.0;
+    assert_eq!(bad, StatusCode::BAD_REQUEST);
 }

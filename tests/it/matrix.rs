@@ -198,6 +198,13 @@ impl Scene<'_> {
                 let to = json!({ "user_id": self.target.id });
                 return answer_of(request.json(&to)).await;
             }
+            "add_member" => {
+                // Somebody whom the owner knows.
+                let known = TestClient::guest(self.server.place(), "Known").await;
+                self.owner().invite(self.owner().project().await, &known, "viewer").await;
+                let new = json!({ "user_id": known.id, "role": "viewer" });
+                return answer_of(request.json(&new)).await;
+            }
             _ => match body {
                 Some(body) => return answer_of(request.json(&fresh(body))).await,
                 None => return answer_of(request).await,

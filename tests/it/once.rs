@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::archive::archive_of;
 use crate::client::{TestClient, answer};
 use crate::engines::{Engine, on_both_engines};
 use crate::server::TestServer;
@@ -32,6 +33,12 @@ async fn what_is_sent_twice_is_done_once(engine: Engine) {
             json!({ "operations": [{ "op": "create", "path": "b" }, { "op": "delete", "document": "a" }] }),
             StatusCode::OK,
         ),
+        (format!("{base}/conversations"), json!({ "title": "About" }), StatusCode::CREATED),
+        (
+            format!("{base}/conversations/import"),
+            json!({ "title": "Old", "messages": [{ "author": { "name": "Bob" }, "body": "hello" }] }),
+            StatusCode::CREATED,
+        ),
     ];
     for (number, (path, body, expected)) in cases.iter().enumerate() {
         let key = format!("key {number}");
@@ -40,6 +47,23 @@ async fn what_is_sent_twice_is_done_once(engine: Engine) {
         assert_eq!(post(&ann, &key, path, body).await, first);
     }
     assert_eq!(ann.get("/api/projects").await.1["items"].as_array().unwrap().len(), 2);
+
+    let (_, conversations) = ann.get(&format!("{base}/conversations")).await;
+    assert_eq!(conversations["items"].as_array().unwrap().len(), 3, "{conversations}");
+
+    // An archive is known by its bytes, and by where its files go.
+    let send = async |into: &str, bytes: &[u8]| {
+        let request =
+            ann.request(Method::POST, &format!("{base}/import?into={into}")).body(archive_of(&[("i", bytes)]));
+        let request = request.header(header::CONTENT_TYPE, "application/zip");
+        answer(request.header("idempotency-key", "archive")).await
+    };
+    let first = send("x", b"text").await;
+    assert_eq!(first.0, StatusCode::CREATED, "{}", first.1);
+    assert_eq!(send("x", b"text").await, first);
+    for (into, bytes) in [("y", &b"text"[..]), ("x", b"other")] {
+        assert_eq!(send(into, bytes).await.1["error"]["code"], json!("key_reused"));
+    }
 
     // Many at once: one does it, the others hear of that or are told to wait.
     let mut sent = JoinSet::new();

@@ -11,6 +11,8 @@ use crate::server::TestServer;
 on_both_engines![
     a_project_always_has_an_owner,
     who_came_by_a_link_goes_with_it,
+    owners_take_in_whom_they_know,
+    what_begins_and_ends_a_login_is_kept,
     a_deleted_project_can_be_restored_for_a_while,
     logins_are_listed_and_ended,
     what_was_done_to_rights_is_kept_for_owners,
@@ -196,4 +198,72 @@ async fn what_was_done_to_rights_is_kept_for_owners(engine: Engine) {
     assert_eq!(actions(&second), expected[2..4]);
     assert_eq!(bob.get(&audit).await.0, StatusCode::FORBIDDEN, "a reader of what is public");
     assert_eq!(bob.get("/api/admin/audit").await.0, StatusCode::NOT_FOUND);
+}
+
+async fn owners_take_in_whom_they_know(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    let eve = TestClient::guest(server.place(), "Eve").await;
+    let (first, second) = (ann.project().await, ann.project().await);
+    ann.invite(first, &bob, "viewer").await;
+    let members = format!("/api/projects/{second}/members");
+    let add = async |by: &TestClient, user: coterie::ids::UserId, role: &str| {
+        by.post(&members, json!({ "user_id": user, "role": role })).await
+    };
+    // Who is not known, or nobody, or no person does not exist.
+    let (_, key) = ann.key(&["act-for"]).await;
+    let zoe = json!({ "user": { "id": "7", "name": "Zoë" } });
+    let (_, issued) = ann.by(reqwest::Method::POST, &key, &format!("/api/projects/{first}/tokens"), Some(zoe)).await;
+    let zoe = serde_json::from_value(issued["user_id"].clone()).unwrap();
+    for user in [eve.id, coterie::ids::UserId::new(), zoe, coterie::auth::ASSISTANT] {
+        assert_eq!(add(&ann, user, "editor").await.0, StatusCode::NOT_FOUND);
+    }
+    let (status, member) = add(&ann, bob.id, "editor").await;
+    assert_eq!((status, &member["id"], &member["role"]), (StatusCode::CREATED, &json!(bob.id), &json!("editor")));
+    bob.socket(Dialect::Hocuspocus, second, "a").join().await;
+    let (status, said) = add(&ann, bob.id, "viewer").await;
+    assert_eq!((status, &said["error"]["code"]), (StatusCode::CONFLICT, &json!("already_member")));
+    assert_eq!(add(&bob, eve.id, "viewer").await.0, StatusCode::FORBIDDEN);
+    assert_eq!(add(&eve, bob.id, "viewer").await.0, StatusCode::NOT_FOUND);
+    let token = ann.token(second, "owner").await;
+    let by_token = json!({ "user_id": bob.id, "role": "owner" });
+    assert_eq!(ann.by(reqwest::Method::POST, &token, &members, Some(by_token)).await.0, StatusCode::FORBIDDEN);
+    let (_, page) = ann.get(&format!("/api/projects/{second}/audit?q=member.added")).await;
+    assert_eq!((&page["items"][0]["about"], &page["items"][0]["detail"]["role"]), (&json!(bob.id), &json!("editor")));
+    let told = crate::events::all(&ann, second).await;
+    assert!(told.iter().any(|event| event["type"] == "member.added" && event["user"]["id"] == json!(bob.id)));
+    // Under the id that a guest had before, it is who they became; and who only shares what was deleted is not known.
+    let robert = TestClient::guest(server.place(), "Robert").await;
+    bob.merge_into(server.db(), &robert).await;
+    assert_eq!(add(&ann, bob.id, "viewer").await.0, StatusCode::CONFLICT);
+    ann.delete(&format!("{members}/{}", robert.id)).await;
+    ann.delete(&format!("/api/projects/{first}")).await;
+    assert_eq!(add(&ann, robert.id, "viewer").await.0, StatusCode::NOT_FOUND);
+}
+
+async fn what_begins_and_ends_a_login_is_kept(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let bob = TestClient::guest(server.place(), "Bob").await;
+    let project = ann.project().await;
+    let token = ann.token(project, "viewer").await;
+    let (_, page) = ann.get(&format!("/api/projects/{project}/audit?q=token")).await;
+    assert_eq!((&page["items"][0]["action"], &page["items"][0]["about"]), (&json!("token.issued"), &json!(ann.id)));
+    assert_eq!(page["items"][0]["detail"]["role"], json!("viewer"));
+    assert!(!page.to_string().contains(&token));
+    ann.merge_into(server.db(), &bob).await;
+    assert_eq!(bob.post("/auth/logout", json!({})).await.0, StatusCode::NO_CONTENT);
+    let kept = server.database.dump("audit").await.concat();
+    for action in ["login.guest", "token.issued", "user.merged", "login.ended"] {
+        assert!(kept.contains(action), "{action}: {kept}");
+    }
+    // For a while.
+    assert_eq!(coterie::audit::sweep(server.db()).await.unwrap(), 0);
+    let db = server.database.connect().await;
+    let old = uuid::Builder::from_unix_timestamp_millis(1_600_000_000_000, &[7; 10]).into_uuid();
+    let update = "update audit set id = $1 where action = 'user.merged'";
+    coterie::on_pool!(&db, write, pool => sqlx::query(update).bind(old).execute(pool).await.map(drop)).unwrap();
+    db.close().await;
+    assert_eq!(coterie::audit::sweep(server.db()).await.unwrap(), 1);
 }

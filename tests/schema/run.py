@@ -4,16 +4,20 @@ caller, and no answer may be a fault of the server or one that the description l
 
     python3 tests/schema/run.py target/debug/coterie
 
-Needs Python 3.10 with venv; schemathesis is installed into a folder beside Cargo's output, once.
+On SQLite; where COTERIE_TEST_POSTGRES names a cluster (tests/with-postgres), some of them on Postgres as well. Needs Python 3.10 with venv; schemathesis is installed into a folder beside Cargo's output, once.
 """
 
 import http.cookiejar
+import http.server
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import threading
+import urllib.error
+import urllib.parse
 import urllib.request
 import venv
 from pathlib import Path
@@ -22,6 +26,10 @@ SCHEMATHESIS = "schemathesis==4.32.5"
 # For each caller, in seconds.
 TIME = os.environ.get("COTERIE_SCHEMA_SECONDS", "25")
 SEED = os.environ.get("COTERIE_SCHEMA_SEED", "1")
+POSTGRES = os.environ.get("COTERIE_TEST_POSTGRES")
+CALLERS = ["stranger", "viewer", "commenter", "editor", "owner", "operator"]
+# Who writes and who looks after the server meet most statements.
+CALLERS_ON_POSTGRES = ["editor", "operator"]
 CHECKS = ",".join([
     "not_a_server_error",
     "status_code_conformance",
@@ -44,14 +52,49 @@ def tool(target: Path) -> Path:
     return program
 
 
-class Browser:
-    """A guest with a cookie."""
+class Github(http.server.BaseHTTPRequestHandler):
+    """As much of GitHub as lets one person sign in."""
 
-    def __init__(self, url: str, name: str):
+    def do_GET(self) -> None:
+        asked = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        if self.path.startswith("/login/oauth/authorize"):
+            self.send_response(302)
+            self.send_header("location", f"{asked['redirect_uri'][0]}?code=1&state={asked['state'][0]}")
+            self.end_headers()
+        else:
+            self.answer({"id": 1, "login": "root", "name": "Root", "avatar_url": "https://avatars.example/1"})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        if "/applications/" in self.path:
+            # Tokens that are made up are nobody's.
+            self.send_error(404)
+            return
+        self.answer({"access_token": "token", "scope": "", "token_type": "bearer"})
+
+    def answer(self, value: dict) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Browser:
+    """A guest with a cookie, or where no name is given whoever GitHub knows."""
+
+    def __init__(self, url: str, name: str | None = None):
         self.url, self.jar = url, http.cookiejar.CookieJar()
         self.opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.jar))
-        self.user = self.post("/auth/guest", {"name": name})
+        if name is None:
+            self.opener.open(f"{url}/auth/github?next=/healthz", timeout=30).close()
+        else:
+            self.post("/auth/guest", {"name": name})
 
     def post(self, path: str, body: dict) -> dict:
         headers = {"content-type": "application/json", "origin": self.url}
@@ -59,19 +102,32 @@ class Browser:
         with self.opener.open(request, timeout=30) as response:
             return json.load(response)
 
+    def is_signed_in(self) -> bool:
+        try:
+            with self.opener.open(f"{self.url}/api/me", timeout=30) as response:
+                return response.status == 200
+        except urllib.error.HTTPError:
+            return False
+
     def cookie(self) -> str:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.jar)
 
 
-def start(binary: str, folder: str) -> tuple[subprocess.Popen, str]:
+def start(binary: str, folder: str, database: str | None, github: str) -> tuple[subprocess.Popen, str]:
     settings = {
         "COTERIE_LISTEN": "127.0.0.1:0",
         "COTERIE_DATA_DIR": folder,
         "COTERIE_GUESTS": "on",
         "COTERIE_USER_RATE": "100000/100000",
         "COTERIE_PROJECT_RATE": "100000/100000",
+        "GITHUB_CLIENT_ID": "app",
+        "GITHUB_CLIENT_SECRET": "secret",
+        "GITHUB_URL": github,
+        "GITHUB_API_URL": github,
         "RUST_LOG": "error",
     }
+    if database:
+        settings["DATABASE_URL"] = database
     server = subprocess.Popen([binary], env=settings, cwd=folder, stdout=subprocess.PIPE, text=True)
     line = server.stdout.readline()
     found = re.search(r"open (http://\S+)", line)
@@ -80,28 +136,36 @@ def start(binary: str, folder: str) -> tuple[subprocess.Popen, str]:
     return server, found[1]
 
 
-def main() -> int:
-    binary = str(Path(sys.argv[1]).resolve())
-    program = tool(Path(binary).parent.parent)
+def fresh_database() -> str:
+    """A database of its own in the cluster."""
+    name = f"coterie_schema_{os.getpid()}"
+    subprocess.run(["psql", POSTGRES, "--quiet", "--command", f"create database {name}"], check=True)
+    return f"{POSTGRES.rsplit('/', 1)[0]}/{name}"
+
+
+def hold(program: Path, binary: str, database: str | None, callers: list[str], github: str) -> list[str]:
+    """Holds a server on this database against its description, as each of these callers; answers who met a fault."""
+    engine = "Postgres" if database else "SQLite"
     failed = []
     with tempfile.TemporaryDirectory() as folder:
-        server, url = start(binary, folder)
+        server, url = start(binary, folder, database, github)
         try:
-            owner = Browser(url, "Owner")
+            browsers = {"operator": Browser(url), "owner": Browser(url, "Owner")}
+            owner = browsers["owner"]
             project = owner.post("/api/projects", {"name": "Held against"})["id"]
-            for role in ["stranger", "viewer", "editor", "owner"]:
+            for role in callers:
                 # A document for each, since callers delete what they may.
                 body = {"path": f"{role}.md", "content": "text"}
                 document = owner.post(f"/api/projects/{project}/documents", body)["id"]
                 headers = ["-H", f"Origin: {url}"]
-                if role == "owner":
-                    headers += ["-H", f"Cookie: {owner.cookie()}"]
+                if role in browsers:
+                    headers += ["-H", f"Cookie: {browsers[role].cookie()}"]
                 elif role != "stranger":
                     token = owner.post(f"/api/projects/{project}/tokens", {"role": role})["token"]
                     headers += ["-H", f"Authorization: Bearer {token}"]
                 config = Path(folder) / f"{role}.toml"
                 config.write_text(f'[parameters]\n"path.p" = "{project}"\n"path.d" = "{document}"\n')
-                print(f"-- as {role}", flush=True)
+                print(f"-- as {role} on {engine}", flush=True)
                 command = [
                     str(program), "--config-file", str(config), "run", f"{url}/api/openapi.json", "--checks", CHECKS,
                     "--seed", SEED, "--max-time", TIME, "--phases", "examples,coverage,fuzzing", "--no-color",
@@ -110,15 +174,31 @@ def main() -> int:
                     # It makes no archives.
                     "--exclude-path", "/api/projects/{p}/import", *headers,
                 ]
-                # What ends everything for those who come after is left out: the project itself.
+                # What ends everything for those who come after is left out: the project itself, and one's own login.
                 command += ["--exclude-operation-id", "delete_project"]
+                if role in browsers:
+                    command += ["--exclude-operation-id", "end_logins"]
                 if subprocess.run(command, cwd=folder).returncode != 0:
-                    failed.append(role)
+                    failed.append(f"{role} on {engine}")
+                if role in browsers and not browsers[role].is_signed_in():
+                    failed.append(f"{role} on {engine} was signed out meanwhile")
             if server.poll() is not None:
-                failed.append("the server ended")
+                failed.append(f"the server on {engine} ended")
         finally:
             server.terminate()
             server.wait(timeout=20)
+    return failed
+
+
+def main() -> int:
+    binary = str(Path(sys.argv[1]).resolve())
+    program = tool(Path(binary).parent.parent)
+    github = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Github)
+    threading.Thread(target=github.serve_forever, daemon=True).start()
+    at = f"http://127.0.0.1:{github.server_port}"
+    failed = hold(program, binary, None, CALLERS, at)
+    if POSTGRES:
+        failed += hold(program, binary, fresh_database(), CALLERS_ON_POSTGRES, at)
     if failed:
         print(f"not as described: {', '.join(failed)}")
     return 1 if failed else 0

@@ -12,7 +12,7 @@ pub(super) use self::sql::give;
 
 use super::credential::{Caller, Scope, Scopes};
 use super::{Secret, digest, operator};
-use crate::audit::{self, Entry};
+use crate::audit::Entry;
 use crate::db::{Db, micros, now_us};
 use crate::error::{Error, Result};
 use crate::extract::lifetime;
@@ -88,6 +88,12 @@ fn unnamed() -> String {
 }
 
 impl Key {
+    /// That something was done to it.
+    fn entry(&self, owner: UserId, action: &'static str) -> Entry {
+        let detail = json!({ "name": self.name, "prefix": self.prefix, "scopes": self.scopes.list() });
+        Entry::new(owner, action, self.id).saying(detail)
+    }
+
     fn view(&self) -> KeyView {
         KeyView {
             id: self.id,
@@ -136,30 +142,26 @@ async fn create_and_show(state: &Shared, owner: UserId, wanted: &NewKey) -> Resu
         return Err(Error::conflict("too_many_keys", "you have too many keys; delete those that nobody uses"));
     }
     sql::insert(&mut tx, owner, &key, digest(&secret)).await?;
-    note(&mut tx, owner, "key.created", &key).await?;
+    key.entry(owner, "key.created").record(&mut tx).await?;
     tx.commit().await?;
     Ok(NewKeyView { view: key.view(), key: secret })
 }
 
 async fn list(db: &Db, owner: UserId, page: &PageQuery, words: &Words) -> Result<Page<KeyView>> {
-    let (limit, words) = (page.limit()?, words.pattern()?);
-    let keys = sql::list(db, owner, page.after()?, words.as_deref(), now_us(), limit + 1).await?;
-    Ok(Page::cut(keys, limit, |key| key.id).map(|key| key.view()))
+    let (needle, now) = (words.needle()?, now_us());
+    let read = |after, limit| sql::list(db, owner, after, needle.pattern(), now, limit);
+    let keys = Page::sift(page.limit()?, page.after()?, read, |key| key.id, |key| needle.is_in(&key.name)).await?;
+    Ok(keys.map(|key| key.view()))
 }
 
 /// Ends a key, the tokens that were issued with it, and what they have open.
 pub(super) async fn revoke(db: &Db, owner: UserId, id: KeyId) -> Result<()> {
     let mut tx = db.begin().await?;
     let key = sql::delete(&mut tx, owner, id).await?.ok_or(Error::NotFound)?;
-    note(&mut tx, owner, "key.revoked", &key).await?;
+    key.entry(owner, "key.revoked").record(&mut tx).await?;
     rights::record(&mut tx, Change::user(owner)).await?;
     tx.commit().await?;
     Ok(())
-}
-
-async fn note(tx: &mut crate::db::Tx, owner: UserId, action: &'static str, key: &Key) -> Result<()> {
-    let detail = json!({ "name": key.name, "prefix": key.prefix, "scopes": key.scopes.list() });
-    audit::record(tx, &Entry { actor: Some(owner), project: None, action, about: key.id.to_string(), detail }).await
 }
 
 /// Whose key this is; notes that it was used.

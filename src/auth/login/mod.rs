@@ -19,7 +19,7 @@ pub(super) use self::routes::routes;
 pub use self::store::Logins;
 
 use super::secret::{Digest, digest};
-use crate::audit::{self, Entry};
+use crate::audit::Entry;
 use crate::db::{Db, micros, now_us};
 use crate::error::{Error, Result};
 use crate::ids::{LoginId, UserId};
@@ -93,7 +93,7 @@ pub(super) async fn end(db: &Db, user: UserId, login: LoginId) -> Result<()> {
     if !sql::delete_one(&mut tx, user, login).await? {
         return Err(Error::NotFound);
     }
-    note_end(&mut tx, user, user, &login.to_string()).await?;
+    note_end(&mut tx, user, &login.to_string()).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -103,7 +103,7 @@ async fn end_by_hash(db: &Db, hash: Digest) -> Result<()> {
     let mut tx = db.begin().await?;
     if let Some((user, id)) = sql::delete(&mut tx, hash).await? {
         let which = id.map_or_else(|| "unnamed".to_owned(), |id| id.to_string());
-        note_end(&mut tx, user, user, &which).await?;
+        note_end(&mut tx, user, &which).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -116,15 +116,13 @@ async fn end_by_hash(db: &Db, hash: Digest) -> Result<()> {
 pub(super) async fn end_all(db: &Db, user: UserId, kept: Option<Digest>) -> Result<()> {
     let mut tx = db.begin().await?;
     sql::delete_all(&mut tx, user, kept).await?;
-    note_end(&mut tx, user, user, "all").await?;
+    note_end(&mut tx, user, "all").await?;
     tx.commit().await?;
     Ok(())
 }
 
-async fn note_end(tx: &mut crate::db::Tx, actor: UserId, user: UserId, which: &str) -> Result<()> {
-    let detail = json!({ "login": which });
-    let (actor, about) = (Some(actor), user.to_string());
-    audit::record(tx, &Entry { actor, project: None, action: "login.ended", about, detail }).await?;
+async fn note_end(tx: &mut crate::db::Tx, user: UserId, which: &str) -> Result<()> {
+    Entry::new(user, "login.ended", user).saying(json!({ "login": which })).record(tx).await?;
     rights::record(tx, Change::user(user)).await
 }
 

@@ -17,7 +17,7 @@ use self::next::Next;
 use super::secret::Digest;
 use super::user::{Kind, User};
 use super::{Secret, by_cookie, digest, login, merge_guest};
-use crate::audit::{self, Entry};
+use crate::audit::Entry;
 use crate::db::{Db, micros, now_us};
 use crate::error::{Error, Result};
 use crate::github::{Began, Fault, Github, Profile};
@@ -141,8 +141,7 @@ async fn person(db: &Db, profile: &Profile) -> Result<(User, bool)> {
     sql::free_name(&mut tx, profile).await?;
     let (user, suspended) = sql::put_person(&mut tx, &user, profile, now_us()).await?;
     let detail = serde_json::json!({ "github_id": profile.id, "github_login": profile.login });
-    let (actor, about) = (Some(user.id), user.id.to_string());
-    audit::record(&mut tx, &Entry { actor, project: None, action: "login.github", about, detail }).await?;
+    Entry::new(user.id, "login.github", user.id).saying(detail).record(&mut tx).await?;
     tx.commit().await?;
     Ok((user, suspended))
 }

@@ -74,7 +74,7 @@ pub(super) async fn lock(tx: &mut Tx) -> Result<()> {
 
 /// Takes a GitHub name away from whoever had it before; they were renamed there, or gave it up.
 pub(super) async fn free_name(tx: &mut Tx, profile: &Profile) -> Result<()> {
-    const TEXT: &str = "update users set github_login = null where github_login = $1 and github_id <> $2";
+    const TEXT: &str = "update users set github_login = null where lower(github_login) = lower($1) and github_id <> $2";
     on_tx!(tx, conn => sqlx::query(TEXT).bind(&profile.login).bind(profile.id).execute(conn).await.map(drop))?;
     Ok(())
 }

@@ -123,6 +123,7 @@ pub(super) fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         "accept_proposal" | "reject_proposal" => sent(Editor, json!({})),
         "list_invites" | "delete_invite" | "list_audit" | "delete_project" => members(Owner),
         "change_project" => sent(Owner, json!({ "name": "Other" })),
+        "add_member" => Some((For::Members(Owner), Some(Value::Null))),
         "change_member" => sent(Owner, json!({ "role": "viewer" })),
         "create_invite" => sent(Owner, json!({ "role": "viewer" })),
         "transfer" => Some((For::Members(Owner), Some(Value::Null))),

@@ -78,7 +78,7 @@ async fn create(
     responses((status = 200, body = Page<TemplateView>))
 )]
 async fn templates(_: CurrentUser) -> Json<Page<TemplateView>> {
-    Json(Page { items: Template::all(), next: None })
+    Json(Page::whole(Template::all()))
 }
 
 /// One project.

@@ -72,8 +72,6 @@ test('the page of ten lines runs on another site, from what the server serves', 
   assert.equal((await fetch(`${stage.url}/sdk/v1/none.js`, { headers: { accept: 'text/html' } })).status, 404)
 
   const [ann, ben] = [await stage.visitor(), await stage.visitor()]
-  ann.on("console", (m) => process.stderr.write(m.text() + "\n"))
-  setTimeout(async () => process.stderr.write(`\nHTML ${await ann.content()}\n${ann.url()}`), 9000)
   /** Signs in at the server; answers how to ask it as them. */
   const known = async (visitor, name) => {
     const ask = async (path, data) => (await visitor.context().request.post(stage.url + path, { data })).json()

@@ -312,9 +312,8 @@ pub const SOCKET_WRITE_BUFFER: usize = 16 * 1024;
 pub const SOCKET_WRITE_BUFFER_MAX: usize = 4 * FRAGMENT_BYTES;
 /// How long one frame or fragment may take; a peer that reads nothing for so long is dropped, and comes back when it can.
 pub const SOCKET_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a socket is not read at most while its last edits are being committed. Longer than a commit at full load, and
-/// shorter than anybody minds of presence.
-pub const READ_PAUSE: Duration = Duration::from_millis(100);
+/// How long a socket is not read at most because of edits that it brought: presence behind them is no later than that.
+pub const READ_PAUSE: Duration = Duration::from_millis(50);
 /// How many times as long as its last edits took to be committed a socket is not read after them.
 pub const READ_REST: u32 = 3;
 /// How long a socket is not read at most after its last edits were committed: with a commit at full load less than the

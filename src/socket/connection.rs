@@ -190,7 +190,7 @@ impl Connection {
             }
             for one in outgoing.drain(..) {
                 if one.settles() {
-                    self.pace.settle();
+                    self.pace.settle(Instant::now());
                 }
                 if let Some(close) = self.dialect.encode(address, one, &mut frames) {
                     ended.push((address.clone(), close));
@@ -239,6 +239,10 @@ impl Connection {
             if frames < limits::FRAMES_AT_ONCE && self.unsent.is_empty() {
                 next = self.wire.receive_now();
             }
+        }
+        if frames == limits::FRAMES_AT_ONCE {
+            // There is more: no rest before that.
+            self.pace.read(self.last_received);
         }
         Ok(())
     }

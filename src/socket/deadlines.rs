@@ -24,13 +24,13 @@ impl Connection {
             Slot::Open(.., calm) => calm.next(),
             Slot::Waiting(..) | Slot::Refused => None,
         });
-        let others = [presence.min(), self.frame_deadline(), self.looks.due(), self.pace.rests_until()];
+        let others = [presence.min(), self.frame_deadline(), self.looks.due(), self.pace.rests_until(Instant::now())];
         let silence = others.into_iter().flatten().fold(silence, Instant::min);
         if self.is_admitted() { silence } else { silence.min(self.opened + self.admission_time()) }
     }
 
     pub(super) fn may_read(&self) -> bool {
-        self.unsent.is_empty() && self.pace.rests_until().is_none()
+        self.unsent.is_empty() && self.pace.rests_until(Instant::now()).is_none()
     }
 
     fn frame_deadline(&self) -> Option<Instant> {

@@ -2,7 +2,8 @@
 //!
 //! What comes while an edit is being committed waits in the system's buffers: it cannot be committed before, and read
 //! together it costs one turn of the socket and one of its room. The longer commits take, the longer the rest before the
-//! next: a server that always has all rooms in the queue makes each wait for all others, twice.
+//! next: a server that always has all rooms in the queue makes each wait for all others, twice. What is never answered for (an
+//! update that repeats what the server asked for, one of a document that is detached) costs one pause.
 
 use tokio::time::Instant;
 
@@ -34,20 +35,60 @@ impl Pace {
     }
 
     /// Notes that an edit is saved or refused.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn settle(&mut self, now: Instant) {
         if self.unsettled == 0 {
             return;
         }
         self.unsettled -= 1;
         if self.unsettled == 0 {
-            let now = Instant::now();
-            let took = now - self.read;
-            self.next = now + (took * limits::READ_REST).min(limits::READ_REST_LONGEST);
+            let rest = ((now - self.read) * limits::READ_REST).min(limits::READ_REST_LONGEST);
+            self.next = (now + rest).min(self.read + limits::READ_PAUSE);
         }
     }
 
     /// Until when the socket is not read, if it is not.
-    pub(super) fn rests_until(&self) -> Option<Instant> {
-        (self.read < self.next && Instant::now() < self.next).then_some(self.next)
+    pub(super) fn rests_until(&self, now: Instant) -> Option<Instant> {
+        (now < self.next).then_some(self.next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const TOOK: Duration = Duration::from_millis(2);
+
+    #[test]
+    fn a_socket_rests_while_its_edits_are_committed_and_three_times_as_long_after() {
+        let began = Instant::now();
+        let mut pace = Pace::new(began);
+        assert_eq!(pace.rests_until(began), None, "what is no edit is not waited for");
+        pace.edit();
+        pace.edit();
+        let saved = began + TOOK;
+        pace.settle(saved);
+        assert!(pace.rests_until(saved).is_some(), "one is not settled");
+        pace.settle(saved);
+        let rested = saved + TOOK * limits::READ_REST;
+        assert_eq!(pace.rests_until(saved), Some(rested));
+        assert_eq!(pace.rests_until(rested), None);
+    }
+
+    #[test]
+    fn no_rest_is_longer_than_its_limit() {
+        let began = Instant::now();
+        let mut pace = Pace::new(began);
+        pace.edit();
+        let late = began + limits::READ_PAUSE;
+        assert_eq!(pace.rests_until(late), None, "what is not settled in time is not waited for");
+        pace.settle(late);
+        assert_eq!(pace.rests_until(late), None);
+        pace.read(began);
+        pace.edit();
+        let saved = began + limits::READ_PAUSE / 2;
+        pace.settle(saved);
+        assert_eq!(pace.rests_until(saved), Some(saved + limits::READ_REST_LONGEST));
     }
 }

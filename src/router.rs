@@ -45,6 +45,8 @@ const SIGN_IN: [(&str, Method); 3] =
 
 /// Where archives are sent.
 const IMPORT: &str = "/api/projects/{p}/import";
+/// What waits for the answer of a model.
+const ASKS_A_MODEL: [&str; 2] = ["/api/projects/{p}/completions", "/api/projects/{p}/documents/{d}/analysis"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION: HeaderName = HeaderName::from_static("coterie-version");
@@ -227,8 +229,11 @@ async fn count(State(state): State<AppState>, mut request: Request, next: Next) 
     response
 }
 
-/// Counts a large answer among those that wait for their readers, until it was read.
+/// Counts a large answer among those that wait for their readers, until it was read. What was done is said in any case.
 async fn weigh(State(state): State<AppState>, request: Request, next: Next) -> Response<Body> {
+    if !request.method().is_safe() {
+        return next.run(request).await;
+    }
     let asked = request.extensions().clone();
     let response = next.run(request).await;
     let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
@@ -246,10 +251,14 @@ async fn weigh(State(state): State<AppState>, request: Request, next: Next) -> R
     counted.await.unwrap_or_else(Error::into_response)
 }
 
-/// Ends what takes too long; a large archive may take its time to arrive.
+/// Ends what takes too long; a large archive may take its time to arrive, and a model its own to answer.
 async fn in_time(request: Request, next: Next) -> Response<Body> {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let most = if path == Some(IMPORT) { limits::ARCHIVE_REQUEST } else { limits::REQUEST_TIMEOUT };
+    let most = match path {
+        Some(IMPORT) => limits::ARCHIVE_REQUEST,
+        Some(path) if ASKS_A_MODEL.contains(&path) => limits::ASSISTANT_TIME + limits::REQUEST_TIMEOUT,
+        _ => limits::REQUEST_TIMEOUT,
+    };
     let answered = tokio::time::timeout(most, next.run(request)).await;
     answered.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
 }

@@ -5,6 +5,7 @@ use std::pin::pin;
 
 use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::account::{Account, Payer};
@@ -12,12 +13,13 @@ use super::ends::End;
 use super::prompt::TURN;
 use super::sql::NewRun;
 use super::{sql, tokens, usage};
+use crate::auth;
 use crate::db::now_us;
 use crate::error::{Error, Result};
 use crate::ids::{ProjectId, UserId};
 use crate::limits;
 use crate::model::{self, Ask, Fault, Model, Piece};
-use crate::state::Shared;
+use crate::state::{AppState, Shared};
 
 /// An answer, and what it took.
 #[derive(Debug)]
@@ -29,16 +31,17 @@ pub(super) struct Answered {
     pub(super) cost: Value,
 }
 
-/// Asks a model once, for somebody in a project, and waits for all of its answer. Who stops waiting ends the request.
+/// Asks a model once, for somebody in a project, and waits for all of its answer. Who stops waiting ends the request; what
+/// was written by then is counted all the same.
 ///
 /// # Errors
 /// [`Error::RateLimited`]; `budget_used_up` (409); 413 for more than the model reads at once; 503 in words when the model
 /// gives no answer, or when the database fails.
 pub(super) async fn ask(
-    state: &Shared,
+    state: &AppState,
     (project, user): (ProjectId, UserId),
     model: &Model,
-    mut ask: Ask,
+    ask: Ask,
 ) -> Result<Answered> {
     model.model().await.map_err(|fault| refused(&fault))?;
     let said: usize = ask.turns.iter().map(|turn| tokens::count(&turn.content) + TURN).sum();
@@ -50,26 +53,56 @@ pub(super) async fn ask(
         return Err(Error::TooLarge(Fault::ContextTooLong.to_string()));
     }
     let most = ask.max_tokens.unwrap_or(limits::ASSISTANT_ANSWER_TOKENS).min(u32::try_from(room).unwrap_or(u32::MAX));
-    if let Some(retry_after) = usage::wait(&state.db, &state.config.ai, user, now_us()).await? {
+    let payer = Payer { run: Uuid::now_v7(), project, user };
+    begin(state, payer).await?;
+    let waits = CancellationToken::new();
+    let gone = waits.clone();
+    let _waits = waits.drop_guard();
+    let (state, model) = (state.clone(), model.name().to_owned());
+    let giving = tokio::spawn(async move { give(&state, payer, &model, ask, (said + schema, most), &gone).await });
+    giving.await.map_err(|broke| Error::Internal(broke.into()))?
+}
+
+/// Notes a run, if its asker may have another one now. It vouches for itself: where it is broken off, any server settles
+/// what it took.
+async fn begin(state: &Shared, Payer { run, project, user }: Payer) -> Result<()> {
+    let mut tx = state.db.begin().await?;
+    // Several that come at once are counted one after the other.
+    auth::lock(&mut tx, user).await?;
+    if let Some(retry_after) = usage::wait(&mut tx, &state.config.ai, user, now_us()).await? {
         return Err(Error::RateLimited { retry_after });
     }
-    let run = Uuid::now_v7();
-    // It vouches for itself: where it is broken off, any server settles what it took.
-    let noted = NewRun { id: run, project, answer: None, user, server_run: run };
-    sql::insert_run(&state.db, &noted, now_us()).await?;
-    let mut account = Account::new(state, Payer { run, project, user }, model);
+    sql::insert_run(&mut tx, &NewRun { id: run, project, answer: None, user, server_run: run }, now_us()).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Asks a model that is to read and may write so many tokens, until it has answered or nobody waits any more.
+async fn give(
+    state: &Shared,
+    payer: Payer,
+    name: &str,
+    mut ask: Ask,
+    (said, most): (usize, u32),
+    gone: &CancellationToken,
+) -> Result<Answered> {
+    let mut account = Account::new(state, payer, model(state, Some(name))?);
     let answered = async {
-        ask.max_tokens = Some(account.ask(said + schema, most).await.map_err(ended)?);
-        exchange(state, &mut account, &ask, run).await
+        ask.max_tokens = Some(account.ask(said, most).await.map_err(ended)?);
+        exchange(state, &mut account, &ask, (payer.run, gone)).await
     };
     let answered = answered.await;
-    sql::end_run(&state.db, run, now_us()).await?;
+    sql::end_run(&state.db, payer.run, now_us()).await?;
     let (text, is_cut) = answered?;
     let (usage, cost) = account.told().unwrap_or_default();
     Ok(Answered { text, is_cut, usage, cost })
 }
 
-async fn exchange(state: &Shared, account: &mut Account<'_>, ask: &Ask, run: Uuid) -> Result<(String, bool)> {
+async fn exchange(
+    state: &Shared,
+    account: &mut Account<'_>,
+    ask: &Ask,
+    (run, gone): (Uuid, &CancellationToken),
+) -> Result<(String, bool)> {
     let deadline = Instant::now() + limits::ASSISTANT_TIME;
     let mut written = 0;
     let outcome = {
@@ -80,6 +113,7 @@ async fn exchange(state: &Shared, account: &mut Account<'_>, ask: &Ask, run: Uui
                 () = sleep(limits::ASSISTANT_BEAT) => sql::beat(&state.db, run, now_us()).await?,
                 () = sleep_until(deadline) => break Err(Fault::Silent(limits::ASSISTANT_TIME)),
                 () = state.shutdown.cancelled() => break Err(Fault::BrokeOff),
+                () = gone.cancelled() => break Err(Fault::BrokeOff),
             }
         }
     };

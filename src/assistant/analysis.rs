@@ -17,7 +17,7 @@ use crate::ids::UserId;
 use crate::limits;
 use crate::model::{Ask, Speaker, Turn};
 use crate::replica::Part;
-use crate::state::Shared;
+use crate::state::AppState;
 use crate::timestamp::Timestamp;
 
 const TASK: &str = "You analyse one file of a project for the people who work on it. Say what it is for, how complex it is and \
@@ -115,7 +115,7 @@ impl Analysis {
 /// 413 for a file that the model does not read at once, `bad_answer` (409) for findings that do not follow the schema, and
 /// those of [`alone::ask`].
 pub(super) async fn analyse(
-    state: &Shared,
+    state: &AppState,
     user: UserId,
     document: &Document,
     model: Option<&str>,

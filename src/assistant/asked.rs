@@ -124,7 +124,7 @@ impl Assistant {
 
     async fn over_rate(&self, user: UserId) -> Result<Option<Refusal>> {
         let (ai, db) = (&self.state().config.ai, &self.state().db);
-        let wait = usage::wait(db, ai, user, now_us()).await?;
+        let wait = usage::wait(&mut db.begin().await?, ai, user, now_us()).await?;
         Ok(wait.map(|seconds| {
             let most = ai.runs_per_minute;
             let said = format!("you asked {most} times within a minute; try again in {seconds} s");
@@ -143,7 +143,9 @@ impl Assistant {
         let job = Job { run: Uuid::now_v7(), project, conversation, answer, asker };
         let (answer, server_run) = (Some((conversation, answer)), self.0.server_run);
         let run = NewRun { id: job.run, project, answer, user: asker, server_run };
-        sql::insert_run(&self.state().db, &run, now_us()).await?;
+        let mut tx = self.state().db.begin().await?;
+        sql::insert_run(&mut tx, &run, now_us()).await?;
+        tx.commit().await?;
         Ok(job)
     }
 

@@ -184,7 +184,10 @@ impl Assistant {
         sql::beat(db, self.0.server_run, now_us()).await?;
         for (run, project, answer) in sql::lost(db, now_us() - micros(limits::ASSISTANT_LOST)).await? {
             let why = ("interrupted", "the server ended while this was being answered; try again");
-            self.fail(run, project, answer, why).await?;
+            // One that cannot be ended keeps no other from its end.
+            if let Err(error) = self.fail(run, project, answer, why).await {
+                tracing::warn!(%run, %project, %error, "an answer that nobody gives cannot be ended");
+            }
         }
         let mut noted = Vec::new();
         for (project, (seq, is_new)) in &mut *self.0.heard.lock() {

@@ -3,7 +3,7 @@
 //! The chat does not know it. A message that it should answer becomes an answer that waits, in a queue of one at a time for
 //! each conversation; while it is given, its text is told piece by piece, and whoever may edit can stop it. It reads with
 //! the rights of who asked, and what it reads is no instruction. *Absent: an edit of its own; what it would change, it
-//! proposes.*
+//! proposes, also where people want proposals of a conversation accepted at once.*
 
 mod account;
 mod alone;

@@ -23,11 +23,11 @@ pub(super) struct NewRun {
     pub(super) server_run: Uuid,
 }
 
-pub(super) async fn insert_run(db: &Db, run: &NewRun, now_us: i64) -> Result<()> {
+pub(super) async fn insert_run(tx: &mut Tx, run: &NewRun, now_us: i64) -> Result<()> {
     const TEXT: &str = "
         insert into assistant_run (id, project_id, conversation_id, message_id, user_id, server_run, beat_us, created_us)
         values ($1, $2, $3, $4, $5, $6, $7, $7)";
-    on_pool!(db, write, pool => {
+    on_tx!(tx, conn => {
         sqlx::query(TEXT)
             .bind(run.id)
             .bind(run.project)
@@ -36,7 +36,7 @@ pub(super) async fn insert_run(db: &Db, run: &NewRun, now_us: i64) -> Result<()>
             .bind(run.user)
             .bind(run.server_run)
             .bind(now_us)
-            .execute(pool)
+            .execute(conn)
             .await
             .map(drop)
     })?;
@@ -64,10 +64,12 @@ pub(super) async fn beat(db: &Db, server_run: Uuid, now_us: i64) -> Result<()> {
     Ok(())
 }
 
-/// Runs that no server has vouched for since a moment, and their answers.
+/// Runs that no server has vouched for since a moment, and their answers; also those that ended while what they took could not
+/// be written down.
 pub(super) async fn lost(db: &Db, before_us: i64) -> Result<Vec<(Uuid, ProjectId, Option<MessageId>)>> {
     const TEXT: &str = "
-        select id, project_id, message_id from assistant_run where ended_us is null and beat_us < $1
+        select id, project_id, message_id from assistant_run
+        where (ended_us is null or held_day is not null) and beat_us < $1
         order by beat_us limit 1000";
     Ok(on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(before_us).fetch_all(pool).await)?)
 }
@@ -197,11 +199,11 @@ pub(super) async fn missed(db: &Db, limit: i64) -> Result<Vec<ProjectId>> {
 }
 
 /// When somebody's latest runs began, the latest first.
-pub(super) async fn begun(db: &Db, user: UserId, since_us: i64, limit: i64) -> Result<Vec<i64>> {
+pub(super) async fn begun(tx: &mut Tx, user: UserId, since_us: i64, limit: i64) -> Result<Vec<i64>> {
     const TEXT: &str = "
         select created_us from assistant_run where user_id = $1 and created_us > $2 order by created_us desc limit $3";
-    let rows: Vec<(i64,)> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(user).bind(since_us).bind(limit).fetch_all(pool).await
+    let rows: Vec<(i64,)> = on_tx!(tx, conn => {
+        sqlx::query_as(TEXT).bind(user).bind(since_us).bind(limit).fetch_all(conn).await
     })?;
     Ok(rows.into_iter().map(|(at,)| at).collect())
 }
@@ -360,5 +362,5 @@ pub(super) async fn analysis(db: &Db, document: DocumentId) -> Result<Option<Ana
         join users u on u.id = a.user_id
         left join users m on m.id = u.merged_into
         where a.document_id = $1";
-    Ok(on_pool!(db, write, pool => sqlx::query_as(TEXT).bind(document).fetch_optional(pool).await)?)
+    Ok(on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(document).fetch_optional(pool).await)?)
 }

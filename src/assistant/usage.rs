@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::sql;
 use crate::config::{Ai, Budget, Prices};
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::feed::Person;
 use crate::ids::{ProjectId, UserId};
@@ -192,10 +192,10 @@ pub(super) async fn budget(db: &Db, budget: Option<Budget>, day: i64, owner: Uui
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn wait(db: &Db, ai: &Ai, user: UserId, now_us: i64) -> Result<Option<u64>> {
+pub(super) async fn wait(tx: &mut Tx, ai: &Ai, user: UserId, now_us: i64) -> Result<Option<u64>> {
     let window = crate::db::micros(limits::ASSISTANT_RATE_WINDOW);
     let most = i64::from(ai.runs_per_minute);
-    let begun = sql::begun(db, user, now_us - window, most).await?;
+    let begun = sql::begun(tx, user, now_us - window, most).await?;
     let full = i64::try_from(begun.len()).is_ok_and(|count| count >= most);
     let Some(oldest) = begun.last().filter(|_| full) else { return Ok(None) };
     let left_us = oldest.saturating_add(window).saturating_sub(now_us).max(1);

@@ -30,6 +30,10 @@ pub async fn demo(state: &AppState) -> Result<Option<String>> {
             project.id
         }
     };
+    let mut tx = state.db.begin().await?;
+    // Of several starts only the last one's link is good.
+    access::end_invites(&mut tx, project).await?;
+    tx.commit().await?;
     let link = access::link(&state.db, project, ASSISTANT, Role::Owner, &state.base_url()).await?;
     let first = Template::Tour.files().first().map(|(path, _)| *path);
     let file = document::all(&state.db, project).await?.into_iter().find(|file| Some(file.path.as_str()) == first);

@@ -1,15 +1,18 @@
 //! What is asked of a model outside of conversations, and which model is asked.
 
 use coterie::config::Budget;
+use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::json;
 
 use super::{Scene, settings};
 use crate::engines::{Engine, on_both_engines};
-use crate::model::fake::{FakeModel, Script, answer};
+use crate::model::fake::{FakeModel, Script, answer, fed, says};
 
 on_both_engines![
     a_question_is_answered_once_and_paid_for,
+    many_asked_at_once_are_as_many_as_one_after_the_other,
+    who_stops_waiting_pays_for_what_was_written,
     a_file_is_analysed_and_the_findings_stay,
     a_message_or_a_persona_chooses_its_model,
 ];
@@ -50,6 +53,40 @@ async fn a_question_is_answered_once_and_paid_for(engine: Engine) {
     assert_eq!(scene.ann.post(&path, json!({ "prompt": "x" })).await.0, StatusCode::TOO_MANY_REQUESTS);
     let (_, usage) = scene.ann.get(&format!("/api/projects/{}/usage", scene.project)).await;
     assert_eq!(usage["user_budget"]["used"], 20.0, "what was refused or went wrong took nothing");
+}
+
+async fn many_asked_at_once_are_as_many_as_one_after_the_other(engine: Engine) {
+    let scene = Scene::with(engine, |config| config.ai.runs_per_minute = 3).await;
+    let path = format!("/api/projects/{}/completions", scene.project);
+    (0..3).for_each(|_| scene.model.then(answer(&["yes"])));
+    let asked = join_all((0..12).map(|_| scene.ann.post(&path, json!({ "prompt": "x" })))).await;
+    let count = |wanted: StatusCode| asked.iter().filter(|(status, _)| *status == wanted).count();
+    assert_eq!((count(StatusCode::OK), count(StatusCode::TOO_MANY_REQUESTS)), (3, 9), "{asked:?}");
+    assert_eq!(scene.model.asked().len(), 3);
+}
+
+async fn who_stops_waiting_pays_for_what_was_written(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let path = format!("/api/projects/{}/completions", scene.project);
+    let (pieces, script) = fed();
+    scene.model.then(script);
+    let usage = format!("/api/projects/{}/usage", scene.project);
+    let writes = async {
+        for _ in 0..20 {
+            pieces.send(says("a word ")).await.unwrap();
+            // The server has its turn to hear it.
+            scene.ann.get(&usage).await;
+        }
+    };
+    tokio::select! {
+        answered = scene.ann.post(&path, json!({ "prompt": "x" })) => panic!("it goes on: {answered:?}"),
+        () = writes => {}
+    }
+    crate::server::until("what was written is paid for", async || {
+        let (_, usage) = scene.ann.get(&usage).await;
+        usage["items"][0]["completion_tokens"].as_u64().is_some_and(|tokens| tokens > 0)
+    })
+    .await;
 }
 
 async fn a_file_is_analysed_and_the_findings_stay(engine: Engine) {

@@ -71,8 +71,7 @@ async fn read(
     Query(query): Query<FeedQuery>,
     Query(below): Query<Below>,
     Query(by): Query<By>,
-    address: ClientAddress,
-    uncounted: Option<Extension<Uncounted>>,
+    (address, uncounted): (ClientAddress, Option<Extension<Uncounted>>),
     headers: HeaderMap,
 ) -> Result<Response> {
     let wanted = Wanted {

@@ -222,6 +222,8 @@ export function createClient(options: ClientOptions = {}): Client {
     async signInAsGuest(name) {
       const guest = await http.post('/auth/guest', { body: { name } })
       user.set(guest)
+      // As every page asks it at its start, so that what keeps answers for being offline has this one.
+      await me().catch(() => undefined)
       return guest
     },
     async signOut() {

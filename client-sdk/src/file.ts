@@ -97,6 +97,9 @@ const UNSAID = 'refused'
 const REASON_MS = 1_000
 /** A new token that is refused no later than this after the last one ends it. */
 const RENEW_AGAIN_MS = 1_000
+/** Between attempts to learn how the document is, where the server does not say how long to wait. */
+const FIRST_PAUSE_MS = 500
+const LONGEST_PAUSE_MS = 20_000
 
 export function openFile(options: FileOptions): OwnedFile {
   const { socket, user, info } = options
@@ -122,6 +125,8 @@ export function openFile(options: FileOptions): OwnedFile {
   let ended = false
   let shownToken = ''
   let renewedAt = 0
+  let refusals = 0 // of the server to say how the document is, one after another
+  let asking: ReturnType<typeof setTimeout> | undefined
 
   const provider = new CheckedProvider({
     websocketProvider: socket.provider,
@@ -138,16 +143,28 @@ export function openFile(options: FileOptions): OwnedFile {
   async function token(): Promise<string> {
     try {
       const { epoch } = await options.current()
+      refusals = 0
       if (epoch !== info.epoch) {
         leave('replaced', 'the history was replaced')
       }
     } catch (error) {
       if (error instanceof ApiError && error.isNotFound) leave('not-found', error.message)
       else if (error instanceof ApiError && error.isUnauthorized) leave('signed-out', error.message)
-      // Not reachable after all, or unwell: the next connection asks again.
-      else socket.provider.webSocket?.close()
+      // Not reachable after all: the next connection asks again.
+      else if (!(error instanceof ApiError) || error.isOffline) socket.provider.webSocket?.close()
+      else askLater(error.retryAfter)
     }
     return (shownToken = await options.credential.get())
+  }
+
+  /** A server that is there but does not answer of this file now: the others on the same connection go on without it. */
+  function askLater(seconds: number | null) {
+    if (ended) return
+    provider.detach() // what would be sent next goes nowhere
+    const pause = seconds === null ? Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** refusals) : seconds * 1_000
+    refusals += 1
+    clearTimeout(asking)
+    asking = setTimeout(() => phase.get().kind !== 'gone' && provider.attach(), pause + Math.random() * Math.max(FIRST_PAUSE_MS, pause / 2))
   }
 
   /** What a token has ended goes on with another one, where there is one, as if nothing had been. */
@@ -295,6 +312,7 @@ export function openFile(options: FileOptions): OwnedFile {
     if (ended) return
     ended = true
     clearTimeout(movingOn)
+    clearTimeout(asking)
     stopPeople()
     unfollowSocket()
     if (typeof window !== 'undefined') window.removeEventListener('pageshow', onPageShow)
@@ -334,6 +352,7 @@ export function openFile(options: FileOptions): OwnedFile {
       else awareness.setLocalState(null)
     },
     retry() {
+      clearTimeout(asking)
       tracker.update({ refusal: null })
       phase.set({ kind: shown ? 'open' : 'loading' })
       provider.detach()

@@ -112,7 +112,13 @@ export async function loadFiles(parts: FilesParts): Promise<Files> {
     },
     async createFrom(path, state) {
       const file = await http.post('/api/projects/{p}/documents', { params: { path: here }, body: { path } })
-      await http.post('/api/projects/{p}/documents/{d}/update', { params: document(file.id), ...bytes(state) })
+      try {
+        await http.post('/api/projects/{p}/documents/{d}/update', { params: document(file.id), ...bytes(state) })
+      } catch (error) {
+        // Else an empty file would be in the way of the next attempt.
+        await http.delete('/api/projects/{p}/documents/{d}', { params: document(file.id) }).catch(() => undefined)
+        throw error
+      }
       put([file])
       return file
     },

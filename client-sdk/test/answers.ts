@@ -17,7 +17,7 @@ export function answeredBy(answer: (asked: Asked) => unknown): Http {
   return createHttp({ base: 'http://host', credential: credentialOf(''), fetch: async (input) => {
     const request = input as Request
     const { pathname, search } = new URL(request.url)
-    const text = await request.text()
+    const text = request.headers.get('content-type') === 'application/octet-stream' ? '' : await request.text()
     const said = await answer({ method: request.method, path: pathname + search, body: text === '' ? undefined : JSON.parse(text) })
     if (said instanceof Response) return said
     if (said === undefined) return new Response(null, { status: 204 })

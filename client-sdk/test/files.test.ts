@@ -9,11 +9,13 @@ let asked: string[] = []
 let stored: DocumentInfo[] = []
 let texts: Record<string, string> = {}
 let files: Files
+let failing = ''
 
 const http = answeredBy(({ method, path, body }) => {
   const where = path.replace('/api/projects/p', '')
   const id = decodeURIComponent(where.split('/')[2] ?? '')
   if (where.endsWith('/text')) return texts[id] ?? new Response('', { status: 503 })
+  if (failing !== '' && where.endsWith(failing)) return new Response('', { status: 503 })
   asked.push(`${method} ${where}${method === 'POST' ? ` ${JSON.stringify(body)}` : ''}`)
   if (method === 'GET') return { items: stored, next: null }
   if (method === 'DELETE') return undefined
@@ -49,6 +51,14 @@ it('deletes a folder in one change and brings it back with its texts', async () 
   await removal.undo()
   expect(asked.at(-1)).toContain('{"op":"create","path":"docs/a.md","content":"text of docs/a.md"}')
   expect(paths()).toEqual(['docs/a.md', 'docs/b/c.md', 'docs2/d.md', 'e.md'])
+})
+
+it('takes an empty file away again where it could not be filled', async () => {
+  failing = '/update'
+  await expect(files.createFrom('board', new Uint8Array(2))).rejects.toThrow(ApiError)
+  failing = ''
+  expect(asked.map((one) => one.split(' ').slice(0, 2).join(' '))).toEqual(['POST /documents', 'DELETE /documents/id-board'])
+  expect(paths()).not.toContain('board')
 })
 
 it('says beforehand what could not come back', async () => {

@@ -13,8 +13,10 @@ export function startOffline(connected: Store<boolean>, outdated: () => void): (
   const workers = navigator.serviceWorker
   let registration: ServiceWorkerRegistration | undefined
   let isFirst = workers.controller === null
+  let told: PerformanceObserver | undefined
   const onChange = () => {
-    if (!isFirst) outdated()
+    if (isFirst) told = tellAsked(workers)
+    else outdated()
     isFirst = false
   }
   const look = () => void registration?.update().catch(() => undefined)
@@ -25,9 +27,22 @@ export function startOffline(connected: Store<boolean>, outdated: () => void): (
   const unfollow = connected.subscribe((is) => is && look())
   return () => {
     clearInterval(timer)
+    told?.disconnect()
     unfollow()
     workers.removeEventListener('controllerchange', onChange)
   }
+}
+
+/** A page that began without its worker asked for things that the worker has not seen: it is told of them. */
+function tellAsked(workers: ServiceWorkerContainer): PerformanceObserver {
+  const now = performance.now()
+  const observer = new PerformanceObserver((list) => {
+    const before = list.getEntries().filter(({ startTime }) => startTime < now)
+    if (before.length > 0) workers.controller?.postMessage({ asked: [...new Set(before.map(({ name }) => name))] })
+  })
+  // What is still under way is listed when it ends.
+  observer.observe({ type: 'resource', buffered: true })
+  return observer
 }
 
 /** Forgets what was kept of projects; for signing out. */

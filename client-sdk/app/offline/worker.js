@@ -38,12 +38,19 @@ self.addEventListener('fetch', (event) => {
     event.respondWith(answer(request, url, event.clientId))
   }
 })
+// What a page asked for before it was looked after.
+self.addEventListener('message', (event) => {
+  for (const address of event.data?.asked ?? []) {
+    const url = new URL(address)
+    if (url.origin === location.origin && ANSWERS.some((one) => one.test(url.pathname))) event.waitUntil(keepAsked(url))
+  }
+})
 
 async function install() {
   const shell = await caches.open(SHELL)
   const there = new Set((await shell.keys()).map(({ url }) => new URL(url).pathname))
   await shell.addAll(FILES.filter((path) => !path.startsWith('/assets/') || !there.has(path)))
-  await keepPage(await fetch(PAGE))
+  await keepPage(await fetch(PAGE, { headers: { accept: 'text/html' } })) // nothing else is given the page
   await self.skipWaiting()
 }
 
@@ -114,6 +121,15 @@ async function keepAnswer(request, url, response) {
   await data.put(request, response.clone())
   const keys = await data.keys()
   for (const old of keys.slice(0, Math.max(0, keys.length - MOST_ANSWERS))) await data.delete(old)
+}
+
+async function keepAsked(url) {
+  try {
+    const request = new Request(url)
+    await keepAnswer(request, url, await fetch(request))
+  } catch {
+    // Without a server there is nothing to keep.
+  }
 }
 
 /** Whether somebody else is signed in than before. */

@@ -12,6 +12,13 @@ const kept = (one) => one.page.evaluate(async () => {
   await navigator.serviceWorker.ready
   if (!navigator.serviceWorker.controller) await new Promise((done) => navigator.serviceWorker.addEventListener('controllerchange', done, { once: true }))
 })
+/** The paths of the files in the lists that are kept. */
+const listed = (one) => one.page.evaluate(async () => {
+  const cache = await caches.open('coterie-data')
+  const lists = (await cache.keys()).filter(({ url }) => /\/documents$/.test(new URL(url).pathname))
+  const answers = await Promise.all(lists.map(async (list) => (await cache.match(list, { ignoreVary: true })).json()))
+  return answers.flatMap(({ items }) => items.map(({ path }) => path))
+})
 const names = (one) => one.page.evaluate(async () => {
   const cache = await caches.open('coterie-data')
   return (await cache.keys()).map(({ url }) => new URL(url).pathname)
@@ -29,14 +36,11 @@ for (const [look, settings] of Object.entries({ light: { viewport: { width: 1280
     await ann.type('saved. ')
     await ann.says('Saved')
     await kept(ann)
-    // Once more with the worker, so that it sees what a page asks for.
-    await ann.page.reload()
-    await ann.sees('saved. ')
-    await ann.says('Saved')
     await until('the project is kept', async (saw) => {
       const all = await names(ann)
       saw(all)
-      return all.some((name) => /\/documents$/.test(name)) && all.includes('/api/me')
+      return ['/api/me', '/api/projects/[^/]+', '.*/feed'].every((path) => all.some((name) => new RegExp(`^${path}$`).test(name)))
+        && (await listed(ann)).includes('soups/onion.md')
     })
 
     await server.kill()

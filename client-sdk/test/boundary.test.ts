@@ -13,7 +13,7 @@ function sources(folder: string): string[] {
 }
 
 const imports = (file: string) =>
-  [...readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '')
+  [...readFileSync(file, 'utf8').matchAll(/(?<![/\w])(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '')
 
 it.each(sources('../app'))('%s uses the package by its name', (file) => {
   expect(imports(file).filter((path) => path.includes('/src/'))).toEqual([])

@@ -35,6 +35,7 @@ export async function signIn(page, address, name) {
   await page.goto(address)
   await page.getByTestId('guest-name').fill(name)
   await page.getByTestId('guest-enter').click()
+  await page.getByTestId('guest-enter').waitFor({ state: 'detached' })
 }
 
 /** Makes a project with files, through the API, as whoever is signed in on the page; the page goes there. */

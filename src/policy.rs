@@ -18,7 +18,7 @@ pub const STRICT: &str = "default-src 'self'; script-src 'self'; style-src 'self
 pub const PREVIEW: &str = "sandbox allow-scripts; default-src 'none'; \
     script-src 'unsafe-inline' 'unsafe-eval' blob: data:; style-src 'unsafe-inline' blob: data:; \
     img-src blob: data:; media-src blob: data:; font-src blob: data:; worker-src blob:; \
-    frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
+    webrtc 'block'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 
 /// A word that styles in one answer carry, and no other answer's.
 ///

@@ -1,6 +1,7 @@
 // Projects that begin with files, pages that are tried beside their text, and the first visitor of a server.
 
 import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
 import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { axe, DESK, PHONE, projectWith, reads, row, saved, shot, signIn, startStage, text } from '../studio-stage.mjs'
@@ -110,18 +111,31 @@ test('a page in the preview reaches nothing: no server, no cookie, no window but
   })
   await new Promise((ready) => spy.listen(0, '127.0.0.1', ready))
   t.after(() => spy.close())
+  const heard = createSocket('udp4').on('message', () => asked.push('a packet'))
+  await new Promise((ready) => heard.bind(0, '127.0.0.1', ready))
+  t.after(() => heard.close())
   const elsewhere = `http://127.0.0.1:${spy.address().port}`
   const ann = await stage.visitor()
   await signIn(ann, stage.url, 'Ann')
+  /** A call to another browser, whose way goes over a server that is asked first. */
+  const call = (where) => `(async () => {
+    const line = new ${where}.RTCPeerConnection({ iceServers: [{ urls: 'stun:127.0.0.1:${heard.address().port}' }] })
+    line.createDataChannel('x')
+    await line.setLocalDescription(await line.createOffer())
+    await new Promise((enough) => setTimeout(enough, 1000))
+    if (line.iceGatheringState === 'new') throw new Error('nothing was tried')
+  })()`
   const tries = [
     'parent.document.title', 'parent.location.href', 'top.location.href = "about:blank"', 'document.cookie', 'localStorage.length',
     'indexedDB.open("x")', 'open("about:blank").location', `fetch("${elsewhere}/fetch")`, 'fetch("/api/me")', `new WebSocket("${elsewhere.replace('http', 'ws')}/socket")`,
     `new EventSource("${elsewhere}/events")`, `import("${elsewhere}/module.js")`,
+    call('window'), `document.body.append(document.createElement('iframe')), ${call('frames[frames.length - 1]')}`,
     'navigator.serviceWorker.register("/sw.js")', 'new SharedWorker("/sw.js")',
   ]
   await projectWith(ann, 'Hostile', {
     'index.html': `<base href="${elsewhere}/base/"><h1 id="done"></h1>
       <img src="${elsewhere}/img"><link rel="stylesheet" href="${elsewhere}/css"><script src="${elsewhere}/js"></script>
+      <link rel="preconnect" href="${elsewhere}"><link rel="dns-prefetch" href="${elsewhere}">
       <link rel="prefetch" href="${elsewhere}/prefetch"><link rel="preload" as="image" href="${elsewhere}/preload">
       <style>@import "${elsewhere}/import"; h1 { background: url(${elsewhere}/background) }</style>
       <iframe src="${elsewhere}/frame"></iframe><object data="${elsewhere}/object"></object><video src="${elsewhere}/video"></video>

@@ -314,7 +314,7 @@ pub const SOCKET_WRITE_BUFFER_MAX: usize = 4 * FRAGMENT_BYTES;
 pub const SOCKET_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a socket is not read at most because of edits that it brought: presence behind them is no later than that.
 pub const READ_PAUSE: Duration = Duration::from_millis(50);
-/// How many times as long as its last edits took to be committed a socket is not read after them.
+/// How many times as long as its last edits took to be committed a socket that brought several is not read after them.
 pub const READ_REST: u32 = 3;
 /// How long a socket is not read at most after its last edits were committed: with a commit at full load less than the
 /// 50 ms in which an edit should be seen.

@@ -1,9 +1,12 @@
 //! When a socket that brought edits is read again.
 //!
 //! What comes while an edit is being committed waits in the system's buffers: it cannot be committed before, and read
-//! together it costs one turn of the socket and one of its room. The longer commits take, the longer the rest before the
-//! next: a server that always has all rooms in the queue makes each wait for all others, twice. What is never answered for (an
+//! together it costs one turn of the socket and one of its room. Whoever brought several at once rests a while longer, the
+//! more the longer commits take: a server that always has all rooms in the queue makes each wait for all others, twice. Who
+//! waits for each edit to be saved before the next is never kept waiting. What is never answered for (an
 //! update that repeats what the server asked for, one of a document that is detached) costs one pause.
+
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,23 +17,26 @@ use crate::limits;
 pub(super) struct Pace {
     /// Edits that were read and are neither saved nor refused.
     unsettled: usize,
+    /// Edits that were read together.
+    together: usize,
     read: Instant,
     next: Instant,
 }
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
-        Self { unsettled: 0, read: now, next: now }
+        Self { unsettled: 0, together: 0, read: now, next: now }
     }
 
     /// Notes that something is read. Edits that were not settled in time are not waited for again.
     pub(super) fn read(&mut self, now: Instant) {
-        *self = Self { unsettled: 0, read: now, next: now };
+        *self = Self { unsettled: 0, together: 0, read: now, next: now };
     }
 
     /// Notes an edit in what was read.
     pub(super) fn edit(&mut self) {
         self.unsettled += 1;
+        self.together += 1;
         self.next = self.read + limits::READ_PAUSE;
     }
 
@@ -41,8 +47,8 @@ impl Pace {
         }
         self.unsettled -= 1;
         if self.unsettled == 0 {
-            let rest = ((now - self.read) * limits::READ_REST).min(limits::READ_REST_LONGEST);
-            self.next = (now + rest).min(self.read + limits::READ_PAUSE);
+            let rest = if self.together > 1 { (now - self.read) * limits::READ_REST } else { Duration::ZERO };
+            self.next = (now + rest.min(limits::READ_REST_LONGEST)).min(self.read + limits::READ_PAUSE);
         }
     }
 
@@ -54,8 +60,6 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const TOOK: Duration = Duration::from_millis(2);
@@ -77,6 +81,16 @@ mod tests {
     }
 
     #[test]
+    fn who_brings_one_edit_after_the_other_does_not_rest() {
+        let began = Instant::now();
+        let mut pace = Pace::new(began);
+        pace.edit();
+        let saved = began + TOOK;
+        pace.settle(saved);
+        assert_eq!(pace.rests_until(saved), None);
+    }
+
+    #[test]
     fn no_rest_is_longer_than_its_limit() {
         let began = Instant::now();
         let mut pace = Pace::new(began);
@@ -87,7 +101,9 @@ mod tests {
         assert_eq!(pace.rests_until(late), None);
         pace.read(began);
         pace.edit();
+        pace.edit();
         let saved = began + limits::READ_PAUSE / 2;
+        pace.settle(saved);
         pace.settle(saved);
         assert_eq!(pace.rests_until(saved), Some(saved + limits::READ_REST_LONGEST));
     }

@@ -152,6 +152,7 @@ async fn hear(model: &Model, ask: &Ask, written: &mut usize) -> Result<(String, 
 fn refused(fault: &Fault) -> Error {
     match fault {
         Fault::NotListed(_) => Error::invalid("model_not_listed", fault.to_string()),
+        Fault::NotConnected => Error::conflict("no_model", fault.to_string()),
         Fault::ContextTooLong => Error::TooLarge(fault.to_string()),
         _ => Error::unavailable(fault.to_string()),
     }
@@ -160,7 +161,7 @@ fn refused(fault: &Fault) -> Error {
 /// The model of this name, or the default one.
 ///
 /// # Errors
-/// `model_not_listed`, or 503 where none is connected.
+/// `model_not_listed`, or `no_model` (409) where none is connected.
 pub(super) fn model<'a>(state: &'a Shared, name: Option<&str>) -> Result<&'a Model> {
     state.models.find(name).map_err(|fault| refused(&fault))
 }

@@ -205,9 +205,9 @@ struct AnalysisWanted {
     request_body = AnalysisWanted,
     responses(
         (status = 201, body = AnalysisView),
-        (status = 409, description = "`budget_used_up`; `bad_answer`: the model did not keep to the schema; `not_text`.", body = ErrorView),
+        (status = 409, description = "`no_model`; `budget_used_up`; `bad_answer`: the model did not keep to the schema; `not_text`.", body = ErrorView),
         (status = 413, description = "The file is more than the model reads at once.", body = ErrorView),
-        (status = 503, description = "No model is connected, or it gave no answer.", body = ErrorView),
+        (status = 503, description = "The model gave no answer.", body = ErrorView),
     )
 )]
 async fn analyse(
@@ -268,9 +268,9 @@ struct Completion {
     request_body = CompletionWanted,
     responses(
         (status = 200, body = Completion),
-        (status = 409, description = "`budget_used_up`.", body = ErrorView),
+        (status = 409, description = "`no_model`; `budget_used_up`.", body = ErrorView),
         (status = 413, description = "It is more than the model reads at once.", body = ErrorView),
-        (status = 503, description = "No model is connected, or it gave no answer.", body = ErrorView),
+        (status = 503, description = "The model gave no answer.", body = ErrorView),
     )
 )]
 async fn complete(

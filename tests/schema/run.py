@@ -174,10 +174,13 @@ def hold(program: Path, binary: str, database: str | None, callers: list[str], g
                     # It makes no archives.
                     "--exclude-path", "/api/projects/{p}/import", *headers,
                 ]
-                # What ends everything for those who come after is left out: the project itself, and one's own login.
-                command += ["--exclude-operation-id", "delete_project"]
+                # What ends everything for those who come after is left out: the project itself, and one's own login,
+                # which also ends by signing in anew.
+                left_out = ["delete_project"]
                 if role in browsers:
-                    command += ["--exclude-operation-id", "end_logins"]
+                    left_out += ["end_login", "end_logins", "sign_in_as_guest", "github_callback"]
+                for operation in left_out:
+                    command += ["--exclude-operation-id", operation]
                 if subprocess.run(command, cwd=folder).returncode != 0:
                     failed.append(f"{role} on {engine}")
                 if role in browsers and not browsers[role].is_signed_in():

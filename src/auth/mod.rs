@@ -27,6 +27,8 @@ use utoipa_axum::router::OpenApiRouter;
 pub use self::credential::{Caller, Credential, Grant, KeyGrant, Scope, Scopes};
 pub use self::current::{ByLogin, CurrentUser, SignedIn};
 pub use self::external::{EndUser, external};
+#[cfg(test)]
+pub(crate) use self::login::some_login;
 pub use self::login::{Logins, cookie_name, layer};
 pub use self::operator::Operator;
 pub use self::secret::{Digest, Secret, digest};

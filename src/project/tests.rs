@@ -6,13 +6,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{NewProject, create};
 use crate::access::{self, Role};
-use crate::auth::{self, By, Caller, Credential, Digest, NewGrant, User, digest};
+use crate::auth::{self, By, Caller, Credential, NewGrant, User, digest};
 use crate::db::Db;
 use crate::document::{self, Resolved};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::ids::ProjectId;
-use crate::on_pool;
 use crate::quota::Quotas;
 
 struct Fixture {
@@ -39,16 +38,6 @@ async fn project_of(feed: &Feed, quotas: &Quotas, owner: &User) -> ProjectId {
     create(feed, quotas, owner.id, i64::MAX, &wanted).await.unwrap().id
 }
 
-async fn login_of(db: &Db, user: &User) -> Digest {
-    const TEXT: &str = "insert into login (hash, user_id, data, expires_us) values ($1, $2, '{}', $3)";
-    let login = digest("a login");
-    let stored = on_pool!(db, write, pool => {
-        sqlx::query(TEXT).bind(login.bytes()).bind(user.id).bind(i64::MAX).execute(pool).await.map(drop)
-    });
-    stored.unwrap();
-    login
-}
-
 async fn role_of(db: &Db, user: &User, project: ProjectId) -> Option<Role> {
     let caller =
         Caller { user: user.clone(), credential: Credential::Login { hash: digest(""), expires_us: i64::MAX } };
@@ -71,7 +60,7 @@ async fn a_guest_who_becomes_somebody_keeps_projects_tokens_and_authorship() {
     access::add_member(&mut tx, theirs, ann.id, Role::Viewer).await.unwrap();
     tx.commit().await.unwrap();
     let lifetime = std::time::Duration::from_secs(60);
-    let login = login_of(&db, &somebody).await;
+    let login = auth::some_login(&db, somebody.id).await;
     let grant = NewGrant { user: ann.id, issuer: ann.id, project, role: Role::Editor, by: By::Login(login) };
     let mut tx = db.begin().await.unwrap();
     let (token, _) = auth::issue_token(&mut tx, &grant, lifetime).await.unwrap();

@@ -72,6 +72,15 @@ pub(super) async fn sign_in(db: &Db, session: &Session, headers: &HeaderMap, use
     sql::describe(db, digest(&id.to_string()), LoginId::new(), &agent(headers), now_us()).await
 }
 
+/// A login for tests of what rests on one.
+#[cfg(test)]
+pub(crate) async fn some_login(db: &Db, user: UserId) -> Digest {
+    let hash = digest("a login");
+    let login = store::LoginRow { hash, user: Some(user), data: "{}".to_owned(), expires_us: i64::MAX };
+    assert!(sql::insert(db, &login).await.unwrap());
+    hash
+}
+
 /// Signs the browser of this session out; the login ends at once.
 pub(super) async fn sign_out(session: &Session) -> Result<()> {
     session.flush().await.map_err(store_failed)

@@ -236,7 +236,7 @@ fn is_right(who: Who, wanted: For, status: StatusCode) -> bool {
         For::Operators => status == StatusCode::NOT_FOUND,
         For::Members(_) | For::Asking(_) if who <= Who::Removed => status == StatusCode::NOT_FOUND,
         For::Members(least) | For::Asking(least) if who < least => status == StatusCode::FORBIDDEN,
-        For::Asking(_) => status == StatusCode::SERVICE_UNAVAILABLE,
+        For::Asking(_) => status == StatusCode::CONFLICT,
         For::Members(_) => status.is_success(),
     }
 }

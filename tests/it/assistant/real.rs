@@ -65,23 +65,29 @@ impl RealModel {
     }
 
     fn settings(&self) -> ModelSettings {
-        serde_json::from_value(json!({ "base_url": self.base_url, "context_tokens": 4096, "tools": false })).unwrap()
+        let settings = json!({ "base_url": self.base_url, "context_tokens": 4096, "tools": false });
+        let settings: ModelSettings = serde_json::from_value(settings).unwrap();
+        ModelSettings { first_byte: PATIENCE, idle: PATIENCE, ..settings }
     }
 }
 
-/// The end of an answer, by a model that takes its time on a busy machine.
-async fn ended(scene: &Scene, question: &Value) -> Value {
+/// The answer to a question once this is true of it, by a model that takes its time on a busy machine.
+async fn answered(scene: &Scene, question: &Value, is_so: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let (_, page) = scene.ann.get(&scene.messages()).await;
         let answers = page["items"].as_array().unwrap().iter();
         let mut answers = answers.filter(|message| message["reply_to"] == question["id"]);
-        if let Some(answer) = answers.find(|answer| !matches!(answer["state"].as_str(), Some("queued" | "streaming"))) {
+        if let Some(answer) = answers.find(|answer| is_so(answer)) {
             return answer.clone();
         }
         assert!(Instant::now() < deadline, "in vain: {page:#}");
         sleep(Duration::from_millis(50)).await;
     }
+}
+
+fn has_ended(answer: &Value) -> bool {
+    !matches!(answer["state"].as_str(), Some("queued" | "streaming"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,15 +120,13 @@ async fn a_real_model_streams_is_stopped_and_proposes_what_is_accepted() {
         assert_eq!(completed["context"]["model"], "SmolLM2-135M-Instruct.Q4_1", "not where its file is");
 
         let question = scene.say(&scene.ann, "Tell a very long story about the sea, with many chapters.").await;
-        let answer = scene.answer(&question, &["streaming"]).await;
-        crate::server::until("it says something", async || {
-            !scene.message(&answer["id"]).await["body"].as_str().unwrap().is_empty()
-        })
-        .await;
+        let says_something = |answer: &Value| !answer["body"].as_str().unwrap().is_empty();
+        let answer = answered(&scene, &question, says_something).await;
+        assert_eq!(answer["state"], "streaming", "{answer}");
         let (status, _) = scene.ask(&scene.ann, &answer, "stop").await;
         assert_eq!(status, reqwest::StatusCode::OK);
-        let stopped = scene.answer(&question, &["stopped"]).await;
-        assert!(!stopped["body"].as_str().unwrap().is_empty(), "{stopped}");
+        let stopped = answered(&scene, &question, has_ended).await;
+        assert!(stopped["state"] == "stopped" && says_something(&stopped), "{stopped}");
 
         // It proposes by a schema, and a person accepts.
         let before = "Hello.\nHow are you?\n";
@@ -132,9 +136,9 @@ async fn a_real_model_streams_is_stopped_and_proposes_what_is_accepted() {
         for wish in WISHES {
             let asks = json!({ "body": wish, "attachments": [{ "kind": "file", "document_id": file }] });
             let question = scene.post(&scene.ann, asks).await;
-            let answered = ended(&scene, &question).await;
-            println!("{wish}: {}", answered["body"]);
-            proposal = answered["proposal"].as_str().map(str::to_owned);
+            let answer = answered(&scene, &question, has_ended).await;
+            println!("{wish}: {}", answer["body"]);
+            proposal = answer["proposal"].as_str().map(str::to_owned);
             if proposal.is_some() {
                 break;
             }

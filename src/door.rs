@@ -17,9 +17,12 @@ use crate::limits;
 
 /// Who is at the door. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Door {
-    places: Arc<Mutex<HashMap<ClientAddress, Place>>>,
-    users: Arc<Mutex<HashMap<UserId, usize>>>,
+pub struct Door(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    places: Mutex<HashMap<ClientAddress, Place>>,
+    users: Mutex<HashMap<UserId, usize>>,
     joins: Arc<Semaphore>,
     per_address: usize,
     per_user: usize,
@@ -63,15 +66,15 @@ impl Door {
     #[must_use]
     pub fn new(per_address: usize, per_user: usize) -> Self {
         let joins = Arc::new(Semaphore::new(limits::JOINS_AT_ONCE));
-        Self { places: Arc::default(), users: Arc::default(), joins, per_address, per_user }
+        Self(Arc::new(Shared { places: Mutex::default(), users: Mutex::default(), joins, per_address, per_user }))
     }
 
     /// Counts one more socket of a user; `None` when they have too many.
     #[must_use]
     pub fn sit(&self, user: UserId) -> Option<Sitting> {
-        let mut users = self.users.lock();
+        let mut users = self.0.users.lock();
         let open = users.entry(user).or_default();
-        if *open >= self.per_user {
+        if *open >= self.0.per_user {
             return None;
         }
         *open += 1;
@@ -81,13 +84,13 @@ impl Door {
     /// Counts one more connection of an address; `None` when it has too many.
     #[must_use]
     pub fn visit(&self, address: ClientAddress) -> Option<Visit> {
-        let mut places = self.places.lock();
+        let mut places = self.0.places.lock();
         let place = places.entry(address).or_insert_with(|| Place {
             open: 0,
             silent: Arc::new(Semaphore::new(limits::STRANGERS_PER_ADDRESS)),
             strangers: Arc::new(Semaphore::new(limits::STRANGERS_PER_ADDRESS)),
         });
-        if place.open >= self.per_address && !address.is_local() {
+        if place.open >= self.0.per_address && !address.is_local() {
             return None;
         }
         place.open += 1;
@@ -98,13 +101,13 @@ impl Door {
     /// Waits for the turn to join a document: a crowd that comes back is let in at the rate at which it can be served.
     pub async fn join(&self) -> Option<Turn> {
         // It is never closed.
-        self.joins.clone().acquire_owned().await.ok().map(Turn)
+        self.0.joins.clone().acquire_owned().await.ok().map(Turn)
     }
 
     /// Connections that are counted now.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.places.lock().values().map(|place| place.open).sum()
+        self.0.places.lock().values().map(|place| place.open).sum()
     }
 }
 
@@ -124,7 +127,7 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut place) = self.door.places.lock().entry(self.address) {
+        if let Entry::Occupied(mut place) = self.door.0.places.lock().entry(self.address) {
             place.get_mut().open -= 1;
             if place.get().open == 0 {
                 place.remove();
@@ -143,7 +146,7 @@ impl Sitting {
 
 impl Drop for Sitting {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut open) = self.door.users.lock().entry(self.user) {
+        if let Entry::Occupied(mut open) = self.door.0.users.lock().entry(self.user) {
             *open.get_mut() -= 1;
             if *open.get() == 0 {
                 open.remove();
@@ -183,7 +186,7 @@ mod tests {
         assert!(door.sit(ann).is_none() && door.sit(bob).is_some());
         drop(first);
         assert!(door.sit(ann).is_some());
-        assert_eq!(door.users.lock().len(), 1, "who has none is forgotten");
+        assert_eq!(door.0.users.lock().len(), 1, "who has none is forgotten");
     }
 
     #[tokio::test]

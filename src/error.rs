@@ -158,13 +158,15 @@ pub(crate) fn is_away(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether an engine's own error code tells of a state that passes: locks, shutdowns, full disks.
+/// Whether an engine's own error code tells of a state that passes: locks, shutdowns, full disks, transactions that took too
+/// long.
 ///
 /// Postgres' codes have five characters, SQLite's are numbers whose lowest byte is the kind.
 fn is_passing(code: &str) -> bool {
     if code.len() == 5 {
         let class = &code[..2];
-        return matches!(class, "08" | "53" | "57" | "58") || matches!(code, "40001" | "40P01" | "55P03" | "25006");
+        return matches!(class, "08" | "53" | "57" | "58")
+            || matches!(code, "40001" | "40P01" | "55P03" | "25006" | "25P03" | "25P04");
     }
     // busy, locked, readonly, ioerr, full, cantopen
     code.parse::<i32>().is_ok_and(|number| matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14))

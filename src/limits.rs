@@ -303,9 +303,9 @@ pub const JOIN_TIME: Duration = Duration::from_secs(15);
 pub const FRAGMENT_BYTES: usize = 64 * 1024;
 /// Bytes read after a close was sent, so that it arrives before the end of the connection.
 pub const GOODBYE_BYTES: u64 = 4 * 1024 * 1024;
-/// Buffer that a socket reads into, in bytes: some twenty keystrokes. Each open socket has one, and the library clears it
+/// Buffer that a socket reads into, in bytes: some ten keystrokes. Each open socket has one, and the library clears it
 /// at every read, so a large one costs more than it saves.
-pub const SOCKET_READ_BUFFER: usize = 1024;
+pub const SOCKET_READ_BUFFER: usize = 512;
 /// Bytes that a socket gathers before it writes unasked.
 pub const SOCKET_WRITE_BUFFER: usize = 16 * 1024;
 /// Bytes that a socket may hold at most: two fragments, and the small frames between.

@@ -108,7 +108,7 @@ enum Envelope {
     /// `accepted` is dropped unanswered when the room ends before it reads this.
     Join {
         connection: ConnectionId,
-        participant: Participant,
+        participant: Arc<Participant>,
         may_write: bool,
         outbox: Arc<Outbox>,
         accepted: oneshot::Sender<()>,
@@ -257,10 +257,11 @@ impl Rooms {
     pub async fn join(
         &self,
         subject: Subject,
-        participant: Participant,
+        participant: impl Into<Arc<Participant>>,
         may_write: bool,
         bell: Arc<Bell>,
     ) -> Result<Attachment> {
+        let participant = participant.into();
         for _ in 0..limits::REACH_TRIES {
             let room = self.open(subject).await?;
             let connection = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));

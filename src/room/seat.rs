@@ -68,9 +68,9 @@ pub(super) struct Held {
 impl Seat {
     /// A new connection's.
     #[must_use]
-    pub(super) fn new(participant: Participant, may_write: bool, joined: i64) -> Self {
+    pub(super) fn new(participant: Arc<Participant>, may_write: bool, joined: i64) -> Self {
         Self {
-            participant: Arc::new(participant),
+            participant,
             may_write,
             joined,
             debts: Debts::default(),

@@ -128,7 +128,7 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Box<Machine>, 
                 task.machine.tick(now, &mut task.effects);
                 if let Some(frame) = task.chorus.due(now, task.outboxes.len()) {
                     task.room.ring.push(frame);
-                    task.outboxes.values().for_each(|outbox| outbox.ring());
+                    task.tell(News::ForAll);
                 }
             }
             Ok(()) = storage.changed() => {
@@ -293,12 +293,18 @@ impl Task {
                 }
             }
         }
-        let concerned = |connection: &ConnectionId| match news {
-            News::None => false,
-            News::Of(author) => *connection != author,
-            News::ForAll => true,
+        self.tell(news);
+    }
+
+    /// Wakes the sockets that have something new to write.
+    fn tell(&self, news: News) {
+        let author = match news {
+            News::None => return,
+            News::Of(author) => Some(author),
+            News::ForAll => None,
         };
-        self.outboxes.iter().filter(|(connection, _)| concerned(connection)).for_each(|(_, outbox)| outbox.ring());
+        let others = self.outboxes.iter().filter(|(connection, _)| Some(**connection) != author);
+        others.for_each(|(_, outbox)| outbox.ring());
     }
 
     fn append(&mut self, append: Append) {

@@ -16,8 +16,8 @@ use crate::together::Together;
 /// The answers that those who come at once share: a crowd that comes back asks the database a few times. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Admissions {
-    callers: Together<Digest, Result<Option<Caller>, Arc<Error>>>,
-    admitted: Together<(Credential, String), Result<(Admission, Caller), Close>>,
+    callers: Together<Digest, Result<Option<Arc<Caller>>, Arc<Error>>>,
+    admitted: Together<(Credential, String), Result<Admission, Close>>,
 }
 
 /// What somebody was let in to.
@@ -25,8 +25,10 @@ pub(super) struct Admissions {
 pub(super) struct Admission {
     pub(super) project: ProjectId,
     pub(super) subject: Subject,
-    pub(super) participant: Participant,
+    pub(super) participant: Arc<Participant>,
     pub(super) may_write: bool,
+    /// Who, as of now.
+    pub(super) caller: Arc<Caller>,
 }
 
 impl Admission {
@@ -41,8 +43,12 @@ impl Admissions {
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn by_token(&self, state: &Shared, token: &str) -> Result<Option<Caller>> {
-        let look_up = || Box::pin(async { auth::by_token(&state.db, token).await.map_err(Arc::new) });
+    pub(super) async fn by_token(&self, state: &Shared, token: &str) -> Result<Option<Arc<Caller>>> {
+        let look_up = || {
+            Box::pin(async {
+                auth::by_token(&state.db, token).await.map(|caller| caller.map(Arc::new)).map_err(Arc::new)
+            })
+        };
         self.callers.ask(auth::digest(token), look_up).await.map_err(|error| match &*error {
             Error::Database(error) => {
                 tracing::warn!(%error, "a token cannot be looked up");
@@ -53,32 +59,28 @@ impl Admissions {
     }
 
     /// Lets a caller in to `{project}/{document}`: an id, or a path, which is created when it never was and the caller
-    /// may edit. `{project}` alone is its room of people. Answers the caller as of now as well.
+    /// may edit. `{project}` alone is its room of people.
     ///
     /// # Errors
     /// Why not, as the close code that tells it.
-    pub(super) async fn admit(
-        &self,
-        state: &Shared,
-        caller: &Caller,
-        name: &str,
-    ) -> Result<(Admission, Caller), Close> {
+    pub(super) async fn admit(&self, state: &Shared, caller: &Caller, name: &str) -> Result<Admission, Close> {
         // In a box, so that what only one of them needs is no part of what each waits with.
         let look_up = || Box::pin(admit(state, caller, name));
         self.admitted.ask((caller.credential.clone(), name.to_owned()), look_up).await
     }
 }
 
-async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result<(Admission, Caller), Close> {
+async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result<Admission, Close> {
     let (project, name) = name.split_once('/').map_or((name, None), |(project, name)| (project, Some(name)));
     let project: ProjectId = project.parse().map_err(|_| Close::NotFound)?;
     let db = &state.db;
     // The caller as of now: on a socket with many documents, the login may have ended since it was opened.
     let (caller, role) = access::recheck(db, caller, project).await.map_err(away)?;
-    let participant = auth::participant(db, &caller.user).await.map_err(away)?;
+    let participant = Arc::new(auth::participant(db, &caller.user).await.map_err(away)?);
+    let caller = Arc::new(caller);
     let Some(name) = name else {
-        let admission = Admission { project, subject: Subject::Project(project), participant, may_write: false };
-        return Ok((admission, caller));
+        let subject = Subject::Project(project);
+        return Ok(Admission { project, subject, participant, may_write: false, caller });
     };
     let resolved = if role.can_write() {
         document::resolve_or_create(&state.feed, project, name, caller.user.id).await
@@ -87,8 +89,8 @@ async fn admit(state: &Shared, caller: &Caller, name: &str) -> Result<(Admission
     };
     match resolved.map_err(away)? {
         Resolved::Live(document) => {
-            let may_write = role.can_write();
-            Ok((Admission { project, subject: document.id.into(), participant, may_write }, caller))
+            let (subject, may_write) = (document.id.into(), role.can_write());
+            Ok(Admission { project, subject, participant, may_write, caller })
         }
         Resolved::Deleted => Err(Close::Deleted),
         Resolved::Unknown => Err(Close::NotFound),

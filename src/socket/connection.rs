@@ -16,13 +16,14 @@ use super::inflow::LargePlace;
 use super::look::Looks;
 use super::news::News;
 use super::pace::Pace;
-use super::slot::{Queue, Slot, Standing, Turn, input};
+use super::slot::{Open, Queue, Slot, Standing, Turn, input};
 use super::unsent::Unsent;
 use super::wire::{Out, Received, Unwritten, Wire};
 use crate::auth::Caller;
 use crate::door::{self, Sitting, Visit};
 use crate::ids::UserId;
 use crate::limits;
+use crate::meters;
 use crate::protocol::ClientMessage;
 use crate::protocol::close::Close;
 use crate::protocol::hocuspocus;
@@ -37,9 +38,9 @@ pub(super) struct Connection {
     pub(super) wire: Wire,
     pub(super) dialect: Dialect,
     /// Who opened the socket, by its cookie or query; a frame may bring a better credential for its document.
-    pub(super) caller: Option<Caller>,
+    pub(super) caller: Option<Arc<Caller>>,
     pub(super) slots: HashMap<Arc<str>, Slot>,
-    joins: JoinSet<Joined>,
+    joins: JoinSet<Box<Joined>>,
     turns: Turn,
     /// Rung by every room of this socket.
     bell: Arc<Bell>,
@@ -54,7 +55,9 @@ pub(super) struct Connection {
     pub(super) is_known: bool,
     /// The turn of a stranger, until somebody says who they are.
     stranger: Option<door::Turn>,
-    /// As whom it counts, each of whom has so many sockets.
+    /// As whose it counts while it lasts: its address's, among all that are open, and of each whom it was opened as.
+    visit: Visit,
+    _counted: meters::Open,
     sittings: Vec<Sitting>,
     pub(super) answers_pings: bool,
     /// Fires at the next deadline or before; setting it anew at each turn of the loop would cost more than that.
@@ -64,21 +67,32 @@ pub(super) struct Connection {
     pub(super) last_received: Instant,
 }
 
-/// Who opened a socket, by its cookie or query, what it speaks, and what it is served with.
-pub(super) type Who = (AppState, Admissions, Dialect, Option<Caller>);
+/// A socket as it is opened.
+pub(super) struct Opening {
+    pub(super) state: AppState,
+    pub(super) admissions: Admissions,
+    pub(super) dialect: Dialect,
+    /// Who opens it, by its cookie or query.
+    pub(super) caller: Option<Arc<Caller>>,
+    /// Counts it as its address's while it lasts.
+    pub(super) visit: Visit,
+    /// Counts it as open while it lasts.
+    pub(super) counted: meters::Open,
+}
 
 /// How a join went: the place in the room, and as what; no place for somebody who has one and showed a credential again.
 struct Joined {
     address: Arc<str>,
     turn: Turn,
-    outcome: Result<(Option<Attachment>, Standing, Caller), Close>,
+    outcome: Result<(Option<Attachment>, Standing, Arc<Caller>), Close>,
 }
 
 /// Why the loop ends: the close to send, or nothing when the client has gone.
 pub(super) type Ending = Option<Close>;
 
 impl Connection {
-    pub(super) fn new((state, admissions, dialect, caller): Who, wire: Wire) -> Self {
+    pub(super) fn new(opening: Opening, wire: Wire) -> Self {
+        let Opening { state, admissions, dialect, caller, visit, counted } = opening;
         let now = Instant::now();
         Self {
             looks: Looks::new(state.rights.follow()),
@@ -96,6 +110,8 @@ impl Connection {
             pace: Pace::new(now),
             is_known: false,
             stranger: None,
+            visit,
+            _counted: counted,
             sittings: Vec::new(),
             answers_pings: false,
             timer: Box::pin(sleep_until(now + limits::KEEP_ALIVE)),
@@ -105,9 +121,9 @@ impl Connection {
         }
     }
 
-    /// Serves the socket until either side ends it; `visit` counts it until then.
-    pub(super) async fn serve(mut self: Box<Self>, visit: Visit) {
-        let ending = if self.caller.is_some() || Box::pin(self.take_turn(&visit)).await {
+    /// Serves the socket until either side ends it.
+    pub(super) async fn serve(mut self: Box<Self>) {
+        let ending = if self.caller.is_some() || Box::pin(self.take_turn()).await {
             if let Dialect::Yjs(name) = &self.dialect {
                 // The first document of a socket is never one too many.
                 let _ = self.join(name.clone(), None);
@@ -122,12 +138,11 @@ impl Connection {
             Box::pin(self.hold_back(close)).await;
             Box::pin(self.wire.say_goodbye(close)).await;
         }
-        drop(visit);
     }
 
     /// Waits until a stranger is read.
-    async fn take_turn(&mut self, visit: &Visit) -> bool {
-        let turn = timeout_at(self.opened + limits::ADMISSION_TIME, visit.strangers_turn());
+    async fn take_turn(&mut self) -> bool {
+        let turn = timeout_at(self.opened + limits::ADMISSION_TIME, self.visit.strangers_turn());
         self.stranger = self.state.shutdown.run_until_cancelled(turn).await.and_then(Result::ok).flatten();
         self.stranger.is_some()
     }
@@ -184,9 +199,10 @@ impl Connection {
         let mut outgoing = Vec::new();
         let mut ended = Vec::new();
         for (address, slot) in &mut self.slots {
-            let Slot::Open(attachment, ..) = slot else { continue };
+            let Slot::Open(open) = slot else { continue };
+            let attachment = &mut open.attachment;
             if let Some(request) = attachment.drain(&mut outgoing) {
-                self.unsent.push(attachment.room().clone(), request);
+                self.unsent.push(attachment.room(), request);
             }
             for one in outgoing.drain(..) {
                 if one.settles() {
@@ -217,7 +233,7 @@ impl Connection {
             return Ok(());
         }
         // Gone, or not reading: a goodbye would not arrive.
-        self.wire.write(frames).await.map_err(|Unwritten| None)?;
+        Box::pin(self.wire.write(frames)).await.map_err(|Unwritten| None)?;
         self.last_sent = Instant::now();
         Ok(())
     }
@@ -271,7 +287,8 @@ impl Connection {
     fn take_message(&mut self, address: String, message: ClientMessage) -> Result<(), Close> {
         let full = self.slots.len() >= limits::DOCUMENTS_PER_SOCKET;
         match self.slots.get_mut(address.as_str()) {
-            Some(Slot::Open(attachment, .., calm)) => {
+            Some(Slot::Open(open)) => {
+                let Open { attachment, calm, .. } = &mut **open;
                 let message = match message {
                     ClientMessage::Awareness(body) => {
                         let told = calm.take(body, &attachment.room().clocks, Instant::now());
@@ -287,10 +304,10 @@ impl Connection {
                 if matches!(input, Input::Update(..)) {
                     self.pace.edit();
                 }
-                self.unsent.push(attachment.room().clone(), input);
+                self.unsent.push(attachment.room(), input);
                 Ok(())
             }
-            Some(Slot::Waiting(queue, _)) => queue.push(message),
+            Some(Slot::Waiting(waiting)) => waiting.0.push(message),
             Some(Slot::Refused) => Ok(()),
             None if full => Err(Close::TooLarge),
             None => {
@@ -298,7 +315,7 @@ impl Connection {
                 let mut queue = Queue::default();
                 queue.push(message)?;
                 self.turns += 1;
-                self.slots.insert(address.as_str().into(), Slot::Waiting(queue, self.turns));
+                self.slots.insert(address.as_str().into(), Slot::waiting(queue, self.turns));
                 if self.caller.is_some() {
                     self.join(address, None)?;
                 }
@@ -314,13 +331,14 @@ impl Connection {
         self.turns += 1;
         let turn = self.turns;
         let slot = match self.slots.remove(&address) {
-            Some(Slot::Waiting(queue, _)) => Slot::Waiting(queue, turn),
-            Some(Slot::Open(attachment, standing, _, caller, stay, calm)) => {
-                Slot::Open(attachment, standing, turn, caller, stay, calm)
+            Some(Slot::Waiting(waiting)) => Slot::waiting(waiting.0, turn),
+            Some(Slot::Open(mut open)) => {
+                open.turn = turn;
+                Slot::Open(open)
             }
-            Some(Slot::Refused) => Slot::Waiting(Queue::default(), turn),
+            Some(Slot::Refused) => Slot::waiting(Queue::default(), turn),
             None if self.slots.len() >= limits::DOCUMENTS_PER_SOCKET => return Err(Close::TooLarge),
-            None => Slot::Waiting(Queue::default(), turn),
+            None => Slot::waiting(Queue::default(), turn),
         };
         let is_in = matches!(slot, Slot::Open(..));
         self.slots.insert(address.clone(), slot);
@@ -341,7 +359,7 @@ impl Connection {
         &mut self,
         address: Arc<str>,
         turn: Turn,
-        caller: impl Future<Output = Result<Option<Caller>, Close>> + Send + 'static,
+        caller: impl Future<Output = Result<Option<Arc<Caller>>, Close>> + Send + 'static,
         is_in: bool,
     ) {
         let (state, admissions, bell) = (self.state.clone(), self.admissions.clone(), self.bell.clone());
@@ -351,8 +369,8 @@ impl Connection {
                 // Looking again at what is open is not kept waiting by those who come.
                 let _turn = if is_in { None } else { state.door.join().await };
                 let caller = caller.await?.ok_or(Close::Unauthorized)?;
-                let (admission, caller) = admissions.admit(&state, &caller, &address[..name]).await?;
-                let standing = admission.standing();
+                let admission = admissions.admit(&state, &caller, &address[..name]).await?;
+                let (standing, caller) = (admission.standing(), admission.caller);
                 if is_in {
                     return Ok((None, standing, caller));
                 }
@@ -361,14 +379,15 @@ impl Connection {
             };
             // The database hangs, or too many come at once.
             let outcome = timeout(limits::JOIN_TIME, outcome).await.unwrap_or(Err(Close::TryAgain));
-            Joined { address, turn, outcome }
+            Box::new(Joined { address, turn, outcome })
         });
     }
 
-    async fn joined(&mut self, joined: Joined) -> Result<(), Close> {
-        let Joined { address, turn, outcome } = joined;
+    async fn joined(&mut self, joined: Box<Joined>) -> Result<(), Close> {
+        let Joined { address, turn, outcome } = *joined;
         let latest = match self.slots.get(&address) {
-            Some(Slot::Waiting(_, latest) | Slot::Open(_, _, latest, ..)) => *latest == turn,
+            Some(Slot::Waiting(waiting)) => waiting.1 == turn,
+            Some(Slot::Open(open)) => open.turn == turn,
             Some(Slot::Refused) | None => false,
         };
         if !latest {
@@ -377,8 +396,8 @@ impl Connection {
         }
         match outcome {
             Ok((attachment, standing, caller)) => {
-                if let Some(Slot::Open(_, as_what, ..)) = self.slots.get(&address)
-                    && *as_what != standing
+                if let Some(Slot::Open(open)) = self.slots.get(&address)
+                    && open.standing != standing
                 {
                     // Providers take in what another standing brings with a new socket only.
                     return Err(Close::TryAgain);
@@ -395,16 +414,16 @@ impl Connection {
                     self.write(vec![frame]).await.map_err(|_| Close::TryAgain)?;
                 }
                 if let Some(attachment) = attachment
-                    && let Some(Slot::Waiting(queue, _)) = self.slots.remove(&address)
+                    && let Some(Slot::Waiting(waiting)) = self.slots.remove(&address)
                 {
-                    for message in queue.into_messages() {
+                    for message in waiting.0.into_messages() {
                         let input = input(attachment.connection(), message);
-                        self.unsent.push(attachment.room().clone(), input);
+                        self.unsent.push(attachment.room(), input);
                     }
                     self.looks.expect(caller.expires_us());
                     let stay = self.news.stay(&self.state, &address, standing, &caller.user);
-                    let open = Slot::Open(attachment, standing, turn, Box::new(caller), stay, Calm::default());
-                    self.slots.insert(address, open);
+                    let open = Open { attachment, standing, turn, caller, _stay: stay, calm: Calm::default() };
+                    self.slots.insert(address, Slot::Open(Box::new(open)));
                     self.stranger = None;
                     self.wire.admit();
                 }
@@ -436,6 +455,8 @@ impl Connection {
         }
         let sitting = self.state.door.sit(user);
         let sits = sitting.is_some();
+        // Nearly always the only one.
+        self.sittings.reserve_exact(1);
         self.sittings.extend(sitting);
         sits
     }
@@ -443,7 +464,7 @@ impl Connection {
     /// Whether what is stored of a document is damaged, so that nobody can write.
     fn is_damaged(&self, address: &str, joined: Option<&Attachment>) -> bool {
         let open = || match self.slots.get(address) {
-            Some(Slot::Open(attachment, ..)) => Some(attachment),
+            Some(Slot::Open(open)) => Some(&open.attachment),
             _ => None,
         };
         joined.or_else(open).is_some_and(|attachment| attachment.room().damage.is_some())

@@ -21,7 +21,7 @@ impl Connection {
         let silence = (self.last_sent + limits::KEEP_ALIVE).min(self.last_received + limits::SOCKET_SILENCE);
         // While it is not read, a frame that does not come on is not the client's fault.
         let presence = self.slots.values().filter_map(|slot| match slot {
-            Slot::Open(.., calm) => calm.next(),
+            Slot::Open(open) => open.calm.next(),
             Slot::Waiting(..) | Slot::Refused => None,
         });
         let others = [presence.min(), self.frame_deadline(), self.looks.due(), self.pace.rests_until(Instant::now())];
@@ -74,11 +74,11 @@ impl Connection {
     /// Hands presence on that waited for its time.
     fn tell_presence(&mut self, now: Instant) {
         for slot in self.slots.values_mut() {
-            if let Slot::Open(attachment, .., calm) = slot
-                && let Some(body) = calm.due(now)
+            if let Slot::Open(open) = slot
+                && let Some(body) = open.calm.due(now)
             {
-                let input = input(attachment.connection(), ClientMessage::Awareness(body));
-                self.unsent.push(attachment.room().clone(), input);
+                let input = input(open.attachment.connection(), ClientMessage::Awareness(body));
+                self.unsent.push(open.attachment.room(), input);
             }
         }
         self.unsent.send();

@@ -21,11 +21,11 @@ use crate::limits;
 use crate::protocol::close::Close;
 use crate::rights::Change;
 
-/// What tells a socket to look again, and the looks under way.
+/// What tells a socket to look again, and the looks under way: none before the first, which most sockets never need.
 #[derive(Debug)]
 pub(super) struct Looks {
     changes: broadcast::Receiver<Option<Change>>,
-    under_way: JoinSet<Looked>,
+    under_way: Option<JoinSet<Looked>>,
     /// When to look again at everything: a credential ends, or the database may be back.
     due: Option<Instant>,
     /// Whether something changed while somebody was being let in, perhaps by what was so before.
@@ -54,16 +54,20 @@ pub(super) struct Looked {
 
 impl Looks {
     pub(super) fn new(changes: broadcast::Receiver<Option<Change>>) -> Self {
-        Self { changes, under_way: JoinSet::new(), due: None, missed: false }
+        Self { changes, under_way: None, due: None, missed: false }
     }
 
     /// Waits for something to do.
     pub(super) async fn heard(&mut self) -> Heard {
+        let looked = async {
+            match &mut self.under_way {
+                Some(looks) => looks.join_next().await,
+                None => None,
+            }
+        };
         tokio::select! {
             change = self.changes.recv() => Heard::Look(change.ok().flatten()),
-            Some(Ok(looked)) = self.under_way.join_next(), if !self.under_way.is_empty() => {
-                Heard::Looked(Box::new(looked))
-            }
+            Some(Ok(looked)) = looked => Heard::Looked(Box::new(looked)),
         }
     }
 
@@ -112,20 +116,21 @@ impl Connection {
     pub(super) fn look_again(&mut self, change: Option<Change>) {
         let mut holders: HashMap<(ProjectId, &Credential), (&Caller, Open)> = HashMap::new();
         for (address, slot) in &self.slots {
-            let Slot::Open(_, _, turn, caller, ..) = slot else {
+            let Slot::Open(open) = slot else {
                 self.looks.missed |= matches!(slot, Slot::Waiting(..));
                 continue;
             };
             let Some(project) = project_of(address) else { continue };
+            let caller = &open.caller;
             if !change.is_none_or(|change| caller.is_concerned(change, project)) {
                 continue;
             }
-            let (_, open) = holders.entry((project, &caller.credential)).or_insert_with(|| (&**caller, Vec::new()));
-            open.push((address.clone(), *turn));
+            let (_, theirs) = holders.entry((project, &caller.credential)).or_insert_with(|| (&**caller, Vec::new()));
+            theirs.push((address.clone(), open.turn));
         }
         for ((project, _), (caller, open)) in holders {
             let (db, caller) = (self.state.db.clone(), caller.clone());
-            self.looks.under_way.spawn(async move {
+            self.looks.under_way.get_or_insert_default().spawn(async move {
                 let outcome = access::recheck(&db, &caller, project).await;
                 Looked { open, outcome }
             });
@@ -134,7 +139,7 @@ impl Connection {
 
     async fn looked(&mut self, looked: Looked) -> Result<(), Close> {
         let gone = match looked.outcome {
-            Ok((caller, role)) => return self.goes_on(looked.open, &caller, role),
+            Ok((caller, role)) => return self.goes_on(looked.open, Arc::new(caller), role),
             Err(error) => admission::away(error),
         };
         if gone.is_transient() {
@@ -150,18 +155,19 @@ impl Connection {
         Ok(())
     }
 
-    fn goes_on(&mut self, open: Open, caller: &Caller, role: Role) -> Result<(), Close> {
+    fn goes_on(&mut self, open: Open, caller: Arc<Caller>, role: Role) -> Result<(), Close> {
         for (address, turn) in open {
             if !self.is_as_it_was(&address, turn) {
                 continue;
             }
-            let Some(Slot::Open(_, standing, _, known, ..)) = self.slots.get_mut(&address) else { continue };
+            let Some(Slot::Open(open)) = self.slots.get_mut(&address) else { continue };
+            let standing = open.standing;
             let of_project = !address.contains('/');
             if standing.user != caller.user.id || (!of_project && standing.may_write != role.can_write()) {
                 // Providers take in what another standing brings with a new socket only.
                 return Err(Close::TryAgain);
             }
-            **known = caller.clone();
+            open.caller = caller.clone();
         }
         self.looks.expect(caller.expires_us());
         Ok(())
@@ -169,7 +175,7 @@ impl Connection {
 
     /// Whether a document is still open by the join that it was open by.
     fn is_as_it_was(&self, address: &str, turn: Turn) -> bool {
-        matches!(self.slots.get(address), Some(Slot::Open(_, _, now, ..)) if *now == turn)
+        matches!(self.slots.get(address), Some(Slot::Open(open)) if open.turn == turn)
     }
 }
 

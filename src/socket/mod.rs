@@ -17,6 +17,8 @@ mod unsent;
 mod upgrade;
 mod wire;
 
+use std::sync::Arc;
+
 use axum::extract::{OriginalUri, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -31,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::state::AppState;
 use admission::Admissions;
-use connection::Connection;
+use connection::{Connection, Opening};
 use dialect::Dialect;
 
 pub use inflow::Inflow;
@@ -92,22 +94,17 @@ async fn open(
     let visit = state.door.visit(address).ok_or(Error::RateLimited { retry_after })?;
     let caller = match &credentials.token {
         Some(token) => admissions.by_token(&state, token).await?,
-        None => auth::authenticate_socket(&state, headers).await?,
+        None => auth::authenticate_socket(&state, headers).await?.map(Arc::new),
     };
     let tracker = state.sockets.clone();
     let kind = match dialect {
         Dialect::Yjs(_) => "yjs",
         Dialect::Hocuspocus => "hocuspocus",
     };
-    let open = state.meters.open("coterie_sockets", &[("dialect", kind)]);
-    // A future holds twice what it is handed and keeps, so what is large is handed over in boxes.
+    let counted = state.meters.open("coterie_sockets", &[("dialect", kind)]);
     let large_frames = state.large_frames.clone();
-    let who = Box::new((state, admissions, dialect, caller));
-    Ok(upgrade.accept(large_frames, move |wire| {
-        let connection = Box::new(Connection::new(*who, wire));
-        tracker.track_future(async move {
-            let _open = open;
-            connection.serve(visit).await;
-        })
-    }))
+    // A future holds twice what it is handed and keeps, so what is large is handed over in boxes.
+    let opening = Box::new(Opening { state, admissions, dialect, caller, visit, counted });
+    Ok(upgrade
+        .accept(large_frames, move |wire| tracker.track_future(Box::new(Connection::new(*opening, wire)).serve())))
 }

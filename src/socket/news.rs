@@ -1,5 +1,6 @@
 //! A project's feed on a socket: what happens, as frames beside the project's room; and the part in the project's session.
 
+use std::future::pending;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,13 +22,10 @@ use crate::state::Shared;
 /// A frame, and the address it is for.
 type Told = (Arc<str>, Bytes);
 
-/// What the feeds tell one socket. Bounded: a socket that takes nothing holds its followers back, which then catch up
-/// from the log.
-#[derive(Debug)]
-pub(super) struct News {
-    tell: mpsc::Sender<Told>,
-    told: mpsc::Receiver<Told>,
-}
+/// What the feeds tell one socket, from the first project's room on: a channel is large, and many sockets have only documents.
+/// Bounded: a socket that takes nothing holds its followers back, which then catch up from the log.
+#[derive(Debug, Default)]
+pub(super) struct News(Option<(mpsc::Sender<Told>, mpsc::Receiver<Told>)>);
 
 /// What lasts as long as somebody is in a room: their part in the session, and the feed where they follow it.
 #[derive(Debug)]
@@ -36,16 +34,9 @@ pub(super) struct Stay {
     following: Option<AbortHandle>,
 }
 
-impl Default for News {
-    fn default() -> Self {
-        let (tell, told) = mpsc::channel(limits::FEED_FRAMES);
-        Self { tell, told }
-    }
-}
-
 impl News {
     /// Notes that somebody is in a room. In a project's, its feed is told from now on.
-    pub(super) fn stay(&self, state: &Shared, address: &Arc<str>, standing: Standing, user: &User) -> Stay {
+    pub(super) fn stay(&mut self, state: &Shared, address: &Arc<str>, standing: Standing, user: &User) -> Stay {
         let following = match standing.subject {
             Subject::Document(_) => None,
             Subject::Project(project) => Some(self.follow(&state.feed, project, address.clone())),
@@ -53,17 +44,18 @@ impl News {
         Stay { _attendance: state.sessions.arrive(standing.project, standing.user, &user.name), following }
     }
 
-    fn follow(&self, feed: &Feed, project: ProjectId, address: Arc<str>) -> AbortHandle {
-        let (follower, tell) = (feed.follow(project, None), self.tell.clone());
-        tokio::spawn(show(follower, address, tell)).abort_handle()
+    fn follow(&mut self, feed: &Feed, project: ProjectId, address: Arc<str>) -> AbortHandle {
+        let (tell, _) = self.0.get_or_insert_with(|| mpsc::channel(limits::FEED_FRAMES));
+        tokio::spawn(show(feed.follow(project, None), address, tell.clone())).abort_handle()
     }
 
     /// Waits for something to be told.
     pub(super) async fn told(&mut self) -> Told {
-        match self.told.recv().await {
+        let Some((_, told)) = &mut self.0 else { return pending().await };
+        match told.recv().await {
             Some(told) => told,
             // A sender is kept here.
-            None => std::future::pending().await,
+            None => pending().await,
         }
     }
 
@@ -75,7 +67,11 @@ impl News {
             if is_open(&address) {
                 frames.push(frame.into());
             }
-            next = if frames.len() < limits::FEED_FRAMES { self.told.try_recv().ok() } else { None };
+            next = if frames.len() < limits::FEED_FRAMES {
+                self.0.as_mut().and_then(|(_, told)| told.try_recv().ok())
+            } else {
+                None
+            };
         }
         frames
     }

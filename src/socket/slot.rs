@@ -1,5 +1,7 @@
 //! One document on a socket: being joined, with what the client said meanwhile, or joined.
 
+use std::sync::Arc;
+
 use super::calm::Calm;
 use super::news::Stay;
 use crate::auth::Caller;
@@ -10,15 +12,35 @@ use crate::protocol::close::Close;
 use crate::room::machine::{EditKind, Input};
 use crate::room::{Attachment, Subject};
 
-/// A document on a socket.
+/// A document on a socket. What it holds is boxed, since a table of them has more places than entries.
 #[derive(Debug)]
 pub(super) enum Slot {
     /// The client spoke about it before it was let in. Providers do not wait for the answer to their token.
-    Waiting(Queue, Turn),
-    /// In the room, as this, on this credential.
-    Open(Attachment, Standing, Turn, Box<Caller>, Stay, Calm),
+    Waiting(Box<(Queue, Turn)>),
+    /// In the room.
+    Open(Box<Open>),
     /// Not let in, or at its end: what the client says is ignored until it shows a credential anew.
     Refused,
+}
+
+/// A document that is joined.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) attachment: Attachment,
+    pub(super) standing: Standing,
+    /// The join that it is open by.
+    pub(super) turn: Turn,
+    /// The credential that it is open on.
+    pub(super) caller: Arc<Caller>,
+    pub(super) _stay: Stay,
+    pub(super) calm: Calm,
+}
+
+impl Slot {
+    /// Not joined yet.
+    pub(super) fn waiting(queue: Queue, turn: Turn) -> Self {
+        Self::Waiting(Box::new((queue, turn)))
+    }
 }
 
 /// Tells a join from those before it at the same address: only the outcome of the latest counts.

@@ -27,9 +27,10 @@ impl Unsent {
         self.queue.is_empty()
     }
 
-    /// Adds an input.
-    pub(super) fn push(&mut self, room: Arc<Handle>, input: Input) {
-        self.queue.push_back((room, input));
+    /// Hands an input to its room, unless others wait or it has no place: then it waits.
+    pub(super) fn push(&mut self, room: &Arc<Handle>, input: Input) {
+        let waits = if self.queue.is_empty() { self.hand_over(room, input) } else { Some(input) };
+        self.queue.extend(waits.map(|input| (room.clone(), input)));
     }
 
     /// Keeps the place of the frame that inputs came in.
@@ -55,30 +56,40 @@ impl Unsent {
     /// Hands inputs to their rooms, until one has no place.
     pub(super) fn send(&mut self) {
         while self.charging.is_none() {
-            let Some((room, mut input)) = self.queue.pop_front() else { break };
-            if let (Input::Update(_, _, update), false) = (&mut input, self.charged) {
-                match room.charge(update.len()) {
-                    Some(charge) => *update = charge.on(std::mem::take(update)),
-                    None => {
-                        self.charging = Some(Box::pin(room.charge_later(update.len())));
-                        self.queue.push_front((room, input));
-                        return;
-                    }
-                }
-            }
-            match room.try_send(input) {
-                Ok(()) => self.charged = false,
-                Err(Why::Full(input)) => {
-                    self.charged = true;
-                    self.queue.push_front((room, input));
-                    return;
-                }
-                // The room's last word is in the outbox; what cannot reach it is not acknowledged.
-                Err(Why::Ended) => self.charged = false,
+            let Some((room, input)) = self.queue.pop_front() else { break };
+            if let Some(input) = self.hand_over(&room, input) {
+                self.queue.push_front((room, input));
+                return;
             }
         }
         if self.queue.is_empty() {
+            // Most sockets never have any waiting.
+            self.queue = VecDeque::new();
             self.place = None;
+        }
+    }
+
+    /// Hands the first of the inputs to its room; gives it back when that has no place.
+    fn hand_over(&mut self, room: &Handle, mut input: Input) -> Option<Input> {
+        if let (Input::Update(_, _, update), false) = (&mut input, self.charged) {
+            match room.charge(update.len()) {
+                Some(charge) => *update = charge.on(std::mem::take(update)),
+                None => {
+                    self.charging = Some(Box::pin(room.charge_later(update.len())));
+                    return Some(input);
+                }
+            }
+        }
+        match room.try_send(input) {
+            Err(Why::Full(input)) => {
+                self.charged = true;
+                Some(input)
+            }
+            // The room's last word is in the outbox; what cannot reach one that has ended is not acknowledged.
+            Ok(()) | Err(Why::Ended) => {
+                self.charged = false;
+                None
+            }
         }
     }
 }

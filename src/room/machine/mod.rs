@@ -40,7 +40,7 @@ pub enum Input {
         /// Which.
         connection: ConnectionId,
         /// Whose.
-        participant: Participant,
+        participant: Arc<Participant>,
         /// Whether the role allows edits.
         may_write: bool,
     },

@@ -95,7 +95,7 @@ impl Room {
     pub(crate) fn join(&mut self, participant: &Participant, may_write: bool) -> ConnectionId {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
-        self.handle(Input::Join { connection, participant: participant.clone(), may_write });
+        self.handle(Input::Join { connection, participant: participant.clone().into(), may_write });
         connection
     }
 

@@ -22,7 +22,7 @@ use tower::ServiceExt;
 
 use crate::address::{self, ClientAddress};
 use crate::door::{Turn, Uncounted};
-use crate::drain::Drain;
+use crate::drain::{Drain, Pace};
 use crate::limits;
 use crate::state::AppState;
 
@@ -101,7 +101,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, state: AppState
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_TIME)
         .max_buf_size(limits::HEAD_BYTES)
-        .serve_connection(TokioIo::new(Drain::new(stream, limits::SOCKET_WRITE_TIMEOUT)), service)
+        .serve_connection(TokioIo::new(Drain::new(stream, Pace::default())), service)
         .with_upgrades();
     tokio::pin!(connection);
     let mut stopping = false;

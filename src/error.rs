@@ -203,8 +203,11 @@ impl Told {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() {
-            tracing::error!(error = %format!("{self:#}"), "request failed");
+        match &self {
+            // Nothing here is broken: there is too much of something, or it is another's to mend. Who asked is told.
+            Self::Unavailable { .. } => tracing::info!(error = %self, "request put off"),
+            _ if status.is_server_error() => tracing::error!(error = %format!("{self:#}"), "request failed"),
+            _ => {}
         }
         let retry_after = match &self {
             Self::RateLimited { retry_after } => Some(*retry_after),
@@ -270,7 +273,37 @@ fn of_status(status: StatusCode) -> Told {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+    use tracing::{Event, Level, Subscriber};
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
     use super::*;
+
+    /// The levels of what is logged.
+    #[derive(Default, Clone)]
+    struct Levels(Arc<Mutex<Vec<Level>>>);
+
+    impl<S: Subscriber> Layer<S> for Levels {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            self.0.lock().push(*event.metadata().level());
+        }
+    }
+
+    #[test]
+    fn what_is_put_off_is_no_error_of_the_server() {
+        let logged = |error: Error| {
+            let levels = Levels::default();
+            let subscriber = tracing_subscriber::registry().with(levels.clone());
+            tracing::subscriber::with_default(subscriber, || drop(error.into_response()));
+            let logged = levels.0.lock().clone();
+            logged
+        };
+        assert_eq!(logged(Error::unavailable("the model's server does not know the model")), [Level::INFO]);
+        assert_eq!(logged(Error::Internal(anyhow::anyhow!("broken"))), [Level::ERROR]);
+        assert!(logged(Error::conflict("no_model", "no model is connected")).is_empty());
+    }
 
     #[test]
     fn passing_states_of_both_engines_are_told_apart_from_refusals() {

@@ -312,6 +312,11 @@ pub const SOCKET_WRITE_BUFFER: usize = 16 * 1024;
 pub const SOCKET_WRITE_BUFFER_MAX: usize = 4 * FRAGMENT_BYTES;
 /// How long one frame or fragment may take; a peer that reads nothing for so long is dropped, and comes back when it can.
 pub const SOCKET_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a peer may keep a connection waiting, in all, until it is looked at what it took meanwhile.
+pub const SOCKET_WRITE_WINDOW: Duration = Duration::from_secs(60);
+/// What it is to have taken by then, in bytes: 4 KiB a second, a tenth of what the slowest mobile networks carry. Who takes
+/// less keeps the place of an answer from others.
+pub const SOCKET_WRITE_LEAST: usize = 60 * 4 * 1024;
 /// How long a socket is not read at most because of edits that it brought: presence behind them is no later than that.
 pub const READ_PAUSE: Duration = Duration::from_millis(50);
 /// How many times as long as its last edits took to be committed a socket that brought several is not read after them.

@@ -200,7 +200,8 @@ pub enum By {
 /// issued with.
 ///
 /// # Errors
-/// [`Error::Unauthorized`] when that has ended meanwhile, or when the database fails.
+/// [`Error::Unauthorized`] when that has ended meanwhile, [`Error::NotFound`] when the project was removed, or when the
+/// database fails.
 pub async fn issue_token(tx: &mut Tx, wanted: &NewGrant, lifetime: Duration) -> Result<(Secret, i64)> {
     let token = Secret::new();
     let now = now_us();

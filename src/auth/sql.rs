@@ -259,7 +259,7 @@ pub(super) async fn insert_token(
 ) -> Result<()> {
     const TEXT: &str = "
         insert into project_token (hash, project_id, user_id, issuer_id, role, created_us, expires_us, key_id, login_hash)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        select $1, id, $3, $4, $5, $6, $7, $8, $9 from project where id = $2 and deleted_us is null";
     let (login, key) = match wanted.by {
         By::Login(login) => (Some(login.bytes()), None),
         By::Key(key) => (None, Some(key)),
@@ -277,12 +277,15 @@ pub(super) async fn insert_token(
             .bind(login)
             .execute(conn)
             .await
-            .map(drop)
+            .map(|done| done.rows_affected())
     });
     match inserted {
+        // The project was removed since it was looked up.
+        Ok(0) => Err(Error::NotFound),
+        Ok(_) => Ok(()),
         // The login or the key has ended since it was looked up.
         Err(sqlx::Error::Database(refusal)) if refusal.is_foreign_key_violation() => Err(Error::Unauthorized),
-        inserted => Ok(inserted?),
+        Err(error) => Err(error.into()),
     }
 }
 

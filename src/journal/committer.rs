@@ -2,15 +2,19 @@
 //!
 //! There is no timer: while one commit is in flight, what arrives forms the next. A batch that failed because the
 //! database is away is tried again before anything else, for as long as it takes; one that the database refuses is
-//! halved until the append at fault stands alone. An outcome that is unknown (the connection broke during commit) is
-//! settled by looking the append up by its batch id, under the lock of the head.
+//! halved until the append at fault stands alone, and so is one that brings our own code to panic. An outcome that is
+//! unknown (the connection broke during commit) is settled by looking the append up by its batch id, under the lock of the
+//! head.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use metrics::{Counter, Histogram};
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle};
@@ -72,8 +76,25 @@ pub enum Outcome {
     Committed,
     /// The log does not stand where the append expected: load it again.
     Conflict,
-    /// The database refuses these rows for good.
+    /// These rows are never committed: the database refuses them, or they cannot even be written to it.
     Refused,
+}
+
+/// Why a group was not committed.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// Ours. What was done of it is rolled back, and would end the same another time.
+    #[error("writing it panicked: {0}")]
+    Panicked(String),
+}
+
+impl Fault {
+    fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Self::Panicked(said.unwrap_or("(no message)").to_owned())
+    }
 }
 
 struct Waiting {
@@ -184,12 +205,19 @@ impl Database {
         Self { db, aside }
     }
 
-    async fn try_once(&self, appends: &Arc<[Append]>) -> Result<Vec<Outcome>, sqlx::Error> {
-        let Some((thread, _)) = &self.aside else { return try_once(&self.db, appends).await };
+    async fn try_once(&self, appends: &Arc<[Append]>) -> Result<Vec<Outcome>, Fault> {
+        let Some((thread, _)) = &self.aside else { return caught(&self.db, appends).await };
         let (db, appends) = (self.db.clone(), appends.clone());
-        let trying = AbortOnDropHandle::new(thread.spawn(async move { try_once(&db, &appends).await }));
-        trying.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+        let trying = AbortOnDropHandle::new(thread.spawn(async move { caught(&db, &appends).await }));
+        trying.await.unwrap_or(Err(Fault::Database(sqlx::Error::WorkerCrashed)))
     }
+}
+
+/// As [`try_once`]; a panic in it fails this group and ends nothing else. Nothing outlives it that it could have left half
+/// done: the transaction is rolled back as it is dropped.
+async fn caught(db: &Db, appends: &[Append]) -> Result<Vec<Outcome>, Fault> {
+    let trying = AssertUnwindSafe(try_once(db, appends)).catch_unwind();
+    trying.await.unwrap_or_else(|panic| Err(Fault::panicked(&*panic)))
 }
 
 /// Starts a thread that runs what it is given, until the sender is dropped.
@@ -261,7 +289,7 @@ async fn commit(db: &Database, group: Vec<Waiting>, storage: &watch::Sender<Stor
             }
             Err(error) => {
                 for waiting in group {
-                    tracing::error!(%error, document = %waiting.append.document, "the database refuses an append");
+                    tracing::error!(%error, document = %waiting.append.document, "an append cannot be committed");
                     let _ = waiting.answer.send(Outcome::Refused);
                 }
             }
@@ -275,7 +303,7 @@ async fn try_until_answered(
     group: &[Waiting],
     storage: &watch::Sender<Storage>,
     measured: &Measured,
-) -> Result<Vec<Outcome>, sqlx::Error> {
+) -> Result<Vec<Outcome>, Fault> {
     let tell = |now: Storage| {
         storage.send_if_modified(|was| std::mem::replace(was, now) != now);
     };
@@ -292,16 +320,12 @@ async fn try_until_answered(
                 trying.await
             }
         };
-        match tried.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+        match tried.unwrap_or(Err(Fault::Database(sqlx::Error::PoolTimedOut))) {
             Ok(outcomes) => {
                 tell(Storage::Well);
                 return Ok(outcomes);
             }
-            Err(error) if is_refusal(&error) => {
-                tell(Storage::Well);
-                return Err(error);
-            }
-            Err(error) => {
+            Err(Fault::Database(error)) if !is_refusal(&error) => {
                 if slow <= Instant::now() {
                     tell(Storage::of(&error));
                 }
@@ -310,11 +334,15 @@ async fn try_until_answered(
                 tokio::time::sleep(pause).await;
                 pause = Duration::min(pause * 2, limits::COMMIT_RETRY_LONGEST);
             }
+            Err(fault) => {
+                tell(Storage::Well);
+                return Err(fault);
+            }
         }
     }
 }
 
-async fn try_once(db: &Db, appends: &[Append]) -> Result<Vec<Outcome>, sqlx::Error> {
+async fn try_once(db: &Db, appends: &[Append]) -> Result<Vec<Outcome>, Fault> {
     if matches!(db, Db::Sqlite { .. }) && commit_expected(db, appends).await? {
         return Ok(vec![Outcome::Committed; appends.len()]);
     }

@@ -1,5 +1,11 @@
 //! API keys, and tokens for an application's own end users.
 
+use std::time::Duration;
+
+use coterie::auth::{self, By, NewGrant};
+use coterie::error::Error;
+use coterie::ids::KeyId;
+use coterie::role::Role;
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -16,6 +22,7 @@ on_both_engines![
     a_key_that_may_not_manage_lets_no_end_user_manage,
     keys_are_counted_one_after_the_other,
     a_token_allows_the_lesser_of_its_role_and_its_issuers_now,
+    a_token_of_a_project_that_was_removed_just_now_is_refused_as_unknown,
 ];
 
 async fn a_key_acts_for_its_owner_as_far_as_its_scopes_go(engine: Engine) {
@@ -231,4 +238,22 @@ async fn a_token_allows_the_lesser_of_its_role_and_its_issuers_now(engine: Engin
     }
     assert_eq!(ann.delete(&format!("{at}/members/{}", bob.id)).await.0, StatusCode::NO_CONTENT);
     assert_eq!(role().await.0, StatusCode::NOT_FOUND);
+}
+
+async fn a_token_of_a_project_that_was_removed_just_now_is_refused_as_unknown(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let (kept, removed) = (ann.project().await, ann.project().await);
+    let (key, _) = ann.key(&["manage"]).await;
+    let key: KeyId = serde_json::from_value(json!(key)).unwrap();
+    assert_eq!(ann.delete(&format!("/api/projects/{removed}")).await.0, StatusCode::NO_CONTENT);
+    let issue = async |project, key| {
+        let mut tx = server.db().begin().await.unwrap();
+        let grant = NewGrant { user: ann.id, issuer: ann.id, project, role: Role::Editor, by: By::Key(key) };
+        auth::issue_token(&mut tx, &grant, Duration::from_secs(60)).await.map(drop)
+    };
+    assert!(issue(kept, key).await.is_ok());
+    assert!(matches!(issue(removed, key).await, Err(Error::NotFound)));
+    assert!(matches!(issue(coterie::ids::ProjectId::new(), key).await, Err(Error::NotFound)));
+    assert!(matches!(issue(kept, KeyId::new()).await, Err(Error::Unauthorized)), "what it is issued with has ended");
 }

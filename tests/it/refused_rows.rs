@@ -1,18 +1,23 @@
 //! Rows that the database refuses for good: they alone fail, and whoever wrote them is told.
 
-use coterie::ids::DocumentId;
+use coterie::head::Head;
+use coterie::ids::{BatchId, DocumentId};
+use coterie::journal::{Append, Committer, Outcome, Row};
+use coterie::meters::Meters;
 use serde_json::json;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::client::TestClient;
 use crate::engines::{Database, Engine, on_both_engines};
 use crate::hold::Hold;
-use crate::peer::{Dialect, Peer};
-use crate::server::TestServer;
+use crate::peer::{Dialect, Peer, typed};
+use crate::server::{PATIENCE, TestServer};
 
 on_both_engines![
     a_refused_document_does_not_keep_others_of_its_batch_from_committing,
     a_refused_author_does_not_keep_others_of_the_document_from_committing,
+    an_append_that_panics_fails_alone_and_those_after_it_are_committed,
 ];
 
 /// From now on, rows with this id in a column are refused.
@@ -123,4 +128,27 @@ async fn a_refused_author_does_not_keep_others_of_the_document_from_committing(e
     let mut words: Vec<&str> = text.split_whitespace().collect();
     words.sort_unstable();
     assert_eq!(words, ["Bob", "Dan", "first"]);
+}
+
+async fn an_append_that_panics_fails_alone_and_those_after_it_are_committed(engine: Engine) {
+    let server = TestServer::start(engine).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let (good, bad) = (ann.create(project, "good", "").await, ann.create(project, "bad", "").await);
+    // After the last number there is none, and counting on panics inside the transaction.
+    let last = "update document_head set head = 9223372036854775807 where document_id = $1";
+    server.database.change(last, bad).await;
+    let committer = Committer::start(server.db().clone(), &Meters::new());
+    let append = |document, seq, client, text: &str| {
+        let rows = vec![Row { author: ann.id, update: typed(client, text).into() }];
+        let append = Append { document, batch: BatchId::new(), expected: Head { seq, epoch: 1 }, rows, claims: vec![] };
+        timeout(PATIENCE, committer.append(append))
+    };
+    let (one, two) = tokio::join!(append(good, 0, 1, "one"), append(bad, i64::MAX, 2, "two"));
+    assert_eq!((one, two), (Ok(Some(Outcome::Committed)), Ok(Some(Outcome::Refused))));
+    assert_eq!(append(good, 1, 3, "three").await, Ok(Some(Outcome::Committed)), "the task goes on");
+    let text = ann.text(project, good).await;
+    assert!(text.contains("one") && text.contains("three"), "{text}");
+    let rows = "select count(*) from document_update where document_id = $1";
+    assert_eq!((server.database.number(rows, good).await, server.database.number(rows, bad).await), (2, 0));
 }

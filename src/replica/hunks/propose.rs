@@ -22,15 +22,18 @@ pub(in crate::replica) fn propose(doc: &Doc, root: &str, wanted: &Wanted) -> Rep
         return Reply::NotText;
     }
     let live = text.get_string(&txn);
-    let (base, wanted) = match wanted {
-        Wanted::Text { base, text } => (base.as_ref().filter(|base| **base != live), text.clone()),
-        Wanted::Edits(edits) => match replaced(&live, edits) {
-            Ok(text) => (None, text),
+    let deadline = Instant::now() + Duration::from_millis(limits::EDIT_DIFF_MILLIS);
+    let (base, parts) = match wanted {
+        Wanted::Text { base, text } => {
+            let base = base.as_ref().filter(|base| **base != live);
+            (base, parts(base.unwrap_or(&live), text, deadline))
+        }
+        Wanted::Edits(edits) => match places(&live, edits) {
+            Ok(places) => (None, parts_of(&live, &places, deadline)),
             Err(said) => return Reply::Wrong(said),
         },
     };
     let from = base.unwrap_or(&live);
-    let parts = parts(from, &wanted);
     if parts.len() > limits::PROPOSAL_HUNKS {
         return Reply::Wrong(format!("a proposal has at most {} hunks; this text has more", limits::PROPOSAL_HUNKS));
     }
@@ -40,14 +43,17 @@ pub(in crate::replica) fn propose(doc: &Doc, root: &str, wanted: &Wanted) -> Rep
     Reply::Hunks(hunks.collect())
 }
 
-/// A text with replacements made in it, or why they cannot be.
-pub(super) fn replaced(live: &str, edits: &[Replacement]) -> Result<String, String> {
+/// A place of a text, in bytes, and what it becomes.
+pub(super) type Place<'e> = (usize, usize, &'e str);
+
+/// Where replacements are made, in order, or why they cannot be.
+pub(super) fn places<'e>(live: &str, edits: &'e [Replacement]) -> Result<Vec<Place<'e>>, String> {
     let ends = edits.iter().flat_map(|edit| match edit {
         Replacement::Range { from, to, .. } => vec![*from, *to],
         Replacement::Found { .. } => Vec::new(),
     });
     let bytes = bytes_of(live, ends.collect());
-    let mut places: Vec<(usize, usize, &str)> = Vec::with_capacity(edits.len());
+    let mut places: Vec<Place<'e>> = Vec::with_capacity(edits.len());
     for (number, edit) in (1..).zip(edits) {
         places.push(match edit {
             Replacement::Found { find, replace } => {
@@ -76,14 +82,7 @@ pub(super) fn replaced(live: &str, edits: &[Replacement]) -> Result<String, Stri
     if places.windows(2).any(|pair| pair[1].0 < pair[0].1) {
         return Err("two edits change the same part of the text".to_owned());
     }
-    let (mut text, mut at) = (String::with_capacity(live.len()), 0);
-    for (from, to, replace) in places {
-        text.push_str(&live[at..from]);
-        text.push_str(replace);
-        at = to;
-    }
-    text.push_str(&live[at..]);
-    Ok(text)
+    Ok(places)
 }
 
 /// The bytes at which UTF-16 units begin, in one pass; none within a character, and none beyond the end.
@@ -127,11 +126,51 @@ struct Part {
     after: String,
 }
 
+/// The lines that places change. Only their own lines are compared with what these become, however large the text is.
+fn parts_of(live: &str, places: &[Place<'_>], deadline: Instant) -> Vec<Part> {
+    let line_at = |byte: usize| live[..byte].rfind('\n').map_or(0, |at| at + 1);
+    let line_after = |byte: usize| live[byte..].find('\n').map_or(live.len(), |at| byte + at + 1);
+    // Whole lines, with the places in them: those that stand closer than hunks may be taken together.
+    let mut groups: Vec<(usize, usize, &[Place<'_>])> = Vec::new();
+    let mut first = 0;
+    for (number, &(from, to, _)) in places.iter().enumerate() {
+        let (begins, ends) = (line_at(from), line_after(to));
+        let close = |end: usize| begins <= (0..JOINED_LINES).fold(end, |at, _| line_after(at));
+        match groups.last_mut() {
+            Some((_, end, within)) if close(*end) => (*end, *within) = (ends.max(*end), &places[first..=number]),
+            _ => {
+                first = number;
+                groups.push((begins, ends, &places[first..=number]));
+            }
+        }
+    }
+    let (mut line, mut counted) = (1, 0);
+    let mut found = Vec::new();
+    for (begins, ends, within) in groups {
+        line += live[counted..begins].matches('\n').count();
+        counted = begins;
+        let (mut after, mut at) = (String::new(), begins);
+        for &(from, to, replace) in within {
+            after.push_str(&live[at..from]);
+            after.push_str(replace);
+            at = to;
+        }
+        after.push_str(&live[at..ends]);
+        let parts = parts(&live[begins..ends], &after, deadline).into_iter();
+        found.extend(parts.map(|part| Part {
+            from: begins + part.from,
+            to: begins + part.to,
+            line: line + part.line - 1,
+            after: part.after,
+        }));
+    }
+    found
+}
+
 /// Where two texts differ, line by line.
-fn parts(from: &str, to: &str) -> Vec<Part> {
+fn parts(from: &str, to: &str, deadline: Instant) -> Vec<Part> {
     let old: Vec<&str> = from.split_inclusive('\n').collect();
     let new: Vec<&str> = to.split_inclusive('\n').collect();
-    let deadline = Instant::now() + Duration::from_millis(limits::EDIT_DIFF_MILLIS);
     let ops = capture_diff_slices_deadline(Algorithm::Myers, &old, &new, Some(deadline));
     // Lines of either text, from and up to.
     let mut joined: Vec<[usize; 4]> = Vec::new();

@@ -2,7 +2,7 @@
 
 use yrs::{Doc, GetString, Text, Transact};
 
-use super::propose::replaced;
+use super::propose::places;
 use super::*;
 use crate::replica::wire::Reply;
 use crate::replica::worker::{integrate, new_doc, state};
@@ -127,6 +127,14 @@ fn what_others_wrote_since_is_left() {
     assert_eq!(said(&doc), "above\na\nb-theirs-\nc\n");
 }
 
+fn replaced(live: &str, edits: &[Replacement]) -> Result<String, String> {
+    let mut text = live.to_owned();
+    for (from, to, replace) in places(live, edits)?.into_iter().rev() {
+        text.replace_range(from..to, replace);
+    }
+    Ok(text)
+}
+
 #[test]
 fn replacements_are_found_once_and_do_not_overlap() {
     let find = |find: &str| Replacement::Found { find: find.to_owned(), replace: "x".to_owned() };
@@ -137,6 +145,48 @@ fn replacements_are_found_once_and_do_not_overlap() {
     }
     assert!(replaced("one two", &[find("one"), range(2, 5)]).is_err());
     assert!(replaced("one two", &[range(0, 9)]).is_err());
+}
+
+#[test]
+fn hunks_of_ranges_are_those_of_the_whole_text() {
+    let range = |from, to, replace: &str| Replacement::Range { from, to, replace: replace.to_owned() };
+    let text = "one\ntwo\nthree\nfour\nfive\nsix\nseven\n🌍 eight";
+    let cases = [
+        vec![range(0, 3, "1")],
+        vec![range(0, 0, "zero\n"), range(36, 36, "\nnine\n")],
+        vec![range(4, 8, ""), range(14, 14, "-")],
+        vec![range(2, 6, "")],
+        vec![range(0, 3, "one"), range(4, 7, "2"), range(19, 23, "5"), range(28, 29, "\n\n")],
+        vec![range(8, 14, "three\nand a half\n"), range(24, 24, "\n"), range(0, 1, "O")],
+        vec![range(0, 0, "")],
+    ];
+    for edits in cases {
+        let doc = of(text);
+        let wanted = replaced(text, &edits).unwrap();
+        let found = hunks(&doc, &Wanted::Edits(edits.clone()));
+        assert_eq!(found, hunks(&doc, &to(&wanted)), "{edits:?}");
+        applied(&doc, &held(found));
+        assert_eq!(said(&doc), wanted);
+    }
+}
+
+#[test]
+fn a_large_change_takes_no_other_along() {
+    const LINES: usize = 30_000;
+    let text: String =
+        (0..LINES).map(|n| format!("line {n}\n")).chain((0..LINES).map(|n| format!("word {n}\n"))).collect();
+    let middle = u32::try_from(text.find("word 0\n").unwrap()).unwrap();
+    let end = u32::try_from(text.len()).unwrap();
+    // Nothing of the first half stays, in no order.
+    let other: String = (0..LINES).map(|n| format!("other {}\n", n * 7_919 % LINES)).collect();
+    let edits = vec![
+        Replacement::Range { from: 0, to: middle, replace: other },
+        Replacement::Range { from: end - 1, to: end - 1, replace: "!".to_owned() },
+    ];
+    let found = hunks(&of(&text), &Wanted::Edits(edits));
+    let lines: Vec<usize> = found.iter().map(|hunk| hunk.line).collect();
+    assert_eq!(lines, [1, 2 * LINES], "the last line is a hunk of its own");
+    assert_eq!(found[1].after, format!("word {}!\n", LINES - 1));
 }
 
 #[test]

@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { test } from 'node:test'
-import { axe, projectWith, row, shot, signIn, startStage, text, until } from '../studio-stage.mjs'
+import { axe, DESK, projectWith, row, shot, signIn, startStage, text, until } from '../studio-stage.mjs'
 
 const inside = (page) => page.getByTestId('preview-frame').contentFrame()
 
 async function open(t, files, first) {
   const stage = await startStage(t)
-  const ann = await stage.visitor()
+  // What the policy refuses is told in the console, and that is what is tried here.
+  const ann = await stage.visitor({ ...DESK, expected: [/./] })
   await signIn(ann, stage.url, 'Ann')
   await ann.getByTestId('project-name').waitFor()
   await projectWith(ann, 'Preview', files)

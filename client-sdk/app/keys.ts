@@ -20,7 +20,7 @@ export const SHORTCUTS: readonly { about: string; keys: readonly Shortcut[] }[] 
       { what: 'All commands', keys: 'Mod+Shift+P' },
       { what: 'Search in all files', keys: 'Mod+Shift+F' },
       { what: 'This list, outside of the text', keys: '?' },
-      { what: 'Stop following somebody', keys: 'Escape' },
+      { what: 'Stop following somebody, or asking to be followed', keys: 'Escape' },
     ],
   },
   {

@@ -1,4 +1,4 @@
-// Eight addresses, the History API, nothing else.
+// Ten addresses, the History API, nothing else.
 
 import { createStore, type Store } from 'coterie'
 
@@ -9,6 +9,9 @@ export type Route =
   | { screen: 'settings'; project: string }
   | { screen: 'file'; project: string; file: string }
   | { screen: 'review'; project: string; proposal: string }
+  | { screen: 'message'; project: string; message: string }
+  /** A picture or attachment, by what is in it. */
+  | { screen: 'picture'; project: string; hash: string }
   /** `file` comes from the fragment: an invite made in a file leads into that file. */
   | { screen: 'join'; token: string; file: string | null }
   | { screen: 'lost' }
@@ -32,6 +35,12 @@ export function parseRoute(pathname: string, hash = ''): Route {
   if (first === 'p' && second !== undefined && third === 'r' && fourth !== undefined) {
     return { screen: 'review', project: second, proposal: fourth }
   }
+  if (first === 'p' && second !== undefined && third === 'm' && fourth !== undefined) {
+    return { screen: 'message', project: second, message: fourth }
+  }
+  if (first === 'p' && second !== undefined && third === 'b' && fourth !== undefined) {
+    return { screen: 'picture', project: second, hash: fourth }
+  }
   if (first === 'join' && second !== undefined && third === undefined) {
     return { screen: 'join', token: second, file: hash.replace(/^#/, '') || null }
   }
@@ -43,6 +52,8 @@ export const toAccount = '/me'
 export const toProject = (project: string) => `/p/${encodeURIComponent(project)}`
 export const toSettings = (project: string) => `${toProject(project)}/settings`
 export const toFile = (project: string, file: string) => `${toProject(project)}/f/${encodeURIComponent(file)}`
+export const toMessage = (project: string, message: string) => `${toProject(project)}/m/${encodeURIComponent(message)}`
+export const toPicture = (project: string, hash: string) => `${toProject(project)}/b/${encodeURIComponent(hash)}`
 export const toReview = (project: string, proposal: string) => `${toProject(project)}/r/${encodeURIComponent(proposal)}`
 
 const here = createStore<Route>(read())

@@ -2,7 +2,7 @@
 // (localStorage, readable at once and from every tab). Both are named by user, file and epoch, so
 // neither another user of this browser nor another epoch of the file ever meets them.
 
-import { IndexeddbPersistence } from 'y-indexeddb'
+import { IndexeddbPersistence, storeState } from 'y-indexeddb'
 import type * as Y from 'yjs'
 
 const PREFIX = 'coterie/'
@@ -16,20 +16,71 @@ export function cacheName(userId: string, documentId: string, epoch: number): st
 export interface Cache {
   /** Stops writing; what was written stays. */
   close(): Promise<void>
-  /** Stops writing and forgets everything. */
+  /** Stops writing and forgets everything. What another tab has of the same file it keeps anew. */
   discard(): Promise<void>
 }
 
-/** Loads what is kept into `doc` and keeps following it. Null when the browser will not store anything. */
-export async function openCache(name: string, doc: Y.Doc): Promise<Cache | null> {
+/** Where y-indexeddb keeps updates. */
+const UPDATES = 'updates'
+const DISCARDED = 'discarded'
+
+/**
+ * Loads what is kept into `doc` and keeps following it. Null when the browser will not store anything. All tabs of one user write
+ * into one copy: `onDiscarded` is called where another one threw it away and what is in `doc` is being written again.
+ */
+export async function openCache(name: string, doc: Y.Doc, onDiscarded: () => void = () => {}): Promise<Cache | null> {
   if (!(await canStore())) return null
   const persistence = new IndexeddbPersistence(name, doc)
+  const tabs = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel(name)
+  let stopped = false
+  const stop = async () => {
+    if (stopped) return
+    stopped = true
+    tabs?.close()
+    await persistence.destroy()
+  }
+  if (tabs) {
+    tabs.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (data !== DISCARDED || stopped || !persistence.synced) return
+      onDiscarded()
+      void storeState(persistence).catch(() => undefined) // by then it is closed here too
+    }
+  }
   const late = new Promise<null>((resolve) => setTimeout(resolve, OPEN_TIMEOUT_MS, null))
   await Promise.race([persistence.whenSynced, late])
+  // Signed out in another tab: what is kept is to be gone here too, and nothing more is to be written.
+  if (persistence.db) persistence.db.onversionchange = () => void stop()
   return {
-    close: () => persistence.destroy(),
-    discard: () => persistence.clearData(),
+    close: stop,
+    async discard() {
+      if (stopped) return
+      stopped = true
+      await persistence.destroy()
+      await clear(name)
+      tabs?.postMessage(DISCARDED)
+      tabs?.close()
+    },
   }
+}
+
+/** Empties a copy. Not the database as a whole, to which other tabs hold on. */
+function clear(name: string): Promise<void> {
+  return new Promise((resolve) => {
+    const request = indexedDB.open(name)
+    request.onupgradeneeded = () => request.transaction?.abort() // there is none, and none is to be made
+    request.onerror = request.onblocked = () => resolve()
+    request.onsuccess = () => {
+      const database = request.result
+      const end = () => {
+        database.close()
+        resolve()
+      }
+      if (!database.objectStoreNames.contains(UPDATES)) return end()
+      const writing = database.transaction(UPDATES, 'readwrite')
+      writing.objectStore(UPDATES).clear()
+      writing.oncomplete = writing.onerror = writing.onabort = end
+    }
+  })
 }
 
 let storable: Promise<boolean> | undefined

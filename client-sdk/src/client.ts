@@ -8,6 +8,7 @@ import { ApiError, createHttp, pageAfter, type Http, type Schema } from './http.
 import { newKey } from './key.ts'
 import { accountOf, managementOf, type Account, type Management } from './manage.ts'
 import { loadProject, type Project, type ProjectParts } from './project.ts'
+import type { Actor } from './proposals.ts'
 import { joinRoom } from './room.ts'
 import { combineSaves, sameState, type SaveState } from './save.ts'
 import { openSocket, type ConnectionStatus, type Socket } from './socket.ts'
@@ -51,7 +52,10 @@ export interface Client {
   /** Changes of all files, open or not, and copies of refused ones, that signing out would throw away. */
   unsavedOnDevice(): number
   readonly projects: {
-    list(after?: string | null): Promise<Page<ProjectInfo>>
+    /** `q` narrows it to those whose name or description holds these words. */
+    list(after?: string | null, how?: { q?: string }): Promise<Page<ProjectInfo>>
+    /** Who is in one now, without going in. */
+    inside(projectId: string): Promise<Actor[]>
     create(project: NewProject): Promise<ProjectInfo>
     /** What a project can begin with, in the order to show it. */
     templates(): Promise<Template[]>
@@ -98,6 +102,7 @@ export function createClient(options: ClientOptions = {}): Client {
   const unsaved = createStore(0)
   const files = new Map<string, OpenFile>()
   const saves = new Map<string, Writable<SaveState>>()
+  const colors = new Map<string, Writable<ReadonlyMap<string, string>>>()
   let socket: Socket | null = null
   let shelf: { user: string; shelf: CopyShelf } | null = null
 
@@ -141,13 +146,20 @@ export function createClient(options: ClientOptions = {}): Client {
     return combineSaves(handles.filter((handle) => handle.projectId === projectId).map((handle) => handle.save.get()))
   }
 
+  /** Who has which colour in a project; its room tells, its files show. */
+  function colorsOf(projectId: string): Writable<ReadonlyMap<string, string>> {
+    let shared = colors.get(projectId)
+    if (!shared) colors.set(projectId, (shared = createStore<ReadonlyMap<string, string>>(new Map())))
+    return shared
+  }
+
   function open(info: DocumentInfo, mayEdit: boolean): FileHandle {
     const at = { path: { p: info.project_id, d: info.id } }
     let entry = files.get(info.id)
     if (entry?.users === 0) entry.handle.rejoin() // left, but still sending
     if (!entry) {
       const handle = openFile({
-        socket: sharedSocket(), credential, user: signedIn(), info, persist, mayEdit,
+        socket: sharedSocket(), credential, user: signedIn(), info, persist, mayEdit, colors: colorsOf(info.project_id),
         current: () => http.get('/api/projects/{p}/documents/{d}', { params: at }),
         async onRefused(reason, mine) {
           const saved = await http.get('/api/projects/{p}/documents/{d}/text', { params: at, parseAs: 'text' }).catch(() => null)
@@ -199,7 +211,7 @@ export function createClient(options: ClientOptions = {}): Client {
     open,
     save: saveOf,
     shelf: shelfOf,
-    join: (options) => joinRoom({ ...options, socket: sharedSocket(), credential, user: signedIn() }),
+    join: (options) => joinRoom({ ...options, socket: sharedSocket(), credential, user: signedIn(), colors: colorsOf(options.projectId) }),
   }
 
   async function me(): Promise<User | null> {
@@ -229,7 +241,7 @@ export function createClient(options: ClientOptions = {}): Client {
     async signOut() {
       await http.post('/auth/logout')
       const leaving = user.get()
-      await Promise.all([...files.values()].map(({ handle }) => handle.discard()))
+      for (const { handle } of [...files.values()]) handle.end()
       socket?.close()
       socket = null
       shelf?.shelf.close()
@@ -243,7 +255,12 @@ export function createClient(options: ClientOptions = {}): Client {
       return unsavedNotes(somebody.id).reduce((sum, note) => sum + note.changes, shelfOf().list.get().length)
     },
     projects: {
-      list: (after) => http.get('/api/projects', { params: { query: pageAfter(after) } }),
+      list: (after, { q } = {}) => http.get('/api/projects', { params: { query: { ...pageAfter(after), ...(q ? { q } : {}) } } }),
+      async inside(p) {
+        const { items: [latest] } = await http.get('/api/projects/{p}/sessions', { params: { path: { p }, query: { limit: 1 } } })
+        const there = latest?.ended_at === null ? latest.participants.filter(({ left_at }) => left_at === null) : []
+        return there.map(({ id, name, kind }) => ({ id, name, kind }))
+      },
       create: (project) => http.post('/api/projects', { body: project }),
       templates: async () => (await http.get('/api/templates')).items,
     },

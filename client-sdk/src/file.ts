@@ -46,6 +46,8 @@ export interface FileHandle {
   /** Changes that only this device has. */
   readonly pending: Store<number>
   readonly people: Store<Person[]>
+  /** Colours of those who are in the project's room, by their id; who is not has that of their login. */
+  readonly colors: Store<ReadonlyMap<string, string>>
   /** Resolves when the server's text has arrived; rejects when it never will. */
   whenSynced(signal?: AbortSignal): Promise<void>
   /**
@@ -77,6 +79,7 @@ export interface FileOptions {
   persist: boolean
   /** What the role says, until the server has said it for this connection. */
   mayEdit: boolean
+  colors: Store<ReadonlyMap<string, string>>
   /** What the server says of the document now; asked at every connection. */
   current(): Promise<DocumentInfo>
   /** The server refused edits: what is here is to be kept as a copy. Resolves when it is. */
@@ -112,7 +115,8 @@ export function openFile(options: FileOptions): OwnedFile {
   const phase = createStore<FilePhase>({ kind: 'loading' })
   const editable = createStore(false)
   const pending = createStore(kept)
-  const { people, stop: stopPeople } = followPeople(awareness, () => readPeople(awareness, user))
+  const { people, look, stop: stopPeople } = followPeople(awareness, () => readPeople(awareness, user, options.colors.get()))
+  const unfollowColors = options.colors.subscribe(look)
   const undo = new Y.UndoManager(text)
   let resolveSynced = () => {}
   let rejectSynced = (_reason: Error) => {}
@@ -301,7 +305,8 @@ export function openFile(options: FileOptions): OwnedFile {
 
   async function begin() {
     // First what is kept here, then the server: else the provider would count the cache's content as new edits.
-    cache = options.persist ? await openCache(cacheName(user.id, info.id, info.epoch), doc) : null
+    const noteAgain = () => noteUnsaved(user.id, { ...note, changes: pending.get() })
+    cache = options.persist ? await openCache(cacheName(user.id, info.id, info.epoch), doc, noteAgain) : null
     if (ended) return void cache?.close()
     if (phase.get().kind === 'loading' && doc.store.clients.size > 0) phase.set({ kind: 'open' })
     show()
@@ -314,6 +319,7 @@ export function openFile(options: FileOptions): OwnedFile {
     clearTimeout(movingOn)
     clearTimeout(asking)
     stopPeople()
+    unfollowColors()
     unfollowSocket()
     if (typeof window !== 'undefined') window.removeEventListener('pageshow', onPageShow)
     rejectSynced(new Error('the file was closed'))
@@ -337,6 +343,7 @@ export function openFile(options: FileOptions): OwnedFile {
     id: info.id,
     projectId: info.project_id,
     doc, text, awareness, undo, phase, editable, pending, people,
+    colors: options.colors,
     save: tracker.state,
     whenSynced(signal) {
       if (!signal) return synced

@@ -1,6 +1,7 @@
 // The whole public API of the package. The app in ../app imports nothing else.
 
 export { createClient, type Client, type ClientOptions, type NewProject } from './client.ts'
+export type { Analysis, Assistant, Completion, CompletionWanted } from './assistant.ts'
 export type { Archive, BlobInfo, Blobs, Imported } from './archive.ts'
 export type { Project, Session, Usage } from './project.ts'
 export type {
@@ -20,9 +21,11 @@ export type { Files, Removal } from './files.ts'
 export type { LiveFile, Opening } from './live.ts'
 export { folderOf, isWithin, joinPath, nameOf, type FileNode, type FolderNode, type TreeNode } from './tree.ts'
 export type { Identity, Person } from './people.ts'
+export type { Following } from './follow.ts'
 export type { Activity, FeedEvent, Member, Place, Presence, Review, Work } from './room.ts'
 export { combineSaves, describeSave, deriveSaveState, type Refusal, type SaveFacts, type SaveState } from './save.ts'
-export { paintOf, paintStyle, type Paint } from './paint.ts'
+export { newKey } from './key.ts'
+export { nearestOf, PALETTE, paintOf, paintStyle, type Paint } from './paint.ts'
 export { ApiError, type Http, type Schema } from './http.ts'
 export type { TokenSource } from './credential.ts'
 export { createStore, derived, type Store, type Writable } from './store.ts'

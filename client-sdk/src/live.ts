@@ -11,6 +11,8 @@ export type Opening<T> = { kind: 'opening' } | { kind: 'open'; value: T } | { ki
 export interface LiveFile {
   /** The handle to show now; another one once that has ended and there is more to go on from. */
   readonly state: Store<Opening<FileHandle>>
+  /** Opens it anew, as the server has it: what this device keeps of it is forgotten. */
+  again(): Promise<void>
   close(): void
 }
 
@@ -43,14 +45,20 @@ export function keepOpen(open: () => Promise<FileHandle>): LiveFile {
     if (closed || current !== handle) return
     if (why === 'refused') return begin()
     // Nothing here that the server does not have.
-    if (why !== 'replaced' || handle.pending.get() > 0) return
-    await handle.discard()
+    if (why === 'replaced' && handle.pending.get() === 0) await again()
+  }
+
+  async function again() {
+    const handle = current
+    unfollow()
+    await handle?.discard()
     if (!closed && current === handle) await begin()
   }
 
   void begin()
   return {
     state,
+    again,
     close() {
       closed = true
       unfollow()

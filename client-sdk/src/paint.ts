@@ -15,10 +15,13 @@ const WHITE: Rgb = [255, 255, 255]
 const BLACK: Rgb = [0, 0, 0]
 const FALLBACK = '#475467'
 /** The server's own palette, with hand-picked shades for dark paper. */
-const known = new Map<string, Paint>([
+const SHADES = [
   ['#b42318', '#f97066'], ['#b54708', '#fdb022'], ['#7a5c00', '#e4c441'], ['#3b7c0f', '#85cc3a'], ['#027a48', '#32d583'],
   ['#0e7090', '#22ccee'], ['#175cd3', '#53b1fd'], ['#5925dc', '#a48afb'], ['#9e1a7a', '#f670c7'], ['#475467', '#98a2b3'],
-].map(([light, dark]) => [light, { light, dark }] as [string, Paint]))
+] as const
+/** The colours that people have, unless somebody chose others for them. */
+export const PALETTE: readonly string[] = SHADES.map(([light]) => light)
+const known = new Map<string, Paint>(SHADES.map(([light, dark]) => [light, { light, dark }]))
 
 /** The shades of a colour as the server tells it. */
 export function paintOf(color: string): Paint {
@@ -36,6 +39,13 @@ export function paintOf(color: string): Paint {
 export function paintStyle(color: string): string {
   const { light, dark } = paintOf(color)
   return `--who: light-dark(${light}, ${dark}); --on-who: light-dark(#fff, #000)`
+}
+
+/** The place in the palette of the colour that is nearest to one. */
+export function nearestOf(color: string): number {
+  const rgb = parseHex(color) ?? parseHex(FALLBACK) ?? BLACK
+  const away = PALETTE.map((one) => (parseHex(one) ?? BLACK).reduce((sum, c, i) => sum + (c - (rgb[i] ?? 0)) ** 2, 0))
+  return away.indexOf(Math.min(...away))
 }
 
 /** Moves `color` towards `end` until text of colour `text` can be read on it. */

@@ -28,14 +28,15 @@ export interface Person extends Identity {
 const KINDS: readonly string[] = ['guest', 'person', 'external', 'assistant']
 
 /** One entry a person, however many tabs they have; me first, then by name. */
-export function readPeople(awareness: Awareness, me: User): Person[] {
+export function readPeople(awareness: Awareness, me: User, colors?: ReadonlyMap<string, string>): Person[] {
   const people = new Map<string, Person>()
-  people.set(me.id, { ...identityOf(me), clientId: awareness.clientID, hasCursor: false })
+  const colored = (identity: Identity): Identity => ({ ...identity, color: colors?.get(identity.id) ?? identity.color })
+  people.set(me.id, { ...colored(identityOf(me)), clientId: awareness.clientID, hasCursor: false })
   for (const [clientId, state] of awareness.getStates()) {
     if (clientId === awareness.clientID) continue
     const identity = readIdentity(clientId, state)
     if (!identity || identity.id === me.id) continue
-    const person = { ...identity, clientId, hasCursor: state['cursor'] != null }
+    const person = { ...colored(identity), clientId, hasCursor: state['cursor'] != null }
     const known = people.get(person.id)
     if (!known || (!known.hasCursor && person.hasCursor)) people.set(person.id, person)
   }
@@ -66,7 +67,7 @@ export function sortPeople<T extends Identity>(people: Iterable<T>): T[] {
 }
 
 /** What `read` makes of the states, now and later; who leaves is taken off after a moment. */
-export function followPeople<T extends Identity>(awareness: Awareness, read: () => T[]): { people: Store<T[]>; stop(): void } {
+export function followPeople<T extends Identity>(awareness: Awareness, read: () => T[]): { people: Store<T[]>; look(): void; stop(): void } {
   const people = createStore<T[]>(read(), (a, b) => JSON.stringify(a) === JSON.stringify(b))
   let timer: ReturnType<typeof setTimeout> | undefined
   const onChange = () => {
@@ -79,6 +80,7 @@ export function followPeople<T extends Identity>(awareness: Awareness, read: () 
   awareness.on('change', onChange)
   return {
     people,
+    look: onChange,
     stop() {
       clearTimeout(timer)
       awareness.off('change', onChange)

@@ -1,5 +1,6 @@
 // One project: its files, who is in it, what they say, and how to invite people into it.
 
+import { assistantOf, type Assistant } from './assistant.ts'
 import { archiveOf, blobsOf, type Archive, type Blobs } from './archive.ts'
 import { keepChat, type Chat } from './chat/index.ts'
 import { copyPath, type Copies, type CopyShelf } from './copies.ts'
@@ -30,6 +31,8 @@ export interface Project {
   readonly proposals: Proposals
   /** What people and the assistant say to each other. */
   readonly chat: Chat
+  /** What a model does beside the chat. */
+  readonly assistant: Assistant
   /** The truth about the edits in all files of the project that are open in this page, as one word. */
   readonly save: Store<SaveState>
   /** Edits that the server refused, as copies. */
@@ -112,6 +115,7 @@ export async function loadProject(parts: ProjectParts, id: string): Promise<Proj
     presence: room,
     proposals,
     chat,
+    assistant: assistantOf(http, firstInfo.id, (name) => files.find(name)?.id ?? name),
     save: parts.save(id),
     copies: {
       list: derived(shelf.list, (all) => all.filter((copy) => copy.projectId === id)),

@@ -1,13 +1,17 @@
 // `coterie/react`: the stores as hooks. What is opened is let go of when its component leaves.
 
-import { createContext, createElement, useContext, useEffect, useState, useSyncExternalStore, type ReactNode } from 'react'
+import { createContext, createElement, useContext, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react'
+import type { Thread, ThreadState, Typist } from './chat/thread.ts'
+import type { Conversation, Message } from './chat/types.ts'
 import type { Client } from './client.ts'
 import type { FileHandle } from './file.ts'
 import type { Opening } from './live.ts'
 import type { Project } from './project.ts'
+import type { Proposal } from './proposals.ts'
 import type { Member } from './room.ts'
 import type { SaveState } from './save.ts'
-import type { Store } from './store.ts'
+import type { ConnectionStatus } from './socket.ts'
+import { derived, type Store } from './store.ts'
 
 const Given = createContext<Client | null>(null)
 
@@ -75,3 +79,52 @@ export const useMembers = (project: Project): readonly Member[] => useStore(proj
 
 /** The truth about the edits of a file, or of all open files of a project. */
 export const useSaveState = (of: FileHandle | Project): SaveState => useStore(of.save)
+
+/** Whether there is a connection. */
+export const useConnection = (): ConnectionStatus => useStore(useClient().connection)
+
+// --- who is here ----------------------------------------------------------------------------------
+
+/** Me, as the others see me. */
+export function useSelf(project: Project): Member {
+  const me = useMemo(() => derived(project.presence.people, (people) => people.find(({ isMe }) => isMe)), [project])
+  const self = useStore(me)
+  if (!self) throw new Error('Who is in a project is in its list.')
+  return self
+}
+
+/** Everybody else in the project. */
+export function useOthers(project: Project): readonly Member[] {
+  return useStore(useMemo(() => derived(project.presence.people, (people) => people.filter(({ isMe }) => !isMe)), [project]))
+}
+
+/** Whom I follow; `project.presence.follow(id)` begins it, `unfollow()` ends it. */
+export const useFollowing = (project: Project): Member | null => useStore(project.presence.following)
+
+/** Who asks me to follow them, until I do or decline. */
+export const useAsking = (project: Project): Member | null => useStore(project.presence.asking)
+
+// --- what is said and suggested -------------------------------------------------------------------
+
+/** A conversation with all that is loaded of it. */
+export interface ShownThread extends ThreadState {
+  thread: Thread
+  messages: readonly Message[]
+  /** Who writes now, without me. */
+  typing: readonly Typist[]
+}
+
+/** A conversation; the one that every project has when no id is given. Its `thread` sends, edits and loads more. */
+export function useThread(project: Project, conversation?: string): ShownThread {
+  const thread = useMemo(() => project.chat.thread(conversation), [project, conversation])
+  return { ...useStore(thread.state), thread, messages: useStore(thread.messages), typing: useStore(thread.typing) }
+}
+
+/** All conversations, the first one first. */
+export const useConversations = (project: Project): readonly Conversation[] => useStore(project.chat.conversations)
+
+/** How many messages I have not read. */
+export const useUnread = (project: Project): number => useStore(project.chat.unread)
+
+/** What is suggested and waits, the latest first. */
+export const useProposals = (project: Project): readonly Proposal[] => useStore(project.proposals.open)

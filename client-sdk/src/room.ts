@@ -4,10 +4,12 @@
 import { HocuspocusProvider } from '@hocuspocus/provider'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
+import { claimOf, readClaim, shareColors, type Claim, type Claimant } from './colors.ts'
+import { keepFollowing, type Following } from './follow.ts'
 import { followPeople, identityOf, readIdentity, sortPeople, type Identity } from './people.ts'
 import type { Credential } from './credential.ts'
 import type { Socket } from './socket.ts'
-import type { Store } from './store.ts'
+import type { Store, Writable } from './store.ts'
 import type { User } from './types.ts'
 import { AS_WE_ASKED, CLOSE, readEvent, readWhy, type Frame } from './wire.ts'
 
@@ -39,14 +41,18 @@ export interface Review {
   hunk: number
 }
 
-/** Somebody in the project. */
+/** Somebody in the project. Their colour is one that nobody else in it has, as long as the palette lasts. */
 export interface Member extends Identity {
   /** Where they are, the likeliest first. Nobody is nowhere: there is at least one. */
   places: Place[]
+  /** Whom they follow. */
+  follows: string | null
+  /** Where they ask everybody to follow them: a number, another each time. */
+  spotlight: number | null
 }
 
-/** Who is in the project, and where. */
-export interface Presence {
+/** Who is in the project, and where; and going where somebody goes. */
+export interface Presence extends Following {
   /** Everybody in the project, me first. */
   readonly people: Store<Member[]>
   /** Tells the others what changed about me. */
@@ -68,6 +74,9 @@ export interface ProjectRoom extends Presence {
   leave(): void
 }
 
+/** What is told about me. */
+interface Here extends Pick<Place, 'file' | 'activity' | 'review'>, Pick<Member, 'follows' | 'spotlight'> {}
+
 export interface RoomOptions {
   socket: Socket
   credential: Credential
@@ -75,6 +84,8 @@ export interface RoomOptions {
   projectId: string
   /** The number of the last event that what was loaded contains. */
   after: number
+  /** Where who has which colour is told, by user. */
+  colors: Writable<ReadonlyMap<string, string>>
   onEvent(event: FeedEvent): void
   /** Events after this number happened while we were away, and are not told here. */
   onGap(after: number): void
@@ -92,7 +103,8 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
   const { socket, user } = options
   const document = new Y.Doc()
   const awareness = new Awareness(document)
-  let here: { file: string | null; activity: Activity; review: Review | null } = { file: null, activity: 'active', review: null }
+  let here: Here = { file: null, activity: 'active', review: null, follows: null, spotlight: null }
+  let claim: Claim | null = null
   let left = false
   let retry: ReturnType<typeof setTimeout> | undefined
   let shownToken = ''
@@ -112,7 +124,30 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
       file: here.file,
       state: here.activity,
       review: here.review,
+      follows: here.follows,
+      spotlight: here.spotlight,
+      color: claim,
     })
+  }
+
+  function update(change: Partial<Here>) {
+    const next = { ...here, ...change }
+    if (left || JSON.stringify(next) === JSON.stringify(here)) return
+    here = next
+    appear()
+  }
+
+  // --- colours ----------------------------------------------------------------------------------
+  function share() {
+    const all = readClaimants(awareness, user)
+    const now = shareColors(all)
+    if (JSON.stringify([...now]) !== JSON.stringify([...options.colors.get()])) options.colors.set(now)
+    // Who has not heard of the others yet cannot know which colours they have.
+    if (!provider.isSynced || left) return
+    const mine = claimOf(user.id, all)
+    if (JSON.stringify(mine) === JSON.stringify(claim)) return
+    claim = mine
+    appear()
   }
 
   /** At once with another token, where the one that was shown has ended and there is another. */
@@ -161,22 +196,24 @@ export function joinRoom(options: RoomOptions): ProjectRoom {
   }
   if (typeof window !== 'undefined') window.addEventListener('pageshow', onPageShow)
   appear()
+  // Before people are read, who are read with their colours.
+  awareness.on('change', share)
+  provider.on('synced', share)
   provider.attach()
-  const { people, stop } = followPeople(awareness, () => readMembers(awareness, user))
+  const { people, stop } = followPeople(awareness, () => readMembers(awareness, user, options.colors.get()))
+  const { stop: stopFollowing, ...following } = keepFollowing(people, user.id, update)
 
   return {
     people,
-    update(change) {
-      const next = { ...here, ...change }
-      if (left || JSON.stringify(next) === JSON.stringify(here)) return
-      here = next
-      appear()
-    },
+    ...following,
+    update,
     leave() {
       if (left) return
       left = true
       clearTimeout(retry)
+      stopFollowing()
       stop()
+      awareness.off('change', share)
       if (typeof window !== 'undefined') window.removeEventListener('pageshow', onPageShow)
       awareness.setLocalState(null)
       provider.destroy()
@@ -190,18 +227,38 @@ function isOfFeed(event: Record<string, unknown>): event is FeedEvent {
   return typeof event['type'] === 'string'
 }
 
+/** What each connection tells of its colour, mine among them. */
+function readClaimants(awareness: Awareness, me: User): Claimant[] {
+  const claimants: Claimant[] = []
+  for (const [connection, state] of awareness.getStates()) {
+    const identity = connection === awareness.clientID ? identityOf(me) : readIdentity(connection, state)
+    if (identity) claimants.push({ user: identity.id, own: identity.color, claim: readClaim(state['color']) })
+  }
+  return claimants
+}
+
+const NO_COLORS: ReadonlyMap<string, string> = new Map()
+
 /** One entry a person, with a place for each of their pages. */
-export function readMembers(awareness: Awareness, me: User): Member[] {
+export function readMembers(awareness: Awareness, me: User, colors = NO_COLORS): Member[] {
   const members = new Map<string, Member>()
-  members.set(me.id, { ...identityOf(me), places: [readPlace(awareness.clientID, awareness.getLocalState() ?? {})] })
+  const begin = (identity: Identity): Member => ({ ...identity, color: colors.get(identity.id) ?? identity.color, places: [], follows: null, spotlight: null })
+  const enter = (member: Member, connection: number, state: Record<string, unknown>) => {
+    const { follows, spotlight } = state
+    member.places.push(readPlace(connection, state))
+    if (typeof follows === 'string') member.follows = follows
+    if (typeof spotlight === 'number' && Number.isSafeInteger(spotlight)) member.spotlight = Math.max(spotlight, member.spotlight ?? 0)
+  }
+  const mine = begin(identityOf(me))
+  members.set(me.id, mine)
+  enter(mine, awareness.clientID, awareness.getLocalState() ?? {})
   for (const [connection, state] of awareness.getStates()) {
     if (connection === awareness.clientID) continue
     const identity = readIdentity(connection, state)
     if (!identity) continue
-    const place = readPlace(connection, state)
-    const known = members.get(identity.id)
-    if (known) known.places.push(place)
-    else members.set(identity.id, { ...identity, places: [place] })
+    const member = members.get(identity.id) ?? begin(identity)
+    members.set(identity.id, member)
+    enter(member, connection, state)
   }
   for (const { isMe, places } of members.values()) {
     // This page is where I am, wherever else I am too.

@@ -256,3 +256,21 @@ it('knows who can be asked, and says how to connect a model where there is none'
     await lonely.remove()
   }
 })
+
+it('completes a text and looks through a file beside the chat, and tells which message a link leads to', async () => {
+  const { mine, theirs } = await shared()
+  await mine.files.create('sum.js', 'export const sum = (a, b) => a - b\n')
+  await theirs.files.refresh()
+  model.answer('and so on.')
+  const { text, model: by, cut } = await mine.assistant.complete({ prompt: 'Once upon a time', max_tokens: 20 })
+  expect([text, by, cut]).toEqual(['and so on.', 'small', false])
+  expect(await theirs.assistant.analysis('sum.js')).toBeNull()
+  const finding = { line: 1, severity: 'high', message: 'it subtracts' }
+  model.answer(JSON.stringify({
+    summary: 'Adds two numbers.', complexity: { level: 'low', reason: 'one line' }, quality: [finding], security: [], suggestions: [], dependencies: [],
+  }))
+  expect((await mine.assistant.analyse('sum.js')).quality).toEqual([finding])
+  expect((await theirs.assistant.analysis('sum.js'))?.summary).toBe('Adds two numbers.')
+  const { id } = await mine.chat.thread().send('Read this')
+  expect(await theirs.chat.message(id)).toMatchObject({ id, body: 'Read this' })
+})

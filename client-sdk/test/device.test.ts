@@ -2,6 +2,7 @@
 
 import 'fake-indexeddb/auto'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { IndexeddbPersistence } from 'y-indexeddb'
 import * as Y from 'yjs'
 import type { Client, FileHandle, Project } from '../src/index.ts'
 import { guest, openLine, startServer, until, type Guest, type Line, type Server } from './server.ts'
@@ -135,3 +136,29 @@ it('keeps refused edits of a document that is more than text, and makes a docume
   kept.doc.getXmlFragment('prosemirror').insert(2, [new Y.XmlText(' and more')])
   await until(kept.save, ({ kind }) => kind === 'saved')
 }, 60_000)
+
+it('has one tab throw its copy away without taking that of another', async () => {
+  const first = await enter(ben)
+  const second = await enter(ben)
+  second.line.cut()
+  await until(second.file.save, ({ kind }) => kind === 'offline')
+  second.file.text.insert(0, 'typed in the other tab. ')
+  expect(second.client.unsavedOnDevice()).toBe(1)
+  await first.file.discard()
+  // The other tab writes its own anew, and goes on writing.
+  second.file.text.insert(0, 'And more, ')
+  const kept = async () => {
+    const doc = new Y.Doc()
+    const persistence = new IndexeddbPersistence(`coterie/${ben.id}/${file}/${epoch}`, doc)
+    await persistence.whenSynced
+    await persistence.destroy()
+    return doc.getText('content').toString()
+  }
+  const { epoch } = first.project.files.find('plan.md')!
+  await expect.poll(kept, { timeout: 5_000 }).toBe('And more, typed in the other tab. one\n')
+  expect(second.client.unsavedOnDevice()).toBe(2)
+  second.client.close()
+  const { file: again } = await enter(ben)
+  await vi.waitUntil(async () => (await stored()) === 'And more, typed in the other tab. one\n', { timeout: 10_000 })
+  expect(again.text.toString()).toBe('And more, typed in the other tab. one\n')
+})

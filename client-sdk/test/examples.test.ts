@@ -4,7 +4,9 @@ import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Client } from '../src/index.ts'
-import { ClientProvider, useMembers, useSaveState, useStore } from '../src/react.ts'
+import {
+  ClientProvider, useAsking, useConversations, useFollowing, useMembers, useOthers, useProposals, useSaveState, useSelf, useStore, useThread, useUnread,
+} from '../src/react.ts'
 import { guest, startServer, type Guest, type Server } from './server.ts'
 
 let server: Server
@@ -47,5 +49,23 @@ it('the React page waits for its project; hooks read stores', async () => {
   const Names = () => createElement('p', null, useStore(project.files.list).map((file) => file.path).join(' '), ' ',
     useMembers(project).map((member) => member.name).join(), ' ', useSaveState(project).kind)
   expect(renderToString(createElement(Names)).replaceAll('<!-- -->', '')).toBe('<p>README.md words.txt Ann saved</p>')
+  project.leave()
+}, 60_000)
+
+it('hooks of presence, of the chat and of proposals show what the stores hold', async () => {
+  const project = await client.open(projectId)
+  const { id } = await project.proposals.propose({ summary: 'More words', files: [{ op: 'create', path: 'more.txt', content: 'x' }] })
+  const Shown = () => {
+    const { phase, messages, typing, thread } = useThread(project)
+    return createElement('p', null, [
+      useSelf(project).name, useOthers(project).length, String(useFollowing(project)), String(useAsking(project)), useConversations(project).length,
+      useUnread(project), phase, messages.map(({ body }) => body).join(), typing.length, thread.id === projectId, useProposals(project).map(({ summary }) => summary).join(),
+    ].join(' '))
+  }
+  const stops = [project.proposals.open, project.chat.conversations, project.chat.thread().messages].map((store: { subscribe(follower: () => void): () => void }) => store.subscribe(() => undefined))
+  await project.chat.thread().send('Hello')
+  await expect.poll(() => renderToString(createElement(Shown)), { timeout: 20_000 }).toBe('<p>Ann 0 null null 1 0 ready Hello 0 true More words</p>')
+  stops.forEach((stop) => stop())
+  await project.proposals.reject(id)
   project.leave()
 }, 60_000)

@@ -9,6 +9,8 @@ describe('parseRoute', () => {
     ['/p/0190/', { screen: 'project', project: '0190' }],
     ['/p/0190/f/0191', { screen: 'file', project: '0190', file: '0191' }],
     ['/p/0190/r/0192', { screen: 'review', project: '0190', proposal: '0192' }],
+    ['/p/0190/m/0193', { screen: 'message', project: '0190', message: '0193' }],
+    ['/p/0190/b/ab12', { screen: 'picture', project: '0190', hash: 'ab12' }],
     ['/p/0190/r', { screen: 'lost' }],
     ['/join/t0ken', { screen: 'join', token: 't0ken', file: null }],
     ['/p', { screen: 'lost' }],

@@ -3,9 +3,7 @@
 
 import DOMPurify from 'dompurify'
 import { Marked } from 'marked'
-
-const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-const escape = (text: string) => text.replace(/[&<>"']/g, (c) => escapes[c] ?? '')
+import { escape } from '../escape.ts'
 
 const marked = new Marked({
   gfm: true,
@@ -33,6 +31,15 @@ export interface Marks {
   mentioned?: readonly string[]
   /** The origin of this page, whose links need no warning. */
   origin: string
+}
+
+/** How much of a text that grows will not change any more, in UTF-16 units: all blocks but the last one, which may go on. */
+export function finished(markdown: string): number {
+  const blocks = marked.lexer(markdown).map(({ type, raw }) => ({ type, length: raw.length }))
+  const last = blocks.findLastIndex(({ type }) => type !== 'space')
+  const length = blocks.slice(0, Math.max(0, last)).reduce((sum, block) => sum + block.length, 0)
+  // The parser reads line ends and tabs in its own way: what does not add up is read as a whole.
+  return blocks.reduce((sum, block) => sum + block.length, 0) === markdown.length ? length : 0
 }
 
 export function render(markdown: string, { mentioned = [], origin }: Marks): DocumentFragment {
@@ -105,25 +112,39 @@ function frameCode(pre: HTMLPreElement) {
   copy.type = 'button'
   copy.textContent = 'Copy'
   copy.setAttribute('aria-label', language ? `Copy the ${language} code` : 'Copy the code')
+  const insert = element('button', 'button quiet insert')
+  const propose = element('button', 'button quiet propose')
+  insert.type = propose.type = 'button'
+  insert.textContent = 'Insert'
+  propose.textContent = 'Propose'
+  insert.setAttribute('aria-label', 'Insert the code at the caret')
+  propose.setAttribute('aria-label', 'Propose a change of the open file with the code')
   scrolls(pre, language ? `Code, ${language}` : 'Code')
   pre.replaceWith(frame)
-  head.append(name, copy)
+  head.append(name, insert, propose, copy)
   frame.append(head, pre)
 }
 
-/** Copies the code of the block whose button was pressed; answers whether one was. */
-export async function copyFrom(target: EventTarget | null): Promise<boolean> {
-  const button = target instanceof Element ? target.closest('button.copy') : null
-  const code = button?.closest('.code')?.querySelector('pre')?.textContent
-  if (!button || code === undefined || code === null) return false
+/** What can be done with the code of a block, where a file is open beside the chat. */
+export interface CodeUse {
+  insert(code: string): void
+  propose(code: string): void
+}
+
+/** Does what the button of a block says that was pressed. */
+export async function press(target: EventTarget | null, use: Partial<CodeUse>): Promise<void> {
+  const button = target instanceof Element ? target.closest('.code-head button') : null
+  const code = button?.closest('.code')?.querySelector('pre')?.textContent?.replace(/\n$/, '')
+  if (!button || code === undefined) return
+  if (button.matches('.insert')) return use.insert?.(code)
+  if (button.matches('.propose')) return use.propose?.(code)
   try {
-    await navigator.clipboard.writeText(code.replace(/\n$/, ''))
+    await navigator.clipboard.writeText(code)
     button.textContent = 'Copied'
   } catch {
     button.textContent = 'The browser does not allow it'
   }
   setTimeout(() => (button.textContent = 'Copy'), 2_000)
-  return true
 }
 
 function markMentions(fragment: DocumentFragment, mentioned: readonly string[]) {

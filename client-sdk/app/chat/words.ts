@@ -100,9 +100,9 @@ export function mentionAt(text: string, caret: number): { from: number; typed: s
   return found ? { from: caret - (found[1]?.length ?? 0) - 1, typed: found[1] ?? '' } : null
 }
 
-export function attachmentWords(attachment: Attachment, paths: ReadonlyMap<string, string>): { words: string; file: string | null } {
+export function attachmentWords(attachment: Attachment, paths: ReadonlyMap<string, string>): { words: string; file: string | null; blob?: string } {
   if (attachment.kind === 'version') return { words: 'a version', file: null }
-  if (attachment.kind === 'blob') return { words: attachment.name ?? 'a file', file: null }
+  if (attachment.kind === 'blob') return { words: attachment.name ?? 'a file', file: null, blob: attachment.hash }
   const path = paths.get(attachment.document_id)
   const words = path ?? 'a file that is gone'
   const file = path === undefined ? null : attachment.document_id

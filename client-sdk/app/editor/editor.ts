@@ -11,7 +11,7 @@ import {
   highlightSpecialChars, keymap, lineNumbers, rectangularSelection,
 } from '@codemirror/view'
 import type { FileHandle } from 'coterie'
-import { caretOf, collab } from 'coterie/codemirror'
+import { caretOf, collab, toLf } from 'coterie/codemirror'
 import * as Y from 'yjs'
 import { languageOf } from './languages.ts'
 import { look } from './look.ts'
@@ -56,6 +56,10 @@ export interface Editor {
   follow(userId: string, onOwnMove: () => void): () => void
   /** Puts the caret into a line (from 1), in the middle of the window. */
   showLine(line: number, column: number): void
+  /** Puts a text in place of what is selected, or where the caret is. */
+  insert(text: string): void
+  /** The whole text as it would be then, without changing it. */
+  withInserted(text: string): string
   /** After the view was out of sight: sizes may have changed. */
   shown(): void
   setPath(path: string, label: string): void
@@ -159,6 +163,11 @@ export function createEditor(options: EditorOptions): Editor {
       const anchor = from + Math.min(column, length)
       view.dispatch({ selection: { anchor }, effects: EditorView.scrollIntoView(anchor, { y: 'center' }) })
     },
+    insert(text) {
+      view.focus()
+      view.dispatch(view.state.replaceSelection(toLf(text)), { scrollIntoView: true, userEvent: 'input.paste' })
+    },
+    withInserted: (text) => view.state.update(view.state.replaceSelection(toLf(text))).newDoc.toString(),
     shown: () => view.requestMeasure(),
     setPath(path, label) {
       view.dispatch({ effects: [naming.reconfigure(nameOf(label)), wrapping.reconfigure(wrapOf(path))] })

@@ -45,11 +45,25 @@ function tellAsked(workers: ServiceWorkerContainer): PerformanceObserver {
   return observer
 }
 
-/** Forgets what was kept of projects; for signing out. */
+/** How long the worker is waited for when somebody signs out. */
+const FORGET_MS = 2_000
+
+/** Forgets what was kept of projects; for signing out. The worker is told, so that it does not keep what is still under way. */
 export async function forgetOffline(): Promise<void> {
   try {
+    await tellForget(navigator.serviceWorker?.controller ?? null)
     await caches.delete(DATA)
   } catch {
     // Nothing is kept where nothing can be.
   }
+}
+
+function tellForget(worker: ServiceWorker | null): Promise<void> {
+  return new Promise((resolve) => {
+    if (!worker) return resolve()
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => resolve()
+    setTimeout(resolve, FORGET_MS)
+    worker.postMessage({ forget: true }, [port2])
+  })
 }

@@ -21,8 +21,11 @@ const ANSWERS = [
   /^\/api\/projects\/[^/]+\/(documents|feed|conversations|messages|proposals|personas|members)$/,
 ]
 
-/** Pages that were opened without a server. */
-const alone = new Set()
+/** Pages that were opened without a server: kept too, since a worker with nothing to do is ended and begun anew. */
+const ALONE = '/offline-alone'
+const MOST_ALONE = 50
+/** Rises when all that was kept of somebody is forgotten: what was asked for before is not kept any more. */
+let era = 0
 
 self.addEventListener('install', (event) => event.waitUntil(install()))
 self.addEventListener('activate', (event) => event.waitUntil(activate()))
@@ -38,8 +41,9 @@ self.addEventListener('fetch', (event) => {
     event.respondWith(answer(request, url, event.clientId))
   }
 })
-// What a page asked for before it was looked after.
+// What a page asked for before it was looked after; and that somebody signs out.
 self.addEventListener('message', (event) => {
+  if (event.data?.forget) event.waitUntil(forget().finally(() => event.ports[0]?.postMessage('forgotten')))
   for (const address of event.data?.asked ?? []) {
     const url = new URL(address)
     if (url.origin === location.origin && ANSWERS.some((one) => one.test(url.pathname))) event.waitUntil(keepAsked(url))
@@ -57,7 +61,7 @@ async function install() {
 async function activate() {
   const shell = await caches.open(SHELL)
   const before = await shell.match(BEFORE)
-  const kept = new Set([...FILES, ...(before ? await before.json() : []), PAGE, BEFORE])
+  const kept = new Set([...FILES, ...(before ? await before.json() : []), PAGE, BEFORE, ALONE])
   for (const request of await shell.keys()) {
     if (!kept.has(new URL(request.url).pathname)) await shell.delete(request)
   }
@@ -80,7 +84,7 @@ async function open(request, page) {
   } catch (error) {
     const kept = await caches.match(PAGE, { cacheName: SHELL })
     if (!kept) throw error
-    alone.add(page)
+    await noteAlone(page, true)
     return kept
   }
 }
@@ -100,33 +104,58 @@ async function file(request) {
   }
 }
 
+let alone
+/** The pages that were opened without a server, as this worker and those before it noted. */
+const readAlone = () => (alone ??= caches.match(ALONE, { cacheName: SHELL }).then((kept) => kept?.json() ?? []).then((pages) => new Set(pages)))
+
+async function noteAlone(page, is) {
+  const pages = await readAlone()
+  if (pages.has(page) === is) return
+  if (is) pages.add(page)
+  else pages.delete(page)
+  const shell = await caches.open(SHELL)
+  await shell.put(ALONE, Response.json([...pages].slice(-MOST_ALONE))).catch(() => undefined)
+}
+
 async function answer(request, url, page) {
+  const asked = era
   let response
   try {
     response = await fetch(request)
   } catch (error) {
-    const kept = alone.has(page) ? await caches.match(request, { cacheName: DATA, ignoreVary: true }) : undefined
+    const kept = (await readAlone()).has(page) ? await caches.match(request, { cacheName: DATA, ignoreVary: true }) : undefined
     if (!kept) throw error
     return kept
   }
-  alone.delete(page)
-  await keepAnswer(request, url, response).catch(() => undefined)
+  await noteAlone(page, false)
+  await keepAnswer(request, url, response, asked).catch(() => undefined)
   return response
 }
 
-async function keepAnswer(request, url, response) {
-  if (url.pathname === '/api/me' && (response.status === 401 || (response.ok && (await isOther(response))))) await caches.delete(DATA)
+function forget() {
+  era += 1
+  return caches.delete(DATA)
+}
+
+async function keepAnswer(request, url, response, asked) {
+  if (url.pathname === '/api/me' && (response.status === 401 || (response.ok && (await isOther(response))))) {
+    await forget()
+    asked = era // this one is the other's
+  }
   if (!response.ok) return
   const data = await caches.open(DATA)
+  // Nothing comes between this and the writing: a store that is deleted from now on takes it along.
+  if (asked !== era) return
   await data.put(request, response.clone())
   const keys = await data.keys()
   for (const old of keys.slice(0, Math.max(0, keys.length - MOST_ANSWERS))) await data.delete(old)
 }
 
 async function keepAsked(url) {
+  const asked = era
   try {
     const request = new Request(url)
-    await keepAnswer(request, url, await fetch(request))
+    await keepAnswer(request, url, await fetch(request), asked)
   } catch {
     // Without a server there is nothing to keep.
   }

@@ -3,6 +3,7 @@
 
 import DOMPurify from 'dompurify'
 import { Marked } from 'marked'
+import { escape } from '../escape.ts'
 
 const LOOK = `
   :root { color-scheme: light; --ink: #1e1b17; --muted: #635d54; --line: #e2ddd4; --sunken: #f1eee8; --accent: #0b6e5f; background: #fff; }
@@ -24,8 +25,6 @@ const LOOK = `
   .picture { display: grid; place-items: center; min-height: calc(100vh - 40px); padding: 20px; max-width: none; }
 `
 
-const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-const escape = (text: string) => text.replace(/[&<>"']/g, (c) => escapes[c] ?? '')
 const isElsewhere = (address: string) => /^([a-z][a-z0-9+.-]*:|\/\/)/i.test(address)
 
 const marked = new Marked({

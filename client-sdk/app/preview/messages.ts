@@ -12,6 +12,7 @@ export type FromFrame =
   | { kind: 'console'; level: Level; text: string }
   | { kind: 'scroll'; at: number }
   | { kind: 'go'; address: string }
+  | { kind: 'here' }
 
 const LEVELS: readonly unknown[] = ['log', 'info', 'warn', 'error', 'debug']
 const isText = (value: unknown, most: number): value is string => typeof value === 'string' && value.length <= most
@@ -22,6 +23,7 @@ export function isFromFrame(data: unknown): data is FromFrame {
   switch (kind) {
     case 'ready':
     case 'shown':
+    case 'here':
       return true
     case 'want':
       return isText(path, 255)

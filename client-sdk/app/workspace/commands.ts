@@ -1,6 +1,6 @@
 // Everything that can be done in a project, by its words: what the palette lists.
 
-import { canEdit, type Member, type Role } from 'coterie'
+import { canEdit, type Member, type Presence, type Role } from 'coterie'
 import { spell } from '../keys.ts'
 import { kindOf, isPart } from '../preview/target.ts'
 import { navigate, toProjects, toSettings } from '../router.ts'
@@ -21,6 +21,9 @@ export interface Where {
   path: string
   members: readonly Member[]
   followed: Member | null
+  /** null until the project is open. */
+  presence: Presence | null
+  spotlit: boolean
   role: Role
   chatOpen: boolean
   search: () => void
@@ -43,6 +46,9 @@ export function commandsFor(where: Where): Command[] {
     { words: 'Keyboard shortcuts', keys: '?', run: where.shortcuts },
     fileId !== null && { words: 'Close this file', run: () => desk.close(fileId) },
     ...where.members.filter((member) => !member.isMe).map((member) => ({ words: `Follow ${member.name}`, run: () => desk.follow(member) })),
+    where.spotlit
+      ? { words: 'Ask nobody to follow me any more', keys: 'Esc', run: () => where.presence?.spotlight(false) }
+      : where.members.length > 1 && { words: 'Ask everybody to follow me', run: () => where.presence?.spotlight() },
     followed !== null && { words: `Stop following ${followed.name}`, keys: 'Esc', run: desk.stopFollowing },
     { words: 'Light theme', run: () => applyTheme('light') },
     { words: 'Dark theme', run: () => applyTheme('dark') },

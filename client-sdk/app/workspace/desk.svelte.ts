@@ -1,12 +1,13 @@
-// What lies open in a project: the tabs with their files and editors, which of them takes the focus, whom I follow through
-// them, and whether a preview stands beside. The address says which file is looked at; the tabs follow it.
+// What lies open in a project: the tabs with their files and editors, which of them takes the focus, and whether a preview
+// stands beside. Who goes somewhere by themselves follows nobody any more. The address says which file is looked at; the tabs follow it.
 
-import type { FileHandle, FoundLine, Member } from 'coterie'
+import type { FileHandle, FoundLine, Following, Member } from 'coterie'
 import { tick } from 'svelte'
 import { SvelteMap } from 'svelte/reactivity'
 import type { SelectedText } from '../editor/editor.ts'
-import { navigate, toFile, toProject } from '../router.ts'
+import { navigate, toFile, toPicture, toProject } from '../router.ts'
 import { keepTabs, readTabs, withoutTab, withTab, type Tabs } from '../tabs.ts'
+import { hashOf } from './pictures.svelte.ts'
 
 /** What a tab's file does in its editor, as soon as there is one. */
 export interface OpenSheet {
@@ -15,6 +16,8 @@ export interface OpenSheet {
   showLine(line: number, column: number): void
   follow(userId: string, onOwnMove: () => void): () => void
   selection(): SelectedText | null
+  insert(text: string): void
+  withInserted(words: string, then: (text: string) => void): void
 }
 
 export class Desk {
@@ -29,13 +32,14 @@ export class Desk {
   opened = $state.raw<ReadonlySet<string>>(new Set())
   readonly handles = new SvelteMap<string, FileHandle>()
   readonly sheets: Record<string, OpenSheet | undefined> = $state({})
-  followedId = $state<string | null>(null)
   /** Whether the page that a file is, or belongs to, is shown beside it. */
   previewing = $state(false)
+  /** Whom I follow, once the project is open. */
+  following: Following | null = null
   /** Told when the file that is there already is asked for. */
   onStay = () => {}
 
-  /** `current` is the id of the file in the address. */
+  /** `current` is the id of the tab that the address shows. */
   constructor(userId: string, projectId: string, current: () => string | null) {
     this.#userId = userId
     this.#projectId = projectId
@@ -66,14 +70,19 @@ export class Desk {
       return
     }
     this.#takesFocus = how.focus
-    navigate(toFile(this.#projectId, id))
+    navigate(this.#address(id))
+  }
+
+  #address(id: string): string {
+    const hash = hashOf(id)
+    return hash === null ? toFile(this.#projectId, id) : toPicture(this.#projectId, hash)
   }
 
   close = (id: string): void => {
     const next = withoutTab(this.tabs, id)
     if (id === this.#current()) {
       this.#takesFocus = false
-      navigate(next.last === null ? toProject(this.#projectId) : toFile(this.#projectId, next.last), { replace: true })
+      navigate(next.last === null ? toProject(this.#projectId) : this.#address(next.last), { replace: true })
     }
     this.#set(next)
   }
@@ -94,11 +103,12 @@ export class Desk {
   }
 
   follow = (member: Member | null): void => {
-    this.followedId = member?.id ?? null
+    if (member) this.following?.follow(member.id)
+    else this.stopFollowing()
   }
 
   stopFollowing = (): void => {
-    this.followedId = null
+    this.following?.unfollow()
   }
 
   /** A file that was deleted leaves the tabs that nobody looks at; the one that is looked at says so itself. */

@@ -20,6 +20,8 @@ export interface Chat {
   change(id: string, change: { title?: string; answers?: Conversation['answers'] }): Promise<Conversation>
   /** Notes how far I have read, never back; the latest message when no number is given. */
   markRead(id: string, seq?: number): Promise<void>
+  /** Any message, whatever conversation it is in. */
+  message(id: string): Promise<Message>
   /** Messages of all conversations that hold a text, the newest first. */
   search(text: string, after?: string | null): Promise<Page<Message>>
   /** All messages of a conversation, or of the one that every project has. */
@@ -122,6 +124,7 @@ export function keepChat(http: Http, project: string, me: string): ChatKeeper {
       note(id, { read })
       await http.put('/api/projects/{p}/conversations/{c}/read', { params: { path: { ...here, c: id } }, body: { seq: read } })
     },
+    message: (m) => http.get('/api/projects/{p}/messages/{m}', { params: { path: { ...here, m } } }),
     search: (text, after) => http.get('/api/projects/{p}/messages/search', { params: { path: here, query: { q: text, ...pageAfter(after) } } }),
     export: (format, conversation) => http.get('/api/projects/{p}/messages/export', {
       params: { path: here, query: { format, ...(conversation === undefined ? {} : { conversation }) } }, parseAs: 'blob',

@@ -5,7 +5,8 @@ import { StateEffect, type Range } from '@codemirror/state'
 import { Decoration, EditorView, ViewPlugin, WidgetType, type DecorationSet, type PluginValue, type ViewUpdate } from '@codemirror/view'
 import * as Y from 'yjs'
 import type { Awareness } from 'y-protocols/awareness'
-import { paintOf } from '../paint.ts'
+import { nearestOf, PALETTE, paintOf } from '../paint.ts'
+import type { Store } from '../store.ts'
 
 /** The name is shown this long after its caret moved; then it waits for the pointer. */
 const NAME_MS = 2_500
@@ -14,9 +15,21 @@ const TELL_MS = 80
 
 const redraw = StateEffect.define<null>()
 
+/** Somebody whose caret is shown, as the server knows them. */
+export interface CaretOwner {
+  id: string
+  name: string
+  /** That of their login. */
+  color: string
+}
+
+/** Which colour somebody's caret has; one of no palette becomes the nearest of the palette. */
+export type ColorOf = (owner: CaretOwner) => string
+
 interface Other {
   name: string
-  color: string
+  /** Its class: styles of elements are for the page's policy to forbid. */
+  look: string
   assistant: boolean
   anchor: number
   head: number
@@ -25,7 +38,7 @@ interface Other {
 class CaretWidget extends WidgetType {
   constructor(
     private readonly name: string,
-    private readonly color: string,
+    private readonly look: string,
     private readonly assistant: boolean,
     private readonly fresh: boolean,
     private readonly firstLine: boolean,
@@ -34,7 +47,7 @@ class CaretWidget extends WidgetType {
   }
 
   override eq(other: CaretWidget): boolean {
-    return this.name === other.name && this.color === other.color && this.assistant === other.assistant
+    return this.name === other.name && this.look === other.look && this.assistant === other.assistant
       && this.fresh === other.fresh && this.firstLine === other.firstLine
   }
 
@@ -53,12 +66,10 @@ class CaretWidget extends WidgetType {
   }
 
   private paint(caret: HTMLElement) {
-    caret.className = 'caret'
+    caret.className = `caret ${this.look}`
     caret.classList.toggle('fresh', this.fresh)
     caret.classList.toggle('assistant', this.assistant)
     caret.classList.toggle('first-line', this.firstLine)
-    const { light, dark } = paintOf(this.color)
-    caret.style.setProperty('--who', `light-dark(${light}, ${dark})`)
     if (caret.firstElementChild) caret.firstElementChild.textContent = this.name
   }
 
@@ -76,13 +87,21 @@ class Carets implements PluginValue {
   private readonly moved = new Map<number, { head: string; at: number }>()
   private fadeTimer: ReturnType<typeof setTimeout> | undefined
   private tellTimer: ReturnType<typeof setTimeout> | undefined
+  private readonly unfollow: () => void
 
   constructor(
     private readonly view: EditorView,
     private readonly text: Y.Text,
     private readonly awareness: Awareness,
+    private readonly colorOf: ColorOf,
+    colors: Store<unknown>,
   ) {
     awareness.on('change', this.onChange)
+    let first = true // told at once, while the view is still being made
+    this.unfollow = colors.subscribe(() => {
+      if (!first) this.view.dispatch({ effects: redraw.of(null) })
+      first = false
+    })
     this.decorations = this.draw()
   }
 
@@ -96,6 +115,7 @@ class Carets implements PluginValue {
   destroy() {
     clearTimeout(this.fadeTimer)
     clearTimeout(this.tellTimer)
+    this.unfollow()
     this.awareness.off('change', this.onChange)
     if (this.awareness.getLocalState()) this.awareness.setLocalStateField('cursor', null)
   }
@@ -139,16 +159,12 @@ class Carets implements PluginValue {
       // Whoever is out of view costs nothing.
       if (to < viewport.from || from > viewport.to) continue
       if (to > from) {
-        const { light, dark } = paintOf(other.color)
-        ranges.push(Decoration.mark({
-          class: 'selected-by',
-          attributes: { style: `--who: light-dark(${light}, ${dark})` },
-        }).range(Math.max(from, viewport.from), Math.min(to, viewport.to)))
+        ranges.push(Decoration.mark({ class: `selected-by ${other.look}` }).range(Math.max(from, viewport.from), Math.min(to, viewport.to)))
       }
       ranges.push(Decoration.widget({
         // Outside the selection, so that it does not split the mark.
         side: other.head > other.anchor ? -1 : 1,
-        widget: new CaretWidget(other.name, other.color, other.assistant, age < NAME_MS, state.doc.lineAt(other.head).number === 1),
+        widget: new CaretWidget(other.name, other.look, other.assistant, age < NAME_MS, state.doc.lineAt(other.head).number === 1),
       }).range(other.head))
     }
     clearTimeout(this.fadeTimer)
@@ -171,9 +187,11 @@ class Carets implements PluginValue {
     const anchor = this.position(cursor.anchor)
     const head = this.position(cursor.head)
     if (anchor === null || head === null) return null
+    const word = (field: string) => (typeof user?.[field] === 'string' ? user[field] : '')
+    const name = word('name') || 'Somebody'
     return {
-      name: typeof user?.['name'] === 'string' ? user['name'] : 'Somebody',
-      color: typeof user?.['color'] === 'string' ? user['color'] : '',
+      name,
+      look: `who-${nearestOf(this.colorOf({ id: word('id'), name, color: word('color') }))}`,
       assistant: user?.['kind'] === 'assistant',
       anchor,
       head,
@@ -192,8 +210,9 @@ class Carets implements PluginValue {
   }
 }
 
-export function carets(text: Y.Text, awareness: Awareness) {
-  return ViewPlugin.define((view) => new Carets(view, text, awareness), { decorations: (plugin) => plugin.decorations })
+/** `colors` tells when `colorOf` may answer otherwise. */
+export function carets(text: Y.Text, awareness: Awareness, colorOf: ColorOf, colors: Store<unknown>) {
+  return ViewPlugin.define((view) => new Carets(view, text, awareness, colorOf, colors), { decorations: (plugin) => plugin.decorations })
 }
 
 /** Where somebody's caret is in the text, to scroll there. */
@@ -207,8 +226,15 @@ export function caretOf(text: Y.Text, awareness: Awareness, userId: string): num
   return null
 }
 
+/** A class for each colour of the palette. */
+const colorLooks = Object.fromEntries(PALETTE.map((color, at) => {
+  const { light, dark } = paintOf(color)
+  return [`.who-${at}`, { '--who': `light-dark(${light}, ${dark})` }]
+}))
+
 /** How they look, where the page does not say otherwise. */
 export const caretLook = EditorView.baseTheme({
+  ...colorLooks,
   '.selected-by': { backgroundColor: 'color-mix(in srgb, var(--who) 24%, transparent)' },
   '.caret': {
     position: 'relative', display: 'inline', margin: '0 -1px', borderLeft: '2px solid var(--who)', pointerEvents: 'auto',

@@ -5,15 +5,18 @@ import { Compartment, EditorState, Transaction, type Extension } from '@codemirr
 import { EditorView, keymap, ViewPlugin } from '@codemirror/view'
 import { yCollab, yUndoManagerKeymap, ySyncAnnotation } from 'y-codemirror.next'
 import type { FileHandle } from '../file.ts'
-import { caretLook, carets } from './carets.ts'
+import { caretLook, carets, type CaretOwner, type ColorOf } from './carets.ts'
 import { newlines } from './newlines.ts'
 
-export { caretOf } from './carets.ts'
+export { toLf } from './newlines.ts'
+export { caretOf, type CaretOwner, type ColorOf } from './carets.ts'
 
 /** What an editor shows besides the text. */
 export interface CollabOptions {
   /** Other people's carets and selections, and telling them mine. Default true. */
   presence?: boolean
+  /** Whose caret has which colour. By default the one that they have in the project, else that of their login. */
+  color?: ColorOf
 }
 
 /**
@@ -22,12 +25,13 @@ export interface CollabOptions {
  */
 export function collab(file: FileHandle, options: CollabOptions = {}): Extension {
   const access = new Compartment()
+  const agreed = ({ id, color }: CaretOwner) => file.colors.get().get(id) ?? color
   return [
     newlines,
     access.of(accessOf(file.editable.get())),
     followAccess(file, access),
     yCollab(file.text, null, { undoManager: file.undo }),
-    options.presence === false ? [] : [carets(file.text, file.awareness), caretLook],
+    options.presence === false ? [] : [carets(file.text, file.awareness, options.color ?? agreed, file.colors), caretLook],
     refuseEdits(file),
     keymap.of(yUndoManagerKeymap),
   ]

@@ -5,6 +5,7 @@
 import { EditorState, type Extension } from '@codemirror/state'
 import { EditorView } from '@codemirror/view'
 
+/** A text with the line ends that files have here. */
 export function toLf(text: string): string {
   return text.replace(/\r\n?/g, '\n')
 }

@@ -105,7 +105,13 @@ impl Blob {
 ///
 /// # Errors
 /// As [`put_in`].
-async fn put(feed: &Feed, project: ProjectId, user: UserId, name: &str, bytes: &Bytes) -> Result<(Blob, bool)> {
+pub(crate) async fn put(
+    feed: &Feed,
+    project: ProjectId,
+    user: UserId,
+    name: &str,
+    bytes: &Bytes,
+) -> Result<(Blob, bool)> {
     let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
     let mut room = room(&mut tx, project).await?;
@@ -224,7 +230,7 @@ fn file_name(given: &str) -> Result<String> {
 }
 
 /// What the bytes themselves say they are. What somebody says of them is not asked.
-fn media_type(bytes: &[u8]) -> &'static str {
+pub(crate) fn media_type(bytes: &[u8]) -> &'static str {
     match bytes {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => "image/png",
         [0xff, 0xd8, 0xff, ..] => "image/jpeg",

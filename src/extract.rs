@@ -66,6 +66,25 @@ where
     }
 }
 
+/// A JSON body that may be left out.
+#[derive(Debug, Clone)]
+pub struct JsonIfAny<T>(pub Option<T>);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonIfAny<T>
+where
+    Intake: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        // What has no length has no end either.
+        if request.body().size_hint().exact() == Some(0) {
+            return Ok(Self(None));
+        }
+        Json::from_request(request, state).await.map(|Json(body)| Self(body))
+    }
+}
+
 /// The bytes of a body that says it is JSON.
 ///
 /// # Errors

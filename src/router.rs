@@ -46,7 +46,8 @@ const SIGN_IN: [(&str, Method); 3] =
 /// Where archives are sent.
 const IMPORT: &str = "/api/projects/{p}/import";
 /// What waits for the answer of a model.
-const ASKS_A_MODEL: [&str; 2] = ["/api/projects/{p}/completions", "/api/projects/{p}/documents/{d}/analysis"];
+const ASKS_A_MODEL: [&str; 3] =
+    ["/api/projects/{p}/completions", "/api/projects/{p}/images", "/api/projects/{p}/documents/{d}/analysis"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION: HeaderName = HeaderName::from_static("coterie-version");

@@ -19,7 +19,7 @@ pub use self::routes::routes;
 
 use self::unpack::{Bounds, Unpacked, unpack, with_folders};
 use crate::access::lock_project;
-use crate::blob::{self, BlobView};
+use crate::blob::{self, BlobView, Hash};
 use crate::document::{self, DocumentPath, DocumentView};
 use crate::error::{Error, Result};
 use crate::feed::{self, Feed, Signal};
@@ -113,7 +113,7 @@ async fn write(
     }
     let mut room = blob::room(&mut tx, project).await?;
     for (name, bytes) in others {
-        let (blob, event) = blob::put_in(&mut tx, &mut room, user, &name, &bytes).await?;
+        let (blob, event) = blob::put_in(&mut tx, &mut room, user, &name, (Hash::of(&bytes), &bytes)).await?;
         imported.blobs.push(blob.view());
         events.extend(event);
     }

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::ends::End;
+use super::sql::{self, Left};
+use super::tokens;
 use super::usage::{self, Spent};
-use super::{sql, tokens};
 use crate::chat::Details;
 use crate::db::now_us;
 use crate::error::Result;
@@ -43,46 +44,48 @@ pub(super) struct Held {
 pub(super) struct Account<'a> {
     state: &'a Shared,
     payer: Payer,
-    pub(super) model: &'a Model,
-    /// What it took so far.
+    /// What it took so far, of all models together.
     usage: Usage,
-    /// Whether some of that was not counted by the model's server.
+    /// The same in millionths of a dollar; `None` where the price of some of it is unknown.
+    cost_micros: Option<i64>,
+    /// Whether some of that was not counted by a model's server.
     estimated: bool,
-    /// What is set aside for what is being asked.
-    held: Option<Held>,
+    /// What is set aside for what is being asked, and of which model.
+    held: Option<(Held, &'a Model)>,
+    /// Whether more may be set aside than is known here, since nobody told what became of a commit.
+    is_unsure: bool,
     /// Bytes that the model wrote since it was asked, calls included.
     pub(super) written: usize,
-    /// Whether a budget, and not the model's window, ends what it writes.
-    is_tight: bool,
+    /// Whose budget, and not the model's window, ends what it writes.
+    tight: Option<&'static str>,
     /// What is to be written down yet, since the database was away.
     owed: Option<Spent>,
-    /// Whether it was counted as an answer.
-    counted: bool,
 }
 
 impl<'a> Account<'a> {
-    pub(super) fn new(state: &'a Shared, payer: Payer, model: &'a Model) -> Self {
+    pub(super) fn new(state: &'a Shared, payer: Payer) -> Self {
         Self {
             state,
             payer,
-            model,
             usage: Usage::default(),
+            cost_micros: Some(0),
             estimated: false,
             held: None,
+            is_unsure: false,
             written: 0,
-            is_tight: false,
+            tight: None,
             owed: None,
-            counted: false,
         }
     }
 
-    /// The model is to read so many tokens and to write so many at most: sets both aside. Answers how many it may write.
-    pub(super) async fn ask(&mut self, tokens: usize, most: u32) -> Result<u32, End> {
+    /// A model is to read so many tokens and to write so many at most: sets both aside. Answers how many it may write.
+    pub(super) async fn ask(&mut self, model: &'a Model, tokens: usize, most: u32) -> Result<u32, End> {
+        if self.is_unsure {
+            self.pay().await?;
+        }
         self.written = 0;
         let asked = i64::try_from(tokens).unwrap_or(i64::MAX);
-        let answer = self.hold(asked, most).await?;
-        self.is_tight = answer < most;
-        Ok(answer)
+        self.hold(model, asked, most).await
     }
 
     /// The model has written so many bytes by now. One that writes more than it was told to has more set aside, as long as
@@ -90,64 +93,65 @@ impl<'a> Account<'a> {
     pub(super) async fn wrote(&mut self, bytes: usize) -> Result<(), End> {
         self.written = bytes;
         let written = i64::try_from(tokens::of_bytes(bytes)).unwrap_or(i64::MAX);
-        let Some(held) = self.held else { return Ok(()) };
+        let Some((held, model)) = self.held else { return Ok(()) };
         let beyond = written - (held.tokens - held.asked);
         if beyond <= 0 {
             return Ok(());
         }
-        if self.is_tight {
-            return Err(used_up("the"));
-        }
+        self.refuse_cut()?;
         let more = u32::try_from(beyond).unwrap_or(u32::MAX).max(limits::ASSISTANT_ANSWER_TOKENS);
-        self.is_tight = self.hold(0, more).await? < more;
-        Ok(())
+        self.hold(model, 0, more).await.map(drop)
     }
 
     /// Whether what the model wrote was cut because a budget allowed no more.
     pub(super) fn refuse_cut(&self) -> Result<(), End> {
-        if self.is_tight { Err(used_up("the")) } else { Ok(()) }
+        self.tight.map_or(Ok(()), |whose| Err(used_up(whose)))
     }
 
     /// Sets aside what is read, and of what may be written as much as the budgets leave.
-    async fn hold(&mut self, asked: i64, most: u32) -> Result<u32, End> {
+    async fn hold(&mut self, model: &'a Model, asked: i64, most: u32) -> Result<u32, End> {
         let (db, ai) = (&self.state.db, &self.state.config.ai);
-        let day = self.held.map_or_else(|| usage::day_of(now_us()), |held| held.day);
+        let day = self.held.map_or_else(|| usage::day_of(now_us()), |(held, _)| held.day);
         let mut tx = db.begin().await.map_err(crate::error::Error::from)?;
         let mut left = usage::Left::default();
         for (owner, budget, whose) in usage::owners(ai, self.payer.project, self.payer.user) {
             left.hold_to(budget, sql::count(&mut tx, owner, day, 0, 0).await?, whose);
         }
-        let answer = left.answer(self.model.prices(), asked, most);
-        if answer < limits::ASSISTANT_LEAST_TOKENS.min(most) {
-            return Err(used_up(left.whose));
+        let (answer, tight) = left.answer(model.prices(), asked, most);
+        if let Some(whose) = tight.filter(|_| answer < limits::ASSISTANT_LEAST_TOKENS.min(most)) {
+            return Err(used_up(whose));
         }
         let usage = Usage {
             prompt_tokens: u64::try_from(asked).unwrap_or_default(),
             completion_tokens: answer.into(),
             total_tokens: 0,
         };
-        let more = Spent::of(self.model, usage);
+        let more = Spent::of(model, usage);
         let (tokens, micros) = (more.tokens(), more.cost_micros.unwrap_or(0));
         for (owner, ..) in usage::owners(ai, self.payer.project, self.payer.user) {
             sql::count(&mut tx, owner, day, tokens, micros).await?;
         }
-        let was = self.held.unwrap_or(Held { day, asked: 0, tokens: 0, micros: 0 });
-        let held = Held { day, asked: was.asked + asked, tokens: was.tokens + tokens, micros: was.micros + micros };
-        sql::hold(&mut tx, self.payer.run, self.model.name(), &held).await?;
+        sql::hold(&mut tx, self.payer.run, model.name(), &Held { day, asked, tokens, micros }).await?;
+        let was_unsure = std::mem::replace(&mut self.is_unsure, true);
         tx.commit().await.map_err(crate::error::Error::from)?;
-        self.held = Some(held);
+        self.is_unsure = was_unsure;
+        let was = self.held.map_or(Held { day, asked: 0, tokens: 0, micros: 0 }, |(held, _)| held);
+        let held = Held { day, asked: was.asked + asked, tokens: was.tokens + tokens, micros: was.micros + micros };
+        (self.held, self.tight) = (Some((held, model)), tight);
         Ok(answer)
     }
 
     /// An exchange is over: writes down what its server counted, or what it must have been.
     pub(super) async fn add(&mut self, counted: Option<Usage>) -> Result<(), End> {
-        let Some(held) = self.held else { return Ok(()) };
+        let Some((held, model)) = self.held else { return Ok(()) };
         self.estimated |= counted.is_none();
         let exchange = counted.unwrap_or_else(|| estimate(&held, self.written));
+        let spent = Spent::of(model, exchange);
         self.usage.prompt_tokens += exchange.prompt_tokens;
         self.usage.completion_tokens += exchange.completion_tokens;
         self.usage.total_tokens = self.usage.prompt_tokens + self.usage.completion_tokens;
-        self.settle(Spent::of(self.model, exchange)).await
+        self.cost_micros = self.cost_micros.zip(spent.cost_micros).map(|(all, more)| all.saturating_add(more));
+        self.settle(spent).await
     }
 
     /// An exchange broke off. What was asked and written is paid for, but nothing where the model was not asked.
@@ -163,22 +167,20 @@ impl<'a> Account<'a> {
         self.pay().await.map_err(End::from)
     }
 
-    /// Writes down what was not written down yet.
+    /// Writes down what was not written down yet, and gives back what may be set aside without anybody knowing.
     ///
     /// # Errors
     /// When the database fails; it may be tried again.
     pub(super) async fn pay(&mut self) -> Result<()> {
-        let (Some(spent), Some(held)) = (self.owed, self.held) else { return Ok(()) };
-        let is_first = !self.counted && spent.tokens() > 0;
-        settle(self.state, self.payer, &held, self.model.name(), &spent, is_first).await?;
-        self.counted |= is_first;
-        (self.owed, self.held, self.written) = (None, None, 0);
+        let Some(spent) = self.owed.or_else(|| self.is_unsure.then(Spent::default)) else { return Ok(()) };
+        settle(self.state, self.payer.run, |_| spent).await?;
+        (self.owed, self.held, self.written, self.is_unsure) = (None, None, 0, false);
         Ok(())
     }
 
     /// What it took so far.
     pub(super) fn spent(&self) -> Spent {
-        Spent::of(self.model, self.usage)
+        Spent { cost_micros: self.cost_micros, ..Spent::unpriced(self.usage) }
     }
 
     /// Tells it beside the answer.
@@ -201,7 +203,7 @@ impl<'a> Account<'a> {
         if self.estimated {
             usage["estimated"] = true.into();
         }
-        let cost = self.spent().cost_micros.map(usage::dollars);
+        let cost = self.cost_micros.map(usage::dollars);
         Some((usage, cost.map_or(Value::Null, Value::from)))
     }
 }
@@ -215,19 +217,21 @@ fn estimate(held: &Held, written: usize) -> Usage {
     Usage { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens }
 }
 
-/// Writes down what an exchange took, and gives back the rest of what was set aside for it; once.
-async fn settle(state: &Shared, payer: Payer, held: &Held, model: &str, spent: &Spent, is_first: bool) -> Result<()> {
+/// Writes down what an exchange took, and gives back the rest of what is set aside for it; once. What is set aside is what
+/// the database says: whoever asked may not know what became of a commit.
+async fn settle(state: &Shared, run: Uuid, spent: impl FnOnce(&Left) -> Spent) -> Result<()> {
     let mut tx = state.db.begin().await?;
-    if !sql::release(&mut tx, payer.run).await? {
-        // Of this it was not known whether it had come through.
-        return Ok(());
-    }
+    let Some(left) = sql::lock_left(&mut tx, run).await? else { return Ok(()) };
+    let spent = spent(&left);
+    let Left { payer, model, held, is_counted } = left;
+    let is_spent = spent.tokens() > 0;
+    sql::release(&mut tx, run, is_counted || is_spent).await?;
     let (tokens, micros) = (spent.tokens() - held.tokens, spent.cost_micros.unwrap_or(0) - held.micros);
     for (owner, ..) in usage::owners(&state.config.ai, payer.project, payer.user) {
         sql::count(&mut tx, owner, held.day, tokens, micros).await?;
     }
-    if spent.tokens() > 0 {
-        sql::add_usage(&mut tx, payer, held.day, model, spent, is_first).await?;
+    if is_spent {
+        sql::add_usage(&mut tx, payer, held.day, &model, &spent, !is_counted).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -239,13 +243,12 @@ async fn settle(state: &Shared, payer: Payer, held: &Held, model: &str, spent: &
 /// # Errors
 /// When the database fails.
 pub(super) async fn settle_left(state: &Shared, run: Uuid, written: usize) -> Result<()> {
-    let Some((payer, model, held)) = sql::left(&state.db, run).await? else { return Ok(()) };
-    let usage = estimate(&held, written);
-    let spent = match state.models.find(Some(&model)) {
-        Ok(model) => Spent::of(model, usage),
-        Err(_) => Spent::unpriced(usage),
+    let spent = |left: &Left| {
+        let usage = estimate(&left.held, written);
+        let model = state.models.iter().find(|model| model.name() == left.model);
+        model.map_or_else(|| Spent::unpriced(usage), |model| Spent::of(model, usage))
     };
-    settle(state, payer, &held, &model, &spent, true).await
+    settle(state, run, spent).await
 }
 
 fn used_up(whose: &str) -> End {

@@ -1,18 +1,18 @@
-//! One question outside of conversations, and its answer: for programs, and for the analysis of a file. It counts as an
-//! answer of who asks, by their rate and their budgets. *Absent: tools, what was said before, and a place to read it later.*
+//! What is asked of models outside of conversations, for programs: a question, the analysis of a file, a picture. It counts
+//! as an answer of who asks, by their rate and their budgets, and takes a place as one. *Absent: tools, what was said
+//! before, and a place to read it later.*
 
 use std::pin::pin;
 
 use serde_json::Value;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::account::{Account, Payer};
 use super::ends::End;
-use super::prompt::TURN;
 use super::sql::NewRun;
-use super::{sql, tokens, usage};
+use super::{prompt, sql, tokens, usage};
 use crate::auth;
 use crate::db::now_us;
 use crate::error::{Error, Result};
@@ -35,32 +35,76 @@ pub(super) struct Answered {
 /// was written by then is counted all the same.
 ///
 /// # Errors
-/// [`Error::RateLimited`]; `budget_used_up` (409); 413 for more than the model reads at once; 503 in words when the model
-/// gives no answer, or when the database fails.
+/// Those of [`run`]; `budget_used_up` (409); 413 for more than the model reads at once; 503 in words when the model gives no
+/// answer.
 pub(super) async fn ask(
     state: &AppState,
     (project, user): (ProjectId, UserId),
     model: &Model,
-    ask: Ask,
+    mut ask: Ask,
 ) -> Result<Answered> {
     model.model().await.map_err(|fault| refused(&fault))?;
-    let said: usize = ask.turns.iter().map(|turn| tokens::count(&turn.content) + TURN).sum();
     let schema = ask.schema.as_ref().map_or(0, |(_, schema)| tokens::count(&schema.to_string()));
+    let said = prompt::told(&ask.turns) + schema;
     let window = usize::try_from(model.context_tokens()).unwrap_or(usize::MAX);
     let least = usize::try_from(limits::ASSISTANT_LEAST_TOKENS).unwrap_or_default();
-    let room = window.saturating_sub(said + schema);
+    let room = window.saturating_sub(said);
     if room < least {
         return Err(Error::TooLarge(Fault::ContextTooLong.to_string()));
     }
     let most = ask.max_tokens.unwrap_or(limits::ASSISTANT_ANSWER_TOKENS).min(u32::try_from(room).unwrap_or(u32::MAX));
     let payer = Payer { run: Uuid::now_v7(), project, user };
+    let name = model.name().to_owned();
+    run(state, payer, |waits| async move {
+        let state: &Shared = &waits.state;
+        let mut account = Account::new(state, payer);
+        let model = self::model(state, Some(&name))?;
+        let answered = async {
+            ask.max_tokens = Some(account.ask(model, said, most).await.map_err(ended)?);
+            exchange(&waits, &mut account, model, &ask).await
+        };
+        let answered = answered.await;
+        // Where it was not told what became of a commit, something may be set aside yet.
+        account.pay().await?;
+        let (text, is_cut) = answered?;
+        let (usage, cost) = account.told().unwrap_or_default();
+        Ok(Answered { text, is_cut, usage, cost })
+    })
+    .await
+}
+
+/// Whoever waits for what is asked outside of conversations.
+pub(super) struct Waits {
+    pub(super) state: AppState,
+    run: Uuid,
+    /// Cancelled once nobody does any more.
+    gone: CancellationToken,
+}
+
+/// Carries something out as a run of its own, once there is a place for it. It goes on to its end in a task, so that what it
+/// takes is written down also where nobody waits any more.
+///
+/// # Errors
+/// [`Error::RateLimited`]; 503 where there is no place for a while, or when the database fails; and what it ends with.
+pub(super) async fn run<T, F>(state: &AppState, payer: Payer, work: impl FnOnce(Waits) -> F) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let place = timeout(limits::MODEL_PLACE_WAIT, state.models.place()).await;
+    let place = place.map_err(|_| Error::unavailable("too many answers are being given at once; try again soon"))?;
     begin(state, payer).await?;
-    let waits = CancellationToken::new();
-    let gone = waits.clone();
-    let _waits = waits.drop_guard();
-    let (state, model) = (state.clone(), model.name().to_owned());
-    let giving = tokio::spawn(async move { give(&state, payer, &model, ask, (said + schema, most), &gone).await });
-    giving.await.map_err(|broke| Error::Internal(broke.into()))?
+    let waiting = CancellationToken::new();
+    let working = work(Waits { state: state.clone(), run: payer.run, gone: waiting.clone() });
+    let _waiting = waiting.drop_guard();
+    let state = state.clone();
+    let doing = tokio::spawn(async move {
+        let _place = place;
+        let done = working.await;
+        sql::end_run(&state.db, payer.run, now_us()).await?;
+        done
+    });
+    doing.await.map_err(|broke| Error::Internal(broke.into()))?
 }
 
 /// Notes a run, if its asker may have another one now. It vouches for itself: where it is broken off, any server settles
@@ -76,49 +120,32 @@ async fn begin(state: &Shared, Payer { run, project, user }: Payer) -> Result<()
     Ok(tx.commit().await?)
 }
 
-/// Asks a model that is to read and may write so many tokens, until it has answered or nobody waits any more.
-async fn give(
-    state: &Shared,
-    payer: Payer,
-    name: &str,
-    mut ask: Ask,
-    (said, most): (usize, u32),
-    gone: &CancellationToken,
-) -> Result<Answered> {
-    let mut account = Account::new(state, payer, model(state, Some(name))?);
-    let answered = async {
-        ask.max_tokens = Some(account.ask(said, most).await.map_err(ended)?);
-        exchange(state, &mut account, &ask, (payer.run, gone)).await
-    };
-    let answered = answered.await;
-    sql::end_run(&state.db, payer.run, now_us()).await?;
-    let (text, is_cut) = answered?;
-    let (usage, cost) = account.told().unwrap_or_default();
-    Ok(Answered { text, is_cut, usage, cost })
-}
-
-async fn exchange(
-    state: &Shared,
-    account: &mut Account<'_>,
-    ask: &Ask,
-    (run, gone): (Uuid, &CancellationToken),
-) -> Result<(String, bool)> {
-    let deadline = Instant::now() + limits::ASSISTANT_TIME;
-    let mut written = 0;
-    let outcome = {
-        let mut hearing = pin!(hear(account.model, ask, &mut written));
+impl Waits {
+    /// Waits for what a model gives, and says meanwhile that the run goes on. It ends when it takes too long, when the server
+    /// stops, and when nobody waits any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn hear<T>(&self, asking: impl Future<Output = Result<T, Fault>>) -> Result<Result<T, Fault>> {
+        let deadline = Instant::now() + limits::ASSISTANT_TIME;
+        let mut asking = pin!(asking);
         loop {
             tokio::select! {
-                outcome = &mut hearing => break outcome,
-                () = sleep(limits::ASSISTANT_BEAT) => sql::beat(&state.db, run, now_us()).await?,
-                () = sleep_until(deadline) => break Err(Fault::Silent(limits::ASSISTANT_TIME)),
-                () = state.shutdown.cancelled() => break Err(Fault::BrokeOff),
-                () = gone.cancelled() => break Err(Fault::BrokeOff),
+                outcome = &mut asking => return Ok(outcome),
+                () = sleep(limits::ASSISTANT_BEAT) => sql::beat(&self.state.db, self.run, now_us()).await?,
+                () = sleep_until(deadline) => return Ok(Err(Fault::Silent(limits::ASSISTANT_TIME))),
+                () = self.state.shutdown.cancelled() => return Ok(Err(Fault::BrokeOff)),
+                () = self.gone.cancelled() => return Ok(Err(Fault::BrokeOff)),
             }
         }
-    };
+    }
+}
+
+async fn exchange(waits: &Waits, account: &mut Account<'_>, model: &Model, ask: &Ask) -> Result<(String, bool)> {
+    let mut written = 0;
+    let outcome = waits.hear(hear(model, ask, &mut written)).await;
     account.written = written;
-    match outcome {
+    match outcome? {
         Ok((text, end)) => {
             account.add(end.usage).await.map_err(ended)?;
             Ok((text, end.cut))
@@ -149,10 +176,12 @@ async fn hear(model: &Model, ask: &Ask, written: &mut usize) -> Result<(String, 
     Err(Fault::BrokeOff)
 }
 
-fn refused(fault: &Fault) -> Error {
+/// A fault as the API tells it.
+pub(super) fn refused(fault: &Fault) -> Error {
     match fault {
         Fault::NotListed(_) => Error::invalid("model_not_listed", fault.to_string()),
-        Fault::NotConnected => Error::conflict("no_model", fault.to_string()),
+        Fault::NotConnected | Fault::MakesNone => Error::conflict("no_model", fault.to_string()),
+        Fault::Policy(_) => Error::conflict("content_policy", fault.to_string()),
         Fault::ContextTooLong => Error::TooLarge(fault.to_string()),
         _ => Error::unavailable(fault.to_string()),
     }
@@ -167,7 +196,7 @@ pub(super) fn model<'a>(state: &'a Shared, name: Option<&str>) -> Result<&'a Mod
 }
 
 /// Why nothing was asked, or its end could not be written down.
-fn ended(end: End) -> Error {
+pub(super) fn ended(end: End) -> Error {
     match end {
         End::Failed(error) if error["code"] == "budget_used_up" => {
             Error::conflict("budget_used_up", error["message"].as_str().unwrap_or_default())

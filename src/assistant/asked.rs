@@ -96,7 +96,7 @@ impl Assistant {
         };
         if let Some((body, error)) = refusal {
             let details = Details::from_iter([("error".to_owned(), error)]);
-            let failed = Progress { body, state: State::Failed, persona: None, details };
+            let failed = Progress { body, details, ..Progress::new(State::Failed) };
             return chat::progress(&state.feed, project, id, &failed).await.map(drop);
         }
         let job = self.note(project, answer.conversation, id, asker.id).await?;

@@ -1,6 +1,7 @@
 //! Following the feeds of all projects: each in a task of its own, a few at a time, so that one that takes long delays no
 //! other. How far each was heard is written down, so that what was said just before a server was killed is heard later.
 
+use axum::http::StatusCode;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
@@ -53,7 +54,8 @@ impl Assistant {
         drop(looks);
         let assistant = self.clone();
         self.0.running.spawn(async move {
-            while let Err(error) = assistant.look(project).await {
+            let mut unheard = None;
+            while let Err(error) = assistant.look(project, &mut unheard).await {
                 tracing::warn!(%project, %error, "the assistant cannot read a feed; trying again");
                 tokio::select! {
                     () = sleep(limits::FEED_RETRY) => {}
@@ -64,10 +66,10 @@ impl Assistant {
     }
 
     /// Hears what was appended to a feed since it was heard last, until there is no more.
-    async fn look(&self, project: ProjectId) -> Result<()> {
+    async fn look(&self, project: ProjectId, unheard: &mut Option<Unheard>) -> Result<()> {
         loop {
             let Ok(_place) = self.0.looking.acquire().await else { return Ok(()) };
-            self.hear_more(project).await?;
+            self.hear_more(project, unheard).await?;
             let mut looks = self.0.looks.lock();
             // More was said while it was being heard.
             let more = looks.get_mut(&project).is_some_and(std::mem::take);
@@ -78,8 +80,8 @@ impl Assistant {
         }
     }
 
-    /// Hears a feed to its end.
-    async fn hear_more(&self, project: ProjectId) -> Result<()> {
+    /// Hears a feed to its end. An event that cannot be heard is heard again by the next look, but not for ever.
+    async fn hear_more(&self, project: ProjectId, unheard: &mut Option<Unheard>) -> Result<()> {
         let db = &self.state().db;
         let heard = self.0.heard.lock().get(&project).map(|(seq, _)| *seq);
         let mut after = match heard {
@@ -91,7 +93,15 @@ impl Assistant {
             let is_full = i64::try_from(entries.len()).is_ok_and(|count| count == limits::FEED_PAGE);
             let mut is_said = false;
             for entry in entries {
-                self.hear(project, &entry).await?;
+                if let Err(error) = self.hear(project, &entry).await {
+                    let again = Unheard::again(unheard.take(), entry.seq, &error);
+                    if again.is_tried_enough() {
+                        tracing::error!(%project, seq = entry.seq, error = %format!("{error:#}"), "what was said cannot be heard, and is let pass");
+                    } else {
+                        *unheard = Some(again);
+                        return Err(error);
+                    }
+                }
                 after = entry.seq;
                 is_said |= entry.kind().starts_with("message.");
                 self.note_heard(project, after);
@@ -161,7 +171,8 @@ impl Assistant {
                     written = answer.body.len();
                     let mut details = answer.details;
                     details.insert("error".to_owned(), serde_json::json!({ "code": code, "message": said }));
-                    let failed = Progress { body: answer.body, state: State::Failed, persona: None, details };
+                    let (body, attachments) = (answer.body, answer.attachments);
+                    let failed = Progress { body, attachments, details, ..Progress::new(State::Failed) };
                     chat::progress(&state.feed, project, id, &failed).await.map(drop)
                 }
                 Ok(_) => Ok(()),
@@ -196,6 +207,29 @@ impl Assistant {
             }
         }
         if noted.is_empty() { Ok(()) } else { sql::hear(db, &noted).await }
+    }
+}
+
+/// An event that could not be heard.
+#[derive(Debug)]
+struct Unheard {
+    seq: i64,
+    since: Instant,
+    /// How often that was so for a reason that does not pass by itself.
+    tries: u32,
+}
+
+impl Unheard {
+    /// It could not be heard, perhaps not for the first time.
+    fn again(before: Option<Self>, seq: i64, error: &Error) -> Self {
+        let before = before.filter(|before| before.seq == seq);
+        let before = before.unwrap_or_else(|| Self { seq, since: Instant::now(), tries: 0 });
+        let passes = error.status() == StatusCode::SERVICE_UNAVAILABLE;
+        Self { tries: before.tries + u32::from(!passes), ..before }
+    }
+
+    fn is_tried_enough(&self) -> bool {
+        self.tries >= limits::ASSISTANT_HEAR_TRIES || self.since.elapsed() >= limits::ASSISTANT_HEAR_TIME
     }
 }
 

@@ -14,10 +14,12 @@ mod ends;
 mod heard;
 mod listen;
 mod persona;
+mod picture;
 mod presence;
 mod prompt;
 mod propose;
 mod queue;
+mod retry;
 mod rounds;
 mod routes;
 mod run;
@@ -63,8 +65,6 @@ struct Shared {
     heard: Mutex<HashMap<ProjectId, (i64, bool)>>,
     /// What waits in each conversation that is answered in; empty while the last one is being given.
     queues: Mutex<HashMap<ConversationId, VecDeque<Job>>>,
-    /// Places for answers that are given at once.
-    places: Semaphore,
     /// Projects that are listened to and answers that are being given, so that a shutdown can wait for them.
     running: TaskTracker,
 }
@@ -128,7 +128,6 @@ impl Assistant {
             looking: Semaphore::new(limits::ASSISTANT_LOOKS),
             heard: Mutex::default(),
             queues: Mutex::default(),
-            places: Semaphore::new(limits::ASSISTANT_RUNS),
             running: TaskTracker::new(),
         }))
     }

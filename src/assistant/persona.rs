@@ -142,6 +142,13 @@ fn named<'a>(personas: &'a [Persona], word: &str) -> Option<&'a Persona> {
     personas.iter().find(|persona| persona.id == id)
 }
 
+/// Whom somebody wants who has an answer given again; `None` where there is no such persona any more.
+pub(super) fn again(personas: &[Persona], word: &str) -> Option<Choice> {
+    let persona = named(personas, word)?.clone();
+    let reason = format!("{} was wanted when it was asked again", persona.name);
+    Some(Choice { persona, reason })
+}
+
 /// Who answers a request: whoever is mentioned or addressed, else who answered what it replies to, else whom its words
 /// call for.
 pub(super) fn choose(personas: &[Persona], message: &Message, replied_to: Option<&Message>) -> Option<Choice> {

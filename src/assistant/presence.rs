@@ -12,6 +12,7 @@ use crate::ids::{DocumentId, UserId};
 use crate::journal::CONTENT;
 use crate::limits;
 use crate::protocol::{ClientMessage, awareness, yjs};
+use crate::replica::{Caret, Part};
 use crate::room::machine::Input;
 use crate::room::{Attachment, Bell, Outgoing, Participant, Subject};
 use crate::state::Shared;
@@ -95,13 +96,13 @@ impl Presence {
         place.tell(Some(&json!({ "cursor": { "anchor": position, "head": position } }).to_string()));
     }
 
-    /// The files that somebody has open, by path or id as their client says it.
-    pub(super) fn open_files(&self, user: UserId) -> Vec<String> {
-        let theirs = self.others.iter().filter(|state| state["user"]["id"] == json!(user));
+    /// What somebody has before them, as their client tells it in the project's room.
+    pub(super) fn desk(&self, user: UserId) -> Desk {
+        let theirs = self.others.iter().filter(|state| is_of(state, user));
         let mut files: Vec<String> = theirs.filter_map(|state| state["file"].as_str().map(str::to_owned)).collect();
         files.dedup();
         files.truncate(limits::ASSISTANT_OPEN_FILES);
-        files
+        Desk { user, files, visitor: self.participant.clone() }
     }
 
     /// Tells what it does now; `file` is where.
@@ -111,6 +112,51 @@ impl Presence {
         state.insert("file".to_owned(), file.into());
         self.here.tell(Some(&Value::Object(state).to_string()));
     }
+}
+
+/// What somebody has before them.
+pub(super) struct Desk {
+    user: UserId,
+    /// The files that are open, by path or id as their client says it.
+    pub(super) files: Vec<String>,
+    /// As whom it is looked at.
+    visitor: Participant,
+}
+
+impl Desk {
+    /// What they have selected in a file, as their client tells it in its room; `None` where that is but a caret.
+    pub(super) async fn selected(&self, state: &Shared, document: DocumentId) -> Option<Part> {
+        let (_place, shown) = match Place::enter(state, &self.visitor, Subject::Document(document)).await {
+            Ok(entered) => entered,
+            Err(error) => {
+                tracing::debug!(%document, %error, "it cannot be looked at what is selected in a file");
+                return None;
+            }
+        };
+        let mut theirs = shown.iter().flat_map(states).filter(|state| is_of(state, self.user));
+        theirs.find_map(|state| selection(&state["cursor"]))
+    }
+}
+
+fn is_of(state: &Value, user: UserId) -> bool {
+    state["user"]["id"] == json!(user)
+}
+
+/// The part of a text between two relative positions, as Yjs writes them.
+fn selection(cursor: &Value) -> Option<Part> {
+    let (anchor, head) = (caret(&cursor["anchor"])?, caret(&cursor["head"])?);
+    (anchor != head).then_some(Part::Between(anchor, head))
+}
+
+fn caret(position: &Value) -> Option<Caret> {
+    let is_behind = position["assoc"].as_i64().is_some_and(|assoc| assoc < 0);
+    let item = &position["item"];
+    if let (Some(client), Some(clock)) = (item["client"].as_u64(), item["clock"].as_u64()) {
+        let unit = (client, u32::try_from(clock).ok()?);
+        return Some(if is_behind { Caret::Behind(unit) } else { Caret::Before(unit) });
+    }
+    let is_whole = item.is_null() && position["tname"] == CONTENT;
+    is_whole.then_some(if is_behind { Caret::Start } else { Caret::End })
 }
 
 /// The states that a message tells, if it tells any.
@@ -127,4 +173,28 @@ fn states(outgoing: &Outgoing) -> Vec<Value> {
         states.extend(entries.iter().filter_map(|entry| serde_json::from_str(entry.state?).ok()));
     }
     states
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selection_is_two_places_that_differ() {
+        let at =
+            |clock: u64| json!({ "type": null, "tname": null, "item": { "client": 7, "clock": clock }, "assoc": 0 });
+        let of = |anchor: Value, head: Value| selection(&json!({ "anchor": anchor, "head": head }));
+        assert_eq!(of(at(1), at(3)), Some(Part::Between(Caret::Before((7, 1)), Caret::Before((7, 3)))));
+        assert_eq!(
+            of(at(3), json!({ "tname": "content", "assoc": 0 })),
+            Some(Part::Between(Caret::Before((7, 3)), Caret::End))
+        );
+        assert_eq!(of(at(3), at(3)), None);
+        for bad in
+            [json!(null), json!({}), json!({ "tname": "other" }), json!({ "item": { "client": -1, "clock": 1 } })]
+        {
+            assert_eq!(of(at(1), bad.clone()), None, "{bad}");
+        }
+        assert_eq!(selection(&json!(null)), None);
+    }
 }

@@ -7,25 +7,16 @@ use tokio::time::{Instant, sleep_until};
 
 use super::context::{Fence, Read};
 use super::ends::{End, ended, refuses_tools, too_long};
-use super::prompt::{self, TURN};
+use super::prompt::{self, TURN, told};
 use super::run::Run;
 use super::window::Window;
-use super::{propose, summary, tokens, tools};
+use super::{picture, propose, summary, tokens, tools};
 use crate::chat::{Attachment, Mention, Message};
 use crate::document::{self, Document};
 use crate::error::Error;
 use crate::ids::ProposalId;
 use crate::model::{Answer, Ask, Fault, Model, Piece, Speaker, Tool, ToolCall, Turn, Usage};
 use crate::{auth, limits, proposal};
-
-/// What a model may call for, and how many tokens it takes to say so.
-pub(super) fn callable() -> (Vec<Tool>, usize) {
-    let tools = [tools::all(), vec![propose::tool()]].concat();
-    let said = |tool: &Tool| tool.name.len() + tool.description.len() + tool.parameters.to_string().len();
-    let bytes: usize = tools.iter().map(said).sum();
-    let tokens = tokens::of_bytes(bytes) + tools.len() * TURN;
-    (tools, tokens)
-}
 
 /// What one call takes when the model is told of it again.
 fn echo(call: &ToolCall) -> usize {
@@ -39,11 +30,24 @@ fn sound(call: &ToolCall) -> ToolCall {
     ToolCall { arguments, ..call.clone() }
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// What a model may call for, and how many tokens it takes to say so.
+    pub(super) fn callable(&self) -> (Vec<Tool>, usize) {
+        let mut tools = tools::all();
+        tools.push(propose::tool(self.applies));
+        if self.state.models.painter(None).is_ok() {
+            tools.push(picture::tool());
+        }
+        let said = |tool: &Tool| tool.name.len() + tool.description.len() + tool.parameters.to_string().len();
+        let bytes: usize = tools.iter().map(said).sum();
+        let tokens = tokens::of_bytes(bytes) + tools.len() * TURN;
+        (tools, tokens)
+    }
+
     /// Asks, carries out what is called for, and asks again, until nothing is called for.
     pub(super) async fn rounds(
         &mut self,
-        model: &Model,
+        model: &'a Model,
         question: &Message,
         fence: &Fence,
         prompt: prompt::Prompt,
@@ -55,13 +59,13 @@ impl Run<'_> {
             calls_for &= round < limits::ASSISTANT_ROUNDS && window.left() > window.one();
             let mut ask = Ask {
                 turns,
-                tools: if calls_for { callable().0 } else { Vec::new() },
+                tools: if calls_for { self.callable().0 } else { Vec::new() },
                 max_tokens: Some(window.answer),
                 ..Ask::default()
             };
             self.say(if round == 1 { "thinking" } else { "reading on" }, None);
             let before = self.body.len();
-            let outcome = self.round(&mut ask, window.taken(), None).await;
+            let outcome = self.round(model, &mut ask, window.taken(), None).await;
             turns = ask.turns;
             let (_, calls) = match outcome {
                 // Later it may be what was called for that is refused.
@@ -117,7 +121,7 @@ impl Run<'_> {
         for (at, call) in calls.iter().enumerate() {
             self.may_go_on().await?;
             let share = window.one().min(window.left() / (calls.len() - at));
-            let mut result = self.carry_out(call, fence, Window::part(share)).await;
+            let mut result = self.carry_out(call, fence, Window::part(share)).await?;
             if left_out > 0 && at + 1 == calls.len() {
                 result.push_str(&format!("\n({left_out} more calls were left out: there is no room for them.)"));
             }
@@ -133,14 +137,13 @@ impl Run<'_> {
     /// says what it is for. Answers that, and what is called for.
     async fn round(
         &mut self,
+        model: &'a Model,
         ask: &mut Ask,
         tokens: usize,
         aside: Option<&str>,
     ) -> Result<(String, Vec<ToolCall>), End> {
         let most = ask.max_tokens.unwrap_or(limits::ASSISTANT_ANSWER_TOKENS);
-        let account = self.account()?;
-        ask.max_tokens = Some(account.ask(tokens, most).await?);
-        let model = account.model;
+        ask.max_tokens = Some(self.account()?.ask(model, tokens, most).await?);
         let mut said = String::new();
         let outcome = self.exchange(model, ask, aside.map(|doing| (doing, &mut said))).await;
         self.tell().await;
@@ -223,12 +226,20 @@ impl Run<'_> {
     }
 
     /// Carries out what is called for, and answers what the model is told of it.
-    async fn carry_out(&mut self, call: &ToolCall, fence: &Fence, window: Window) -> String {
+    async fn carry_out(&mut self, call: &ToolCall, fence: &Fence, window: Window) -> Result<String, End> {
+        let not_json =
+            |error: serde_json::Error| format!("The arguments are not the JSON expected ({error}); call again.");
         if call.name == propose::TOOL {
             self.say("proposing", None);
-            return match serde_json::from_str(tools::arguments(call)) {
+            return Ok(match serde_json::from_str(tools::arguments(call)) {
                 Ok(proposed) => self.propose(proposed).await.unwrap_or_else(|said| said),
-                Err(error) => format!("The arguments are not the JSON expected ({error}); call again."),
+                Err(error) => not_json(error),
+            });
+        }
+        if call.name == picture::TOOL {
+            return match serde_json::from_str(tools::arguments(call)) {
+                Ok(wanted) => self.picture(&wanted).await,
+                Err(error) => Ok(not_json(error)),
             };
         }
         let (status, file) = tools::status(call);
@@ -241,7 +252,59 @@ impl Run<'_> {
         if let (Some(context), Some(read)) = (&mut self.context, outcome.read) {
             context.note(read);
         }
-        outcome.result
+        Ok(outcome.result)
+    }
+
+    /// Has a picture made and attaches it; in words how that went.
+    async fn picture(&mut self, wanted: &picture::Wanted) -> Result<String, End> {
+        let (state, job) = (self.state, self.job);
+        if self.pictures.len() >= limits::ASSISTANT_PICTURES {
+            return Ok(format!("One answer has at most {} pictures.", limits::ASSISTANT_PICTURES));
+        }
+        let not_made = |why: &str| format!("No picture was made: {why}.");
+        let painter = match state.models.painter(None) {
+            Ok(painter) => painter,
+            Err(fault) => return Ok(not_made(&fault.to_string())),
+        };
+        let brief = match wanted.brief() {
+            Ok(brief) => brief,
+            Err(error) => return Ok(not_made(&error.public_message())),
+        };
+        if let Err(error) = picture::has_room(state, job.project).await {
+            return Ok(not_made(&error.public_message()));
+        }
+        self.say("making a picture", None);
+        match picture::hold(self.account()?, painter, &brief).await {
+            Ok(()) => {}
+            // There may be enough left for words.
+            Err(End::Failed(error)) if error["code"] == "budget_used_up" => {
+                return Ok(not_made(error["message"].as_str().unwrap_or_default()));
+            }
+            Err(end) => return Err(end),
+        }
+        let (outcome, end) = tokio::select! {
+            outcome = painter.picture(&brief) => (outcome, None),
+            end = ended(&mut self.follower, job) => (Err(Fault::BrokeOff), Some(end)),
+            () = sleep_until(self.deadline) => (Err(Fault::BrokeOff), Some(too_long())),
+        };
+        let counted = outcome.as_ref().map(|picture| picture.usage);
+        picture::settle(self.account()?, counted).await?;
+        if let Some(end) = end {
+            return Err(end);
+        }
+        let made = match outcome {
+            Ok(picture) => picture,
+            Err(fault) => return Ok(not_made(&fault.to_string())),
+        };
+        self.may_go_on().await?;
+        match picture::keep(state, job.project, auth::ASSISTANT, brief.prompt, made.bytes).await {
+            Ok(blob) => {
+                let (hash, name) = (blob.hash().to_string(), Some(blob.name().to_owned()));
+                self.pictures.push(Attachment::Blob { hash, name });
+                Ok("The picture is made and attached to your answer; people see it there.".to_owned())
+            }
+            Err(error) => Ok(not_made(&error.public_message())),
+        }
     }
 
     /// Makes a proposal of what is wanted; in words how that went.
@@ -283,7 +346,7 @@ impl Run<'_> {
     /// Has a model that calls no tools give its change as JSON, where the question asks for one and brings files along.
     async fn propose_by_schema(
         &mut self,
-        model: &Model,
+        model: &'a Model,
         question: &Message,
         mut turns: Vec<Turn>,
         fence: &Fence,
@@ -306,7 +369,7 @@ impl Run<'_> {
         turns.push(Turn::new(Speaker::User, asked.said));
         let schema = Some(("change", asked.schema));
         let mut ask = Ask { turns, schema, max_tokens: Some(window.answer), ..Ask::default() };
-        let (said, _) = self.round(&mut ask, window.taken(), Some("proposing")).await?;
+        let (said, _) = self.round(model, &mut ask, window.taken(), Some("proposing")).await?;
         let made = match propose::by_schema(&said) {
             Ok(proposed) => self.propose(proposed).await,
             Err(error) => Err(format!("No proposal was made: {}", error.public_message())),
@@ -340,7 +403,7 @@ impl Run<'_> {
     /// the time before. `None` where it says nothing.
     pub(super) async fn summarise(
         &mut self,
-        model: &Model,
+        model: &'a Model,
         fence: &Fence,
         before: Option<&summary::Summary>,
         messages: &[Message],
@@ -349,8 +412,8 @@ impl Run<'_> {
         let mut known = before.cloned();
         for part in summary::parts(messages, room) {
             let mut ask = summary::ask(fence, known.as_ref(), part, room);
-            let tokens = ask.turns.iter().map(|turn| tokens::count(&turn.content) + TURN).sum();
-            let (said, _) = self.round(&mut ask, tokens, Some("remembering")).await?;
+            let tokens = told(&ask.turns);
+            let (said, _) = self.round(model, &mut ask, tokens, Some("remembering")).await?;
             known = summary::of(&said, known.as_ref(), part, model.name()).or(known);
         }
         Ok(known.filter(|known| Some(known) != before))

@@ -11,32 +11,33 @@ use super::analysis::{self, AnalysisView};
 use super::persona::{self, Persona};
 use super::summary::{self, SummaryView};
 use super::usage::{self, BudgetView, UsageView};
-use super::{alone, sql};
+use super::{Right, alone, picture, retry, sql};
 use crate::access::{Editor, Viewer};
 use crate::auth::CurrentUser;
 use crate::chat::{self, MessageView};
 use crate::db::{Db, now_us};
 use crate::document::Target;
 use crate::error::{Error, ErrorView, Result};
-use crate::extract::{Json, PathId, Query};
+use crate::extract::{Json, JsonIfAny, PathId, Query};
 use crate::feed::Feed;
 use crate::ids::{ConversationId, MessageId};
 use crate::limits;
-use crate::model::{Ask, Speaker, Turn};
+use crate::model::{Ask, Model, Speaker, Turn};
 use crate::page::Page;
 use crate::state::AppState;
 
-/// `/api/models`, and below a project `…/messages/{m}/stop|retry`, `…/personas`, `…/usage`, `…/summary`, `…/analysis` and
-/// `…/completions`.
+/// `/api/models`, and below a project `…/messages/{m}/stop|retry`, `…/personas`, `…/usage`, `…/summary`, `…/analysis`,
+/// `…/completions` and `…/images`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(models))
         .routes(routes!(personas))
         .routes(routes!(read_usage))
         .routes(routes!(stop))
-        .routes(routes!(retry))
+        .routes(routes!(retry_answer))
         .routes(routes!(read_summary, forget_summary))
         .routes(routes!(analyse, read_analysis))
+        .routes(routes!(make_image))
         .merge(OpenApiRouter::new().routes(routes!(complete)).layer(DefaultBodyLimit::max(limits::COMPLETION_BYTES)))
 }
 
@@ -44,13 +45,16 @@ pub fn routes() -> OpenApiRouter<AppState> {
 #[derive(Debug, Serialize, ToSchema)]
 struct ModelView {
     name: String,
-    /// Whether it is asked when nobody chooses: by the `model` of a message, or of a persona's file.
+    /// Whether it is asked when nobody chooses: by the `model` of a message, or of a persona's file; of those that make
+    /// pictures, by that of the request.
     default: bool,
     /// Tokens that it reads and writes at once.
     context_tokens: u32,
     /// Whether it calls tools; null where that is not known yet.
     #[schema(required)]
     tools: Option<bool>,
+    /// Whether it makes pictures; then it is asked for nothing else.
+    images: bool,
     /// US dollars for a million tokens; null where nobody said.
     #[schema(required)]
     prices: Option<PricesView>,
@@ -69,14 +73,20 @@ struct PricesView {
     responses((status = 200, body = Page<ModelView>))
 )]
 async fn models(_: CurrentUser, State(state): State<AppState>) -> Json<Page<ModelView>> {
-    let view = |(at, model): (usize, &crate::model::Model)| ModelView {
+    let models = &state.models;
+    let is_first = |model: &Model| {
+        let firsts = [models.find(None), models.painter(None)];
+        firsts.into_iter().flatten().any(|first| std::ptr::eq(first, model))
+    };
+    let view = |model: &Model| ModelView {
         name: model.name().to_owned(),
-        default: at == 0,
+        default: is_first(model),
         context_tokens: model.context_tokens(),
         tools: model.tools(),
+        images: model.makes_pictures(),
         prices: model.prices().map(|prices| PricesView { prompt: prices.prompt, completion: prices.completion }),
     };
-    Json(Page::whole(state.models.iter().enumerate().map(view).collect()))
+    Json(Page::whole(models.iter().map(view).collect()))
 }
 
 /// As whom the assistant speaks here: built in, and from the files below `.coterie/personas/`.
@@ -149,17 +159,23 @@ async fn stop(access: Editor, State(feed): State<Feed>, PathId(id): PathId<Messa
     chat::stop(&feed, access.project, access.caller.user.id, id).await.map(Json)
 }
 
-/// Has an answer that failed or was stopped given again, in its place, for the caller. For editors.
+/// Has an answer that failed or was stopped given again, in its place, for the caller; by another model or persona if they
+/// say so. For editors.
 #[utoipa::path(
     post, path = "/api/projects/{p}/messages/{m}/retry", operation_id = "retry_message", tag = "assistant",
+    request_body = Option<retry::Wanted>,
     responses(
         (status = 200, description = "It waits for its turn.", body = MessageView),
-        (status = 409, description = "`not_failed`: it is any other message.", body = ErrorView),
+        (status = 409, description = "`not_failed`: it is any other message; `no_model`.", body = ErrorView),
     )
 )]
-async fn retry(access: Editor, State(feed): State<Feed>, PathId(id): PathId<MessageId>) -> Result<Json<chat::Message>> {
-    let right = (access.role, access.caller.credential.issuer());
-    chat::again(&feed, access.project, access.caller.user.id, right, id).await.map(Json)
+async fn retry_answer(
+    access: Editor,
+    State(state): State<AppState>,
+    PathId(id): PathId<MessageId>,
+    JsonIfAny(wanted): JsonIfAny<retry::Wanted>,
+) -> Result<Json<chat::Message>> {
+    retry::retry(&state, &access, id, wanted.unwrap_or_default()).await.map(Json)
 }
 
 /// What was said in a conversation in short, up to which message: what the assistant reads instead of it.
@@ -292,4 +308,26 @@ async fn complete(
     let answered = alone::ask(&state, (access.project, access.caller.user.id), model, ask).await?;
     let alone::Answered { text, is_cut, usage, cost } = answered;
     Ok(Json(Completion { text, model: model.name().to_owned(), cut: is_cut, usage, cost }))
+}
+
+/// Has a model make a picture, which is kept among the project's files of bytes. For editors.
+#[utoipa::path(
+    post, path = "/api/projects/{p}/images", operation_id = "make_image", tag = "assistant",
+    request_body = picture::Wanted,
+    responses(
+        (status = 201, body = picture::PictureView),
+        (status = 409, description = "`no_model`: none makes pictures; `budget_used_up`; `no_picture`: something else came; `content_policy`: the model's server makes no such pictures.", body = ErrorView),
+        (status = 413, description = "There is no room for it.", body = ErrorView),
+        (status = 503, description = "The model made none.", body = ErrorView),
+    )
+)]
+async fn make_image(
+    access: Editor,
+    State(state): State<AppState>,
+    Json(wanted): Json<picture::Wanted>,
+) -> Result<(StatusCode, Json<picture::PictureView>)> {
+    let user = access.caller.user.id;
+    let right = Right { whose: access.caller.credential.issuer().unwrap_or(user), then: Some(access.role) };
+    let made = picture::make(&state, (access.project, user), right, wanted).await?;
+    Ok((StatusCode::CREATED, Json(made)))
 }

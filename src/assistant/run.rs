@@ -12,9 +12,9 @@ use super::ends::{End, Word, next_of};
 use super::presence::Presence;
 use super::prompt::{self, Reading};
 use super::window::Window;
-use super::{Assistant, Job, Right, persona, rounds, sql, summary};
+use super::{Assistant, Job, Right, persona, sql, summary};
 use crate::auth;
-use crate::chat::{self, Details, Message, Progress, State};
+use crate::chat::{self, Attachment, Details, Message, Progress, State};
 use crate::db::now_us;
 use crate::error::{Error, Result};
 use crate::feed::Follower;
@@ -25,7 +25,7 @@ use crate::state::AppState;
 
 /// Gives an answer.
 pub(super) async fn give(assistant: Assistant, job: Job) {
-    let Ok(_place) = assistant.0.places.acquire().await else { return };
+    let _place = assistant.state().models.place().await;
     match begin(&assistant, &job).await {
         Ok(()) => {
             if let Err(error) = sql::end_run(&assistant.state().db, job.run, now_us()).await {
@@ -62,6 +62,7 @@ async fn begin(assistant: &Assistant, job: &Job) -> Result<()> {
         context: None,
         account: None,
         proposal: None,
+        pictures: Vec::new(),
         right: None,
         persona: None,
         applies: false,
@@ -95,6 +96,8 @@ pub(super) struct Run<'a> {
     pub(super) account: Option<Account<'a>>,
     /// The proposal that it made.
     pub(super) proposal: Option<ProposalId>,
+    /// The pictures that it made.
+    pub(super) pictures: Vec<Attachment>,
     /// By what right it is given.
     right: Option<Right>,
     /// As whom the assistant speaks.
@@ -120,13 +123,18 @@ impl<'a> Run<'a> {
         self.right = Some(Right::of(answer, &question));
         self.may_go_on().await?;
         let personas = persona::of_project(state, job.project).await?;
-        let choice = persona::choose(&personas, &question, replied_to.as_ref());
-        let choice = choice.ok_or_else(|| End::failed("internal", "there is no persona"))?;
-        let model = state.models.find(question.model.as_deref().or(choice.persona.model.as_deref()))?;
+        // Who has it given again may have chosen both anew.
+        let choice = match &answer.to {
+            Some(word) => persona::again(&personas, word),
+            None => persona::choose(&personas, &question, replied_to.as_ref()),
+        };
+        let choice = choice.ok_or_else(|| End::failed("no_persona", "there is no such persona any more"))?;
+        let named = answer.model.as_deref().or(question.model.as_deref()).or(choice.persona.model.as_deref());
+        let model = state.models.find(named)?;
         // What the model's server calls it, where the settings do not say.
         model.model().await?;
         let payer = Payer { run: job.run, project: job.project, user: job.asker };
-        self.account = Some(Account::new(state, payer, model));
+        self.account = Some(Account::new(state, payer));
         self.context = Some(Context::new(&choice, model.name(), model.context_tokens()));
         self.persona = Some(choice.persona.name.clone());
         let assistant = auth::assistant(&state.db).await?;
@@ -137,7 +145,7 @@ impl<'a> Run<'a> {
         self.say("reading", None);
         self.begin().await?;
         self.applies = chat::conversation(&state.db, job.project, job.conversation).await?.applies;
-        let open = self.presence.as_mut().map(|presence| presence.open_files(job.asker)).unwrap_or_default();
+        let desk = self.presence.as_ref().map(|presence| presence.desk(job.asker));
         let (fence, window) = (Fence::new(), Window::of(model.context_tokens()));
         let mut known = summary::find(&state.db, job.conversation).await?;
         let mut history = prompt::history(state, job, &question, known.as_ref(), &window).await?;
@@ -150,9 +158,9 @@ impl<'a> Run<'a> {
                 known = Some(summary).filter(|_| is_kept);
             }
         }
-        let tools = (model.tools() != Some(false)).then(|| rounds::callable().1);
-        let reading = Reading::new(state, job, &question, &fence, window).await?;
-        let mut prompt = reading.prompt(&choice, tools, &open, known.as_ref(), &history.said).await;
+        let tools = (model.tools() != Some(false)).then(|| self.callable().1);
+        let reading = Reading::new(state, job, &question, &fence, window, self.applies).await?;
+        let mut prompt = reading.prompt(&choice, tools, desk.as_ref(), known.as_ref(), &history.said).await;
         if let Some(context) = &mut self.context {
             prompt.read.drain(..).for_each(|read| context.note(read));
         }
@@ -172,7 +180,7 @@ impl<'a> Run<'a> {
     /// Tells that the answer begins, and waits until that was shown: nothing of its text is told before.
     async fn begin(&mut self) -> Result<(), End> {
         let (persona, details) = (self.persona.clone(), self.details(None));
-        let streaming = Progress { body: String::new(), state: State::Streaming, persona, details };
+        let streaming = Progress { persona, details, ..Progress::new(State::Streaming) };
         match chat::progress(&self.state.feed, self.job.project, self.job.answer, &streaming).await {
             Ok(_) => {}
             Err(Error::Conflict { .. }) => return Err(End::Stopped),
@@ -269,7 +277,7 @@ impl<'a> Run<'a> {
                 state.feed.written_down(job.answer);
                 return Ok(());
             }
-            End::Done if self.body.trim().is_empty() && self.proposal.is_none() => {
+            End::Done if self.body.trim().is_empty() && self.proposal.is_none() && self.pictures.is_empty() => {
                 let said = "the model said nothing; try again or ask in other words";
                 (State::Failed, Some(json!({ "code": "model_said_nothing", "message": said })))
             }
@@ -278,7 +286,8 @@ impl<'a> Run<'a> {
             End::Failed(error) => (State::Failed, Some(error)),
         };
         let (persona, details) = (self.persona.take(), self.details(error));
-        let progress = Progress { body: std::mem::take(&mut self.body), state: to, persona, details };
+        let (body, attachments) = (std::mem::take(&mut self.body), std::mem::take(&mut self.pictures));
+        let progress = Progress { body, attachments, persona, details, ..Progress::new(to) };
         for _ in 0..limits::ASSISTANT_END_TRIES {
             let outcome = match chat::progress(&state.feed, job.project, job.answer, &progress).await {
                 // Stopped as it came to its end.

@@ -109,10 +109,11 @@ pub(super) async fn counted(db: &Db, owner: Uuid, day: i64) -> Result<(i64, i64)
     Ok(row.unwrap_or_default())
 }
 
-/// Notes what is set aside for what a run asks now.
+/// Notes that more is set aside for what a run asks now.
 pub(super) async fn hold(tx: &mut Tx, run: Uuid, model: &str, held: &Held) -> Result<()> {
     const TEXT: &str = "
-        update assistant_run set model = $2, held_day = $3, asked_tokens = $4, held_tokens = $5, held_micros = $6
+        update assistant_run set model = $2, held_day = $3, asked_tokens = asked_tokens + $4,
+            held_tokens = held_tokens + $5, held_micros = held_micros + $6
         where id = $1";
     on_tx!(tx, conn => {
         sqlx::query(TEXT)
@@ -129,17 +130,6 @@ pub(super) async fn hold(tx: &mut Tx, run: Uuid, model: &str, held: &Held) -> Re
     Ok(())
 }
 
-/// Notes that nothing is set aside for a run any more; false where nothing was.
-pub(super) async fn release(tx: &mut Tx, run: Uuid) -> Result<bool> {
-    const TEXT: &str = "
-        update assistant_run set model = null, held_day = null, asked_tokens = 0, held_tokens = 0, held_micros = 0
-        where id = $1 and held_day is not null";
-    let released = on_tx!(tx, conn => {
-        sqlx::query(TEXT).bind(run).execute(conn).await.map(|done| done.rows_affected())
-    })?;
-    Ok(released > 0)
-}
-
 #[derive(sqlx::FromRow)]
 struct LeftRow {
     project_id: ProjectId,
@@ -149,22 +139,44 @@ struct LeftRow {
     asked_tokens: i64,
     held_tokens: i64,
     held_micros: i64,
+    counted: i64,
 }
 
-/// What is set aside for a run, with who pays and the model that is asked.
-pub(super) async fn left(db: &Db, run: Uuid) -> Result<Option<(Payer, String, Held)>> {
+/// What is set aside for a run.
+pub(super) struct Left {
+    /// Who pays.
+    pub(super) payer: Payer,
+    /// The model that is asked.
+    pub(super) model: String,
+    pub(super) held: Held,
+    /// Whether the run is counted as an answer already.
+    pub(super) is_counted: bool,
+}
+
+/// Locks a run for which something is set aside, and reads what.
+pub(super) async fn lock_left(tx: &mut Tx, run: Uuid) -> Result<Option<Left>> {
     const TEXT: &str = "
-        select project_id, user_id, model, held_day, asked_tokens, held_tokens, held_micros from assistant_run
-        where id = $1 and held_day is not null";
-    let row: Option<LeftRow> = on_pool!(db, write, pool => {
-        sqlx::query_as(TEXT).bind(run).fetch_optional(pool).await
-    })?;
-    Ok(row.map(|row| {
-        let payer = Payer { run, project: row.project_id, user: row.user_id };
-        let held =
-            Held { day: row.held_day, asked: row.asked_tokens, tokens: row.held_tokens, micros: row.held_micros };
-        (payer, row.model, held)
+        update assistant_run set held_day = held_day where id = $1 and held_day is not null
+        returning project_id, user_id, model, held_day, asked_tokens, held_tokens, held_micros, counted";
+    let row: Option<LeftRow> = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(run).fetch_optional(conn).await)?;
+    Ok(row.map(|row| Left {
+        payer: Payer { run, project: row.project_id, user: row.user_id },
+        held: Held { day: row.held_day, asked: row.asked_tokens, tokens: row.held_tokens, micros: row.held_micros },
+        model: row.model,
+        is_counted: row.counted != 0,
     }))
+}
+
+/// Notes that nothing is set aside for a run any more, and whether it is counted as an answer.
+pub(super) async fn release(tx: &mut Tx, run: Uuid, is_counted: bool) -> Result<()> {
+    const TEXT: &str = "
+        update assistant_run set model = null, held_day = null, asked_tokens = 0, held_tokens = 0, held_micros = 0,
+            counted = $2
+        where id = $1";
+    on_tx!(tx, conn => {
+        sqlx::query(TEXT).bind(run).bind(i64::from(is_counted)).execute(conn).await.map(drop)
+    })?;
+    Ok(())
 }
 
 /// How far the feed of a project was heard.

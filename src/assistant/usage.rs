@@ -135,13 +135,13 @@ pub(super) struct Left {
     tokens: i64,
     /// Millionths of a dollar; the same.
     micros: i64,
-    /// Whose budget is the tighter one.
-    pub(super) whose: &'static str,
+    /// Whose budget is the tighter one, in words; nobody's without one.
+    whose: Option<&'static str>,
 }
 
 impl Default for Left {
     fn default() -> Self {
-        Self { tokens: i64::MAX, micros: i64::MAX, whose: "the" }
+        Self { tokens: i64::MAX, micros: i64::MAX, whose: None }
     }
 }
 
@@ -155,12 +155,13 @@ impl Left {
         };
         let rest = most.saturating_sub(taken).max(0);
         if rest < *mine {
-            (*mine, self.whose) = (rest, whose);
+            (*mine, self.whose) = (rest, Some(whose));
         }
     }
 
-    /// How many tokens may be written of those that are wanted, after some are read.
-    pub(super) fn answer(&self, prices: Option<Prices>, asked: i64, most: u32) -> u32 {
+    /// How many tokens may be written of those that are wanted, after some are read; and whose budget allows no more, where
+    /// that is fewer.
+    pub(super) fn answer(&self, prices: Option<Prices>, asked: i64, most: u32) -> (u32, Option<&'static str>) {
         let mut tokens = self.tokens.saturating_sub(asked);
         if let Some(Prices { prompt, completion }) = prices.filter(|_| self.micros < i64::MAX) {
             #[allow(clippy::cast_precision_loss, reason = "counts and money far below 2^52")]
@@ -170,7 +171,8 @@ impl Left {
             let paid = if rest < 0.0 { 0 } else { (rest / completion.max(f64::MIN_POSITIVE)) as i64 };
             tokens = tokens.min(paid);
         }
-        u32::try_from(tokens.max(0)).unwrap_or(u32::MAX).min(most)
+        let answer = u32::try_from(tokens.max(0)).unwrap_or(u32::MAX).min(most);
+        (answer, self.whose.filter(|_| answer < most))
     }
 }
 
@@ -215,15 +217,16 @@ mod tests {
     #[test]
     fn budgets_leave_what_is_not_taken_whichever_is_tighter() {
         let mut left = Left::default();
-        assert_eq!(left.answer(None, 1_000_000, 4_096), 4_096);
+        assert_eq!(left.answer(None, 1_000_000, 4_096), (4_096, None));
         left.hold_to(Some(Budget::Tokens(1_000)), (100, 0), "the project's");
         left.hold_to(Some(Budget::Tokens(2_000)), (100, 0), "your");
-        assert_eq!((left.answer(None, 800, 4_096), left.whose), (100, "the project's"));
-        assert_eq!((left.answer(None, 900, 4_096), left.answer(None, 5_000, 4_096)), (0, 0));
+        assert_eq!(left.answer(None, 800, 4_096), (100, Some("the project's")));
+        assert_eq!((left.answer(None, 900, 4_096).0, left.answer(None, 5_000, 4_096).0), (0, 0));
+        assert_eq!(left.answer(None, 800, 100), (100, None), "no budget ends it");
         let prices = Some(Prices { prompt: 2.0, completion: 10.0 });
         left.hold_to(Some(Budget::Micros(1_101)), (0, 500), "your");
-        assert_eq!((left.answer(prices, 100, 4_096), left.whose), (40, "your"));
-        assert_eq!(left.answer(prices, 300, 4_096), 0);
-        assert_eq!(left.answer(None, 100, 4_096), 800, "what no price is known of costs no money");
+        assert_eq!(left.answer(prices, 100, 4_096), (40, Some("your")));
+        assert_eq!(left.answer(prices, 300, 4_096).0, 0);
+        assert_eq!(left.answer(None, 100, 4_096).0, 800, "what no price is known of costs no money");
     }
 }

@@ -30,7 +30,7 @@ use crate::timestamp::Timestamp;
 pub struct Hash([u8; 32]);
 
 impl Hash {
-    fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 }
@@ -105,11 +105,19 @@ impl Blob {
 ///
 /// # Errors
 /// As [`put_in`].
-async fn put(feed: &Feed, project: ProjectId, user: UserId, name: &str, bytes: &Bytes) -> Result<(Blob, bool)> {
+pub(crate) async fn put(
+    feed: &Feed,
+    project: ProjectId,
+    user: UserId,
+    name: &str,
+    bytes: &Bytes,
+) -> Result<(Blob, bool)> {
+    // Before the project is locked: of a large file it takes its time.
+    let hash = Hash::of(bytes);
     let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
     let mut room = room(&mut tx, project).await?;
-    let (blob, event) = put_in(&mut tx, &mut room, user, name, bytes).await?;
+    let (blob, event) = put_in(&mut tx, &mut room, user, name, (hash, bytes)).await?;
     let Some(event) = event else { return Ok((blob, false)) };
     feed::append(&mut tx, project, Some(user), &[event]).await?;
     feed.commit(tx, project).await?;
@@ -133,7 +141,7 @@ pub(crate) async fn room(tx: &mut Tx, project: ProjectId) -> Result<Room> {
     Ok(Room { project, used: sql::used(tx, project).await?, most })
 }
 
-/// Keeps bytes where there is room for them, and answers what there is to tell if they are new.
+/// Keeps bytes, of which this is the hash, where there is room for them, and answers what there is to tell if they are new.
 ///
 /// # Errors
 /// `bad_name`, [`Error::TooLarge`] beyond a file's limit or the project's, or when the database fails.
@@ -142,9 +150,9 @@ pub(crate) async fn put_in(
     room: &mut Room,
     user: UserId,
     name: &str,
-    bytes: &Bytes,
+    (hash, bytes): (Hash, &Bytes),
 ) -> Result<(Blob, Option<Event>)> {
-    let (name, hash) = (file_name(name)?, Hash::of(bytes));
+    let name = file_name(name)?;
     if bytes.len() > limits::BLOB_BYTES {
         return Err(Error::TooLarge(format!("a file has at most {} bytes", limits::BLOB_BYTES)));
     }
@@ -224,7 +232,7 @@ fn file_name(given: &str) -> Result<String> {
 }
 
 /// What the bytes themselves say they are. What somebody says of them is not asked.
-fn media_type(bytes: &[u8]) -> &'static str {
+pub(crate) fn media_type(bytes: &[u8]) -> &'static str {
     match bytes {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => "image/png",
         [0xff, 0xd8, 0xff, ..] => "image/jpeg",

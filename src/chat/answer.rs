@@ -3,6 +3,7 @@
 //! Of their text the feed tells piece by piece what is not stored (`Feed::write`); here is what is: that one began, now
 //! and then how far it has come, and how it ended.
 
+use super::attachment::Attachment;
 use super::message::{Details, Message, State};
 use super::sql;
 use crate::error::{Error, Result};
@@ -19,8 +20,33 @@ pub struct Progress {
     pub state: State,
     /// As whom the assistant speaks; as before where it is not said.
     pub persona: Option<String>,
+    /// What is attached to it.
+    pub attachments: Vec<Attachment>,
     /// What it has besides.
     pub details: Details,
+}
+
+impl Progress {
+    /// In this state, and nothing else.
+    #[must_use]
+    pub fn new(state: State) -> Self {
+        Self { body: String::new(), state, persona: None, attachments: Vec::new(), details: Details::new() }
+    }
+}
+
+/// Who has an answer given again, and how.
+#[derive(Debug, Clone)]
+pub struct Again {
+    /// Whoever asks now.
+    pub by: UserId,
+    /// What they can do, by what they show.
+    pub role: Role,
+    /// Whose right that is, where they borrow it.
+    pub issuer: Option<UserId>,
+    /// By another model than the question or the persona says.
+    pub model: Option<String>,
+    /// By another persona than the question calls for.
+    pub persona: Option<String>,
 }
 
 /// Stores how far an answer has come, and tells it: as completed at its end. One that has ended stays as it is, but that
@@ -72,7 +98,8 @@ pub async fn stop(feed: &Feed, project: ProjectId, user: UserId, id: MessageId) 
             return Err(Error::conflict("not_running", "this message is not being written"));
         }
         let was = was.up_to_now(feed);
-        Ok(Progress { body: was.body, state: State::Stopped, persona: None, details: was.details })
+        let Message { body, attachments, details, .. } = was;
+        Ok(Progress { body, attachments, details, ..Progress::new(State::Stopped) })
     })
     .await
 }
@@ -81,18 +108,12 @@ pub async fn stop(feed: &Feed, project: ProjectId, user: UserId, id: MessageId) 
 ///
 /// # Errors
 /// [`Error::NotFound`], `not_failed` for any other message, or when the database fails.
-pub async fn again(
-    feed: &Feed,
-    project: ProjectId,
-    user: UserId,
-    right: (Role, Option<UserId>),
-    id: MessageId,
-) -> Result<Message> {
-    change(feed, project, user, id, Some(right), |was| {
+pub async fn again(feed: &Feed, project: ProjectId, id: MessageId, again: &Again) -> Result<Message> {
+    change(feed, project, again.by, id, Some(again), |was| {
         if !matches!(was.state, State::Failed | State::Stopped) {
             return Err(Error::conflict("not_failed", "only an answer that failed or was stopped is given again"));
         }
-        Ok(Progress { body: String::new(), state: State::Queued, persona: None, details: Details::new() })
+        Ok(Progress::new(State::Queued))
     })
     .await
 }
@@ -103,15 +124,15 @@ async fn change(
     project: ProjectId,
     user: UserId,
     id: MessageId,
-    right: Option<(Role, Option<UserId>)>,
+    again: Option<&Again>,
     to: impl FnOnce(Message) -> Result<Progress>,
 ) -> Result<Message> {
     let mut tx = feed.db().begin().await?;
     let was = sql::lock(&mut tx, project, id).await?.ok_or(Error::NotFound)?;
     let to = to(was)?;
     sql::set_progress(&mut tx, id, &to).await?;
-    if let Some(right) = right {
-        sql::set_via(&mut tx, id, user, right).await?;
+    if let Some(again) = again {
+        sql::set_again(&mut tx, id, again).await?;
     }
     let message = sql::find_in(&mut tx, project, id).await?.ok_or(Error::NotFound)?;
     let event = Event::MessageUpdated { id, conversation: message.conversation, message: message.told()? };

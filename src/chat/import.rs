@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::conversation::{Answers, Conversation};
+use super::conversation::{self, Answers, Conversation};
 use super::sql;
 use crate::access::lock_project;
 use crate::db::now_us;
@@ -52,22 +52,22 @@ pub(super) async fn import(feed: &Feed, project: ProjectId, user: UserId, wanted
     let bodies = wanted.messages.iter().map(body).collect::<Result<Vec<String>>>()?;
     let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
-    if sql::count(&mut tx, project).await? >= limits::CONVERSATIONS {
+    if conversation::sql::count(&mut tx, project).await? >= limits::CONVERSATIONS {
         return Err(Error::TooLarge(format!("a project has at most {} conversations", limits::CONVERSATIONS)));
     }
     let (id, created_us) = (ConversationId::new(), now_us());
     let head = i64::try_from(bodies.len()).unwrap_or(i64::MAX);
-    let conversation =
+    let brought =
         Conversation { id, title: Some(title.clone()), head, answers: Answers::Auto, applies: false, created_us };
-    sql::insert_conversation(&mut tx, project, &conversation, Some(user)).await?;
+    conversation::sql::insert(&mut tx, project, &brought, Some(user)).await?;
     let numbered: Vec<(i64, &String)> = (1..).zip(&bodies).collect();
     for rows in numbered.chunks(limits::IMPORT_ROWS) {
         sql::insert_imported(&mut tx, id, rows, user, created_us).await?;
     }
-    sql::mark_read(&mut tx, id, user, head).await?;
+    conversation::sql::mark_read(&mut tx, id, user, head).await?;
     feed::append(&mut tx, project, Some(user), &[Event::ConversationCreated { id, title }]).await?;
     feed.commit(tx, project).await?;
-    Ok(conversation)
+    Ok(brought)
 }
 
 /// What was said, and by whom and when as it is told. Nobody here said it, so no author is named by it.

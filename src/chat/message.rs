@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::attachment::{self, Attachment};
+use super::conversation::{self, sql as conversations};
 use super::details::AnswerDetails;
 use super::mention::{self, Mention};
-use super::{conversation, sql};
+use super::sql;
 use crate::auth::Kind;
 use crate::db::now_us;
 use crate::error::{Error, Result};
@@ -290,8 +291,8 @@ pub async fn post(feed: &Feed, project: ProjectId, author: UserId, wanted: NewMe
     attachment::check(db, project, &wanted.attachments).await?;
     let mentions = mention::find(db, project, &body).await?;
     let mut tx = db.begin().await?;
-    sql::begin_first(&mut tx, project, now_us()).await?;
-    let seq = sql::advance(&mut tx, conversation).await?.ok_or(Error::NotFound)?;
+    conversations::begin_first(&mut tx, project, now_us()).await?;
+    let seq = conversations::advance(&mut tx, conversation).await?.ok_or(Error::NotFound)?;
     // Under the conversation's lock, so that of two at once the second finds the first.
     if let Some(key) = &wanted.key
         && let Some(there) = sql::by_key(&mut tx, conversation, author, key).await?
@@ -315,7 +316,7 @@ pub async fn post(feed: &Feed, project: ProjectId, author: UserId, wanted: NewMe
         wanted: &wanted,
     };
     sql::insert(&mut tx, &row, now_us()).await?;
-    sql::mark_read(&mut tx, conversation, author, seq).await?;
+    conversations::mark_read(&mut tx, conversation, author, seq).await?;
     let message = sql::find_in(&mut tx, project, row.id).await?.ok_or(Error::NotFound)?;
     let event = Event::MessageCreated { id: message.id, conversation, message: message.told()? };
     feed::append(&mut tx, project, Some(author), &[event]).await?;

@@ -15,7 +15,7 @@ mod reading;
 mod routes;
 mod sql;
 
-pub use self::answer::{Progress, again, keep, progress, stop};
+pub use self::answer::{Again, Progress, again, keep, progress, stop};
 pub use self::attachment::{Attachment, Diagnostic};
 pub use self::conversation::{Answers, Conversation, find as conversation, first};
 pub use self::details::AnswerDetails;

@@ -1,9 +1,8 @@
-//! The statements over `conversation`, `message` and `conversation_read`.
+//! The statements over `message`, and who can be mentioned in one.
 
 use anyhow::Context;
 
-use super::answer::Progress;
-use super::conversation::{Answers, Conversation};
+use super::answer::{Again, Progress};
 use super::mention::Mention;
 use super::message::{Author, Message, NewMessage, State};
 use super::reading::Cursor;
@@ -14,31 +13,6 @@ use crate::feed::Person;
 use crate::ids::{ConversationId, MessageId, ProjectId, UserId};
 use crate::role::Role;
 use crate::{on_pool, on_tx};
-
-#[derive(sqlx::FromRow)]
-struct ConversationRow {
-    id: ConversationId,
-    title: Option<String>,
-    head: i64,
-    answers: String,
-    applies: i64,
-    created_us: i64,
-}
-
-impl ConversationRow {
-    fn conversation(self) -> Result<Conversation> {
-        let answers = Answers::from_word(&self.answers).context("a conversation of an unknown kind is stored")?;
-        let Self { id, title, head, created_us, .. } = self;
-        Ok(Conversation { id, title, head, answers, applies: self.applies != 0, created_us })
-    }
-}
-
-#[derive(sqlx::FromRow)]
-struct ReadRow {
-    #[sqlx(flatten)]
-    conversation: ConversationRow,
-    read_to: i64,
-}
 
 #[derive(sqlx::FromRow)]
 struct MessageRow {
@@ -128,113 +102,6 @@ macro_rules! messages {
 }
 
 const BY_ID: &str = messages!("where x.id = $1 and c.project_id = $2");
-
-pub(super) async fn conversation(db: &Db, project: ProjectId, id: ConversationId) -> Result<Option<Conversation>> {
-    const TEXT: &str =
-        "select id, title, head, answers, applies, created_us from conversation where project_id = $1 and id = $2";
-    let row: Option<ConversationRow> =
-        on_pool!(db, read, pool => sqlx::query_as(TEXT).bind(project).bind(id).fetch_optional(pool).await)?;
-    row.map(ConversationRow::conversation).transpose()
-}
-
-/// The conversations of a project, each with how far a user has read.
-pub(super) async fn conversations(
-    db: &Db,
-    project: ProjectId,
-    user: UserId,
-    limit: i64,
-) -> Result<Vec<(Conversation, i64)>> {
-    const TEXT: &str = "
-        select c.id, c.title, c.head, c.answers, c.applies, c.created_us, coalesce(r.seq, 0) as read_to
-        from conversation c
-        left join conversation_read r on r.conversation_id = c.id and r.user_id = $2
-        where c.project_id = $1 order by c.id limit $3";
-    let rows: Vec<ReadRow> = on_pool!(db, read, pool => {
-        sqlx::query_as(TEXT).bind(project).bind(user).bind(limit).fetch_all(pool).await
-    })?;
-    rows.into_iter().map(|row| Ok((row.conversation.conversation()?, row.read_to))).collect()
-}
-
-pub(super) async fn count(tx: &mut Tx, project: ProjectId) -> Result<i64> {
-    const TEXT: &str = "select count(*) from conversation where project_id = $1";
-    let (count,): (i64,) = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(project).fetch_one(conn).await)?;
-    Ok(count)
-}
-
-pub(super) async fn insert_conversation(
-    tx: &mut Tx,
-    project: ProjectId,
-    conversation: &Conversation,
-    creator: Option<UserId>,
-) -> Result<()> {
-    const TEXT: &str = "
-        insert into conversation (id, project_id, title, head, answers, created_by, created_us)
-        values ($1, $2, $3, $4, $5, $6, $7)
-        on conflict (id) do nothing";
-    on_tx!(tx, conn => {
-        sqlx::query(TEXT)
-            .bind(conversation.id)
-            .bind(project)
-            .bind(&conversation.title)
-            .bind(conversation.head)
-            .bind(conversation.answers.as_str())
-            .bind(creator)
-            .bind(conversation.created_us)
-            .execute(conn)
-            .await
-            .map(drop)
-    })?;
-    Ok(())
-}
-
-/// Makes the first conversation's row, if it is not there.
-pub(super) async fn begin_first(tx: &mut Tx, project: ProjectId, now_us: i64) -> Result<()> {
-    let id = super::conversation::first(project);
-    let first = Conversation { id, title: None, head: 0, answers: Answers::Auto, applies: false, created_us: now_us };
-    insert_conversation(tx, project, &first, None).await
-}
-
-pub(super) async fn change(
-    tx: &mut Tx,
-    project: ProjectId,
-    id: ConversationId,
-    title: Option<&str>,
-    (answers, applies): (Option<Answers>, Option<bool>),
-) -> Result<Option<Conversation>> {
-    const TEXT: &str = "
-        update conversation set title = coalesce($3, title), answers = coalesce($4, answers), applies = coalesce($5, applies)
-        where id = $1 and project_id = $2
-        returning id, title, head, answers, applies, created_us";
-    let (answers, applies) = (answers.map(Answers::as_str), applies.map(i64::from));
-    let row: Option<ConversationRow> = on_tx!(tx, conn => {
-        sqlx::query_as(TEXT).bind(id).bind(project).bind(title).bind(answers).bind(applies).fetch_optional(conn).await
-    })?;
-    row.map(ConversationRow::conversation).transpose()
-}
-
-/// Locks a conversation by numbering its next message.
-pub(super) async fn advance(tx: &mut Tx, id: ConversationId) -> Result<Option<i64>> {
-    const TEXT: &str = "update conversation set head = head + 1 where id = $1 returning head";
-    let row: Option<(i64,)> = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(id).fetch_optional(conn).await)?;
-    Ok(row.map(|(head,)| head))
-}
-
-/// Notes how far somebody has read, never back; answers it.
-pub(super) async fn mark_read(tx: &mut Tx, id: ConversationId, user: UserId, seq: i64) -> Result<i64> {
-    const TEXT: &str = "
-        insert into conversation_read (conversation_id, user_id, seq) values ($1, $2, $3)
-        on conflict (conversation_id, user_id) do update
-        set seq = case when excluded.seq > conversation_read.seq then excluded.seq else conversation_read.seq end
-        returning seq";
-    let (seq,): (i64,) = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(id).bind(user).bind(seq).fetch_one(conn).await)?;
-    Ok(seq)
-}
-
-pub(super) async fn read_by(tx: &mut Tx, id: ConversationId, user: UserId) -> Result<i64> {
-    const TEXT: &str = "select seq from conversation_read where conversation_id = $1 and user_id = $2";
-    let row: Option<(i64,)> = on_tx!(tx, conn => sqlx::query_as(TEXT).bind(id).bind(user).fetch_optional(conn).await)?;
-    Ok(row.map_or(0, |(seq,)| seq))
-}
 
 pub(super) async fn insert(tx: &mut Tx, row: &NewRow<'_>, now_us: i64) -> Result<()> {
     const TEXT: &str = "
@@ -358,8 +225,11 @@ pub(super) async fn set_body(tx: &mut Tx, id: MessageId, body: &str, mentions: &
 
 pub(super) async fn set_progress(tx: &mut Tx, id: MessageId, now: &Progress) -> Result<()> {
     const TEXT: &str = "
-        update message set body = $2, folded = $3, state = $4, details = $5, persona = coalesce($6, persona) where id = $1";
+        update message set body = $2, folded = $3, state = $4, details = $5, persona = coalesce($6, persona),
+            attachments = $7
+        where id = $1";
     let details = serde_json::to_string(&now.details).map_err(anyhow::Error::from)?;
+    let attachments = serde_json::to_string(&now.attachments).map_err(anyhow::Error::from)?;
     on_tx!(tx, conn => {
         sqlx::query(TEXT)
             .bind(id)
@@ -368,6 +238,7 @@ pub(super) async fn set_progress(tx: &mut Tx, id: MessageId, now: &Progress) -> 
             .bind(now.state.as_str())
             .bind(&details)
             .bind(&now.persona)
+            .bind(&attachments)
             .execute(conn)
             .await
             .map(drop)
@@ -375,16 +246,22 @@ pub(super) async fn set_progress(tx: &mut Tx, id: MessageId, now: &Progress) -> 
     Ok(())
 }
 
-/// Notes for whom an answer is given again, and by what right: that takes the place of its author's, who has none.
-pub(super) async fn set_via(
-    tx: &mut Tx,
-    id: MessageId,
-    user: UserId,
-    (role, issuer): (Role, Option<UserId>),
-) -> Result<()> {
-    const TEXT: &str = "update message set via_id = $2, author_role = $3, author_issuer_id = $4 where id = $1";
+/// Notes for whom an answer is given again, by what right, and how: the right takes the place of its author's, who has none.
+pub(super) async fn set_again(tx: &mut Tx, id: MessageId, again: &Again) -> Result<()> {
+    const TEXT: &str = "
+        update message set via_id = $2, author_role = $3, author_issuer_id = $4, model = $5, addressed = $6
+        where id = $1";
     on_tx!(tx, conn => {
-        sqlx::query(TEXT).bind(id).bind(user).bind(role.as_str()).bind(issuer).execute(conn).await.map(drop)
+        sqlx::query(TEXT)
+            .bind(id)
+            .bind(again.by)
+            .bind(again.role.as_str())
+            .bind(again.issuer)
+            .bind(&again.model)
+            .bind(&again.persona)
+            .execute(conn)
+            .await
+            .map(drop)
     })?;
     Ok(())
 }

@@ -32,8 +32,8 @@ pub struct AiSettings {
     /// server lists].
     #[arg(long, env = "AI_MODEL", value_name = "NAME", global = true)]
     pub ai_model: Option<String>,
-    /// A JSON file with a list of models, each with `name`, `model`, `base_url`, `api_key`, `context_tokens`, `tools`
-    /// and `prices`, to choose from.
+    /// A JSON file with a list of models, each with `name`, `model`, `base_url`, `api_key`, `context_tokens`, `tools`,
+    /// `images` and `prices`, to choose from.
     #[arg(long, env = "AI_MODELS", value_name = "FILE", global = true)]
     pub ai_models: Option<PathBuf>,
     /// What the model of `AI_MODEL` costs, in dollars for a million tokens read and written [default: unknown].
@@ -130,6 +130,9 @@ pub struct ModelSettings {
     /// Whether it can call tools; unknown when not said.
     #[serde(default)]
     pub tools: Option<bool>,
+    /// Whether it makes pictures. Such a model is asked for nothing else.
+    #[serde(default)]
+    pub images: bool,
     /// What it costs; unknown when not said.
     #[serde(default)]
     pub prices: Option<Prices>,
@@ -203,6 +206,7 @@ impl TryFrom<AiSettings> for Ai {
         let key = given(settings.ai_api_key).or_else(|| given(settings.openai_api_key));
         let listed = models.iter().position(|one| Some(&one.name) == model.as_ref());
         if let (Some(at), None) = (listed, &url) {
+            ensure!(!models[at].images, "AI_MODEL names a model that makes pictures; name one that answers");
             models[..=at].rotate_right(1);
         } else if url.is_some() || (key.is_some() && model.is_some()) {
             ensure!(
@@ -224,6 +228,7 @@ impl TryFrom<AiSettings> for Ai {
                     Some("no") => Some(false),
                     Some(other) => bail!("AI_TOOLS is {other:?}, but must be auto, yes or no"),
                 },
+                images: false,
                 prices: given(settings.ai_prices).map(|text| text.parse().context("AI_PRICES")).transpose()?,
                 first_byte: limits::MODEL_FIRST_BYTE,
                 idle: limits::MODEL_IDLE,
@@ -301,6 +306,16 @@ mod tests {
         assert_eq!(names(settings(Some("b"), None)), ["b", "a"]);
         assert_eq!(names(settings(Some("c"), Some("http://c/v1"))), ["c", "a", "b"]);
         assert!(ai(settings(Some("b"), Some("http://c/v1"))).is_err());
+        std::fs::write(
+            &file,
+            r#"[{"name":"a","base_url":"http://a/v1"},{"name":"b","base_url":"http://b/v1","images":true}]"#,
+        )
+        .unwrap();
+        assert_eq!(
+            ai(settings(None, None)).unwrap().models.iter().map(|one| one.images).collect::<Vec<_>>(),
+            [false, true]
+        );
+        assert!(ai(settings(Some("b"), None)).unwrap_err().to_string().contains("pictures"));
         std::fs::write(&file, r#"[{"name":"a","base_url":"http://a/v1","prices":{"prompt":-1,"completion":2}}]"#)
             .unwrap();
         assert!(ai(settings(None, None)).unwrap_err().to_string().contains("prices"));

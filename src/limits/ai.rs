@@ -45,6 +45,10 @@ pub const MODEL_EVENT_BYTES: usize = 2 * MODEL_ANSWER_BYTES;
 pub const MODEL_CALLS: usize = 32;
 /// What is read of a refusal, in bytes.
 pub const MODEL_REFUSAL_BYTES: usize = 16 * 1024;
+/// The body of an answer that is a picture, in bytes: the largest file of a project in base64, and what stands around it.
+pub const MODEL_PICTURE_BYTES: usize = crate::limits::BLOB_BYTES / 3 * 4 + 64 * 1024;
+/// How long what is asked outside of conversations waits for a place among the requests to models that are open.
+pub const MODEL_PLACE_WAIT: Duration = Duration::from_secs(10);
 /// Tokens that a model is taken to read and write at once when the settings do not say; the smallest that are common.
 pub const MODEL_CONTEXT_TOKENS: u32 = 8_192;
 
@@ -54,7 +58,8 @@ pub const MODEL_CONTEXT_TOKENS: u32 = 8_192;
 pub const ASSISTANT_RUNS_PER_MINUTE: u32 = 3;
 /// How long those are counted together.
 pub const ASSISTANT_RATE_WINDOW: Duration = Duration::from_secs(60);
-/// Answers that are given at once by one server; each holds a connection to a model's server.
+/// Answers, completions, analyses and pictures that are given at once by one server; each holds a connection to a model's
+/// server.
 pub const ASSISTANT_RUNS: usize = 16;
 /// Answers that wait in one conversation, behind the one that is being given.
 pub const ASSISTANT_QUEUE: usize = 8;
@@ -132,6 +137,21 @@ pub const PERSONA_CHARS: usize = 120;
 pub const PERSONA_WORDS: usize = 40;
 /// Length of what is asked outside of a conversation, in bytes; a model's window is often less.
 pub const COMPLETION_BYTES: usize = 256 * 1024;
+/// Length of what a picture is asked for with, in characters: what DALL·E 3 reads of it.
+pub const PICTURE_CHARS: usize = 4_000;
+/// Tokens that a picture counts as where its server counts none, and that are set aside for it: a square one of high quality,
+/// as OpenAI counts.
+pub const PICTURE_TOKENS: u32 = 4_160;
+/// Sides of a picture, in points.
+pub const PICTURE_POINTS: std::ops::RangeInclusive<u32> = 16..=4_096;
+/// What of its words a picture is called by, in characters.
+pub const PICTURE_NAME_CHARS: usize = 40;
+/// Pictures that the assistant makes for one answer.
+pub const ASSISTANT_PICTURES: usize = 2;
+/// How often an event is heard that cannot be; then it is let pass.
+pub const ASSISTANT_HEAR_TRIES: u32 = 5;
+/// For how long, where what keeps it from being heard may pass, such as a full disk.
+pub const ASSISTANT_HEAR_TIME: Duration = Duration::from_secs(10 * 60);
 /// Findings of each kind in the analysis of a file.
 pub const ANALYSIS_FINDINGS: usize = 50;
 /// Length of one of them, in characters.

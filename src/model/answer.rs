@@ -8,7 +8,7 @@ use async_openai::error::OpenAIError;
 use futures_util::{Stream, StreamExt};
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::chunk::{CallDelta, Chunk, Usage};
 use super::fault::Fault;
@@ -60,14 +60,26 @@ pub struct Answer {
     model: String,
     /// How long it may pause.
     idle: Duration,
-    /// When its last event came.
-    heard_at: Instant,
+    /// For how long it has been waited for its next event.
+    waited: Duration,
     calls: Vec<ToolCall>,
     usage: Option<Usage>,
     finished: Option<String>,
     ready: VecDeque<Piece>,
     bytes: usize,
     over: bool,
+}
+
+/// A wait for the next event. It counts as far as it came, also when it is broken off.
+struct Wait<'a> {
+    since: Instant,
+    waited: &'a mut Duration,
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        *self.waited += self.since.elapsed();
+    }
 }
 
 impl std::fmt::Debug for Answer {
@@ -82,7 +94,7 @@ impl Answer {
             chunks,
             model,
             idle,
-            heard_at: Instant::now(),
+            waited: Duration::ZERO,
             calls: Vec::new(),
             usage: None,
             finished: None,
@@ -101,9 +113,13 @@ impl Answer {
             if self.over {
                 return None;
             }
-            // Comments keep a connection alive and say nothing: what counts is the time without an event.
-            let chunk = timeout_at(self.heard_at + self.idle, self.chunks.next()).await;
-            self.heard_at = Instant::now();
+            // Comments keep a connection alive and say nothing: what counts is the time without an event, as far as
+            // somebody waited for one.
+            let chunk = {
+                let wait = Wait { since: Instant::now(), waited: &mut self.waited };
+                timeout(self.idle.saturating_sub(*wait.waited), self.chunks.next()).await
+            };
+            self.waited = Duration::ZERO;
             let taken = match chunk {
                 Err(_) => Err(Fault::Silent(self.idle)),
                 Ok(None) => self.end(),

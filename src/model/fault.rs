@@ -13,6 +13,9 @@ pub enum Fault {
     /// No model goes by this name here.
     #[error("there is no model {0:?} here; choose another")]
     NotListed(String),
+    /// No model here makes pictures.
+    #[error("no model here makes pictures: whoever runs this server lists one in AI_MODELS, with `images`")]
+    MakesNone,
     /// 401 or 403.
     #[error("the model's server does not accept this server's key; whoever runs this server should check AI_API_KEY")]
     Unauthorized,
@@ -36,6 +39,9 @@ pub enum Fault {
     /// 5xx.
     #[error("the model's server failed ({0}); try again")]
     ServerFailed(u16),
+    /// It does not answer such things, in its server's own words.
+    #[error("the model's server refuses this by its content policy: {0}")]
+    Policy(String),
     /// Any other refusal, in the server's own words.
     #[error("the model's server refused this ({status}): {message}")]
     Refused {
@@ -59,6 +65,9 @@ pub enum Fault {
     /// The answer is longer than anyone would read.
     #[error("the answer became too long and was cut")]
     TooLong,
+    /// The picture is kept by another server.
+    #[error("the model's server keeps its pictures at {0:?}, and nothing is fetched from there; choose another model")]
+    Elsewhere(String),
     /// The model's server withheld the answer.
     #[error("the model's server withheld the answer (its content filter)")]
     Withheld,
@@ -71,18 +80,21 @@ impl Fault {
         match self {
             Self::NotConnected => "model_not_connected",
             Self::NotListed(_) => "model_not_listed",
+            Self::MakesNone => "model_makes_no_pictures",
             Self::Unauthorized => "model_unauthorized",
             Self::UnknownModel(_) => "model_unknown",
             Self::ContextTooLong => "model_context_too_long",
             Self::RateLimited { .. } => "model_rate_limited",
             Self::NothingLeft => "model_nothing_left",
             Self::ServerFailed(_) => "model_server_failed",
+            Self::Policy(_) => "model_content_policy",
             Self::Refused { .. } => "model_refused",
             Self::Unreachable => "model_unreachable",
             Self::Silent(_) => "model_silent",
             Self::BrokeOff => "model_broke_off",
             Self::Unreadable => "model_unreadable",
             Self::TooLong => "model_answer_too_long",
+            Self::Elsewhere(_) => "model_picture_elsewhere",
             Self::Withheld => "model_withheld",
         }
     }
@@ -90,7 +102,10 @@ impl Fault {
     /// Whether the model was not asked, so that nothing is paid for where nothing was written.
     #[must_use]
     pub fn costs_nothing(&self) -> bool {
-        !matches!(self, Self::Silent(_) | Self::BrokeOff | Self::Unreadable | Self::TooLong | Self::Withheld)
+        !matches!(
+            self,
+            Self::Silent(_) | Self::BrokeOff | Self::Unreadable | Self::TooLong | Self::Elsewhere(_) | Self::Withheld
+        )
     }
 
     /// How long to wait before trying again, where the model's server said.
@@ -107,6 +122,9 @@ impl Fault {
         let told = Told::read(body);
         let about = |word: &str| told.code.contains(word) || told.message.to_lowercase().contains(word);
         match status.as_u16() {
+            400 | 403 | 422 if about("content_policy") || about("content policy") || about("moderation") => {
+                Self::Policy(told.message)
+            }
             401 | 403 => Self::Unauthorized,
             402 => Self::NothingLeft,
             429 if about("insufficient_quota") => Self::NothingLeft,

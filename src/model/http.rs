@@ -25,7 +25,7 @@ pub(super) fn client() -> anyhow::Result<reqwest::Client> {
     Ok(client)
 }
 
-/// Sends one request; anything but a success is a [`Fault`].
+/// Sends one request of the library's.
 pub(super) async fn send(
     client: reqwest::Client,
     request: HttpRequestFactory,
@@ -33,23 +33,47 @@ pub(super) async fn send(
     patience: Duration,
 ) -> Result<reqwest::Response, OpenAIError> {
     let request = request.build().await?;
-    let response = timeout(patience, client.execute(request));
-    let response = match response.await {
+    exchange(&client, request, &model, patience).await.map(bounded).map_err(boxed)
+}
+
+/// Sends one request; anything but a success is a fault.
+pub(super) async fn exchange(
+    client: &reqwest::Client,
+    request: reqwest::Request,
+    model: &str,
+    patience: Duration,
+) -> Result<reqwest::Response, Fault> {
+    let response = match timeout(patience, client.execute(request)).await {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) if error.is_connect() => return Err(boxed(Fault::Unreachable)),
-        Ok(Err(_)) => return Err(boxed(Fault::BrokeOff)),
-        Err(_) => return Err(boxed(Fault::Silent(patience))),
+        Ok(Err(error)) if error.is_connect() => return Err(Fault::Unreachable),
+        Ok(Err(_)) => return Err(Fault::BrokeOff),
+        Err(_) => return Err(Fault::Silent(patience)),
     };
     let status = response.status();
     if status.is_success() {
-        return Ok(bounded(response));
+        return Ok(response);
     }
     let status = StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let retry_after = response.headers().get(RETRY_AFTER.as_str()).and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(seconds);
     let body = beginning(response).await;
     tracing::debug!(%status, body, "a model's server refused");
-    Err(boxed(Fault::of_response(status, retry_after, &body, &model)))
+    Err(Fault::of_response(status, retry_after, &body, model))
+}
+
+/// All of a body, if that is at most so many bytes; it may pause for so long.
+pub(super) async fn whole(response: reqwest::Response, most: usize, idle: Duration) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    let mut body = response.bytes_stream();
+    loop {
+        match timeout(idle, body.next()).await {
+            Err(_) => return Err(Fault::Silent(idle)),
+            Ok(None) => return Ok(bytes),
+            Ok(Some(Err(_))) => return Err(Fault::BrokeOff),
+            Ok(Some(Ok(part))) if bytes.len() + part.len() > most => return Err(Fault::TooLong),
+            Ok(Some(Ok(part))) => bytes.extend_from_slice(&part),
+        }
+    }
 }
 
 /// A response whose body ends with a fault where one line of it is longer than any event: whoever reads it waits for the

@@ -1,12 +1,13 @@
-//! Language models behind any server that speaks the chat completions of OpenAI.
+//! Language models behind any server that speaks the chat completions of OpenAI, and those that make pictures.
 //!
-//! What a model says is untrusted text, bounded in bytes and time. A request is tried once: whoever asked sees the
+//! What a model says is untrusted, bounded in bytes and time. A request is tried once: whoever asked sees the
 //! failure in plain words and may try again. *Absent: prompts, tools, what an answer is used for; see `assistant`.*
 
 mod answer;
 mod chunk;
 mod fault;
 mod http;
+mod picture;
 mod registry;
 
 use serde::Serialize;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 pub use answer::{Answer, End, Piece, ToolCall};
 pub use chunk::Usage;
 pub use fault::Fault;
+pub use picture::{Brief, Picture};
 pub use registry::{Model, Models, cost_micros};
 
 /// Who says a turn of the conversation.

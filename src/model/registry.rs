@@ -1,5 +1,6 @@
 //! The models that may be asked, from the settings.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, ensure};
@@ -8,7 +9,7 @@ use async_openai::config::OpenAIConfig;
 use futures_util::StreamExt;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tower::service_fn;
 
@@ -17,6 +18,7 @@ use super::chunk::Usage;
 use super::fault::Fault;
 use super::{Ask, http};
 use crate::config::{ModelSettings, Prices};
+use crate::limits;
 
 /// What an exchange costs at these prices, in millionths of a dollar.
 #[must_use]
@@ -31,14 +33,17 @@ pub fn cost_micros(prices: Prices, usage: Usage) -> i64 {
 /// A model that can be asked.
 #[derive(Debug)]
 pub struct Model {
-    settings: ModelSettings,
+    pub(super) settings: ModelSettings,
     client: Client<OpenAIConfig>,
+    /// The same without the library, for what is no text.
+    pub(super) http: reqwest::Client,
     /// What its server calls it.
     model: OnceCell<String>,
     /// Whether it refused to call tools.
     toolless: AtomicBool,
-    /// Whether it wants the length of an answer by its newer name.
-    newer: AtomicBool,
+    /// Whether it is asked as newer models are: the length of an answer has another name there, and the form of a picture
+    /// none.
+    pub(super) newer: AtomicBool,
 }
 
 impl Model {
@@ -49,7 +54,8 @@ impl Model {
         let service = service_fn(move |request| http::send(sender.clone(), request, asked.clone(), patience));
         let client = Client::with_config(config).with_http_service(service);
         let model = if settings.model.is_empty() { OnceCell::new() } else { OnceCell::from(settings.model.clone()) };
-        Self { settings, client, model, toolless: AtomicBool::new(false), newer: AtomicBool::new(false) }
+        let (toolless, newer) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { settings, client, http: http.clone(), model, toolless, newer }
     }
 
     /// What people call it; empty for one that goes by its server's name, which was not asked for yet.
@@ -71,6 +77,12 @@ impl Model {
     #[must_use]
     pub fn tools(&self) -> Option<bool> {
         self.settings.tools.or_else(|| self.toolless.load(Ordering::Relaxed).then_some(false))
+    }
+
+    /// Whether it makes pictures, and nothing else.
+    #[must_use]
+    pub fn makes_pictures(&self) -> bool {
+        self.settings.images
     }
 
     /// Notes that it cannot call tools.
@@ -145,9 +157,19 @@ fn shown(model: &str) -> &str {
     name.strip_suffix(".gguf").unwrap_or(name)
 }
 
-/// The models that may be asked; the first is asked when nobody chooses.
-#[derive(Debug, Default)]
-pub struct Models(Vec<Model>);
+/// The models that may be asked; the first of its kind is asked when nobody chooses.
+#[derive(Debug)]
+pub struct Models {
+    all: Vec<Model>,
+    /// Places for what is asked of them at once.
+    places: Arc<Semaphore>,
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self { all: Vec::new(), places: Arc::new(Semaphore::new(limits::ASSISTANT_RUNS)) }
+    }
+}
 
 impl Models {
     /// The models of the settings.
@@ -166,26 +188,47 @@ impl Models {
             let twice = settings[..at].iter().any(|other| other.name == one.name);
             ensure!(!twice, "two models are called {:?}; give each a name of its own", one.name);
         }
-        Ok(Self(settings.iter().map(|one| Model::new(one.clone(), &http)).collect()))
+        let all = settings.iter().map(|one| Model::new(one.clone(), &http)).collect();
+        Ok(Self { all, ..Self::default() })
     }
 
-    /// The model that goes by this name, or the first when none is named.
+    /// The model that answers and goes by this name, or the first when none is named.
     ///
     /// # Errors
     /// [`Fault::NotConnected`] when there is none at all, [`Fault::NotListed`] when none goes by this name.
     pub fn find(&self, name: Option<&str>) -> Result<&Model, Fault> {
-        let first = self.0.first().ok_or(Fault::NotConnected)?;
-        match name {
-            None => Ok(first),
-            Some(name) => {
-                self.0.iter().find(|model| model.name() == name).ok_or_else(|| Fault::NotListed(name.to_owned()))
+        self.of_kind(false, name)?.ok_or(Fault::NotConnected)
+    }
+
+    /// The same of those that make pictures.
+    ///
+    /// # Errors
+    /// [`Fault::MakesNone`] when there is none at all, [`Fault::NotListed`] when none goes by this name.
+    pub fn painter(&self, name: Option<&str>) -> Result<&Model, Fault> {
+        self.of_kind(true, name)?.ok_or(Fault::MakesNone)
+    }
+
+    /// `None` when there is none of the kind, whoever is named.
+    fn of_kind(&self, makes_pictures: bool, name: Option<&str>) -> Result<Option<&Model>, Fault> {
+        let mut models = self.all.iter().filter(|model| model.makes_pictures() == makes_pictures).peekable();
+        match (models.peek().copied(), name) {
+            (Some(_), Some(name)) => {
+                models.find(|model| model.name() == name).map(Some).ok_or_else(|| Fault::NotListed(name.to_owned()))
             }
+            (first, _) => Ok(first),
         }
     }
 
-    /// All of them, the default first.
+    /// All of them, in the order of the settings.
     pub fn iter(&self) -> impl Iterator<Item = &Model> {
-        self.0.iter()
+        self.all.iter()
+    }
+
+    /// Waits for a place among what is asked of models at once: an answer with all of its requests, a completion, an
+    /// analysis, a picture. It is held until it is dropped.
+    pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // They are never closed.
+        self.places.clone().acquire_owned().await.ok()
     }
 }
 

@@ -23,7 +23,7 @@ use bytes::Bytes;
 pub use fault::{Fault, faults, quarantine, release};
 pub use hunks::{Anchor, Fitted, Gone, Held, Hunk, Replacement, Wanted};
 pub use turns::Turn;
-pub use wire::{Hit, Part, Reply, Verb};
+pub use wire::{Caret, Hit, Part, Reply, Verb};
 
 use crate::db::Db;
 use crate::error::{Error, Result};

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 use yrs::types::text::YChange;
-use yrs::{Any, Doc, GetString, Out, ReadTxn, Text, TextRef, Transact};
+use yrs::{Any, Assoc, Doc, GetString, Out, ReadTxn, Text, TextRef, Transact};
 
-use super::wire::{Hit, Part, Reply};
+use super::hunks::offset_of;
+use super::wire::{Caret, Hit, Part, Reply};
 use super::worker::{integrate, new_doc};
 use crate::limits;
 
@@ -19,11 +20,31 @@ pub(super) fn text(doc: &Doc, root: &str, part: Part) -> Reply {
             let lines = text.split_inclusive('\n').skip(first.saturating_sub(1));
             lines.take(last.saturating_sub(first.max(1) - 1)).collect()
         }
-        Part::Range(from, to) => {
-            let units: Vec<u16> = text.encode_utf16().skip(from).take(to.saturating_sub(from)).collect();
-            String::from_utf16_lossy(&units)
+        Part::Range(from, to) => range(&text, from, to),
+        Part::Between(one, other) => {
+            let txn = doc.transact();
+            match (offset(&txn, one), offset(&txn, other)) {
+                (Some(one), Some(other)) => range(&text, one.min(other), one.max(other)),
+                _ => String::new(),
+            }
         }
     })
+}
+
+fn range(text: &str, from: usize, to: usize) -> String {
+    let units: Vec<u16> = text.encode_utf16().skip(from).take(to.saturating_sub(from)).collect();
+    String::from_utf16_lossy(&units)
+}
+
+/// Where a place is, in units from the beginning.
+fn offset(txn: &impl ReadTxn, caret: Caret) -> Option<usize> {
+    let of = |unit, assoc| offset_of(txn, unit, assoc).and_then(|at| usize::try_from(at).ok());
+    match caret {
+        Caret::Start => Some(0),
+        Caret::Before(unit) => of(unit, Assoc::After),
+        Caret::Behind(unit) => of(unit, Assoc::Before),
+        Caret::End => Some(usize::MAX),
+    }
 }
 
 fn text_of(doc: &Doc, root: &str) -> String {

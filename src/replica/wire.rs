@@ -101,6 +101,21 @@ pub enum Part {
     Lines(usize, usize),
     /// From a UTF-16 unit up to before another, counted from 0; half a surrogate pair becomes U+FFFD.
     Range(usize, usize),
+    /// What stands between two places, whichever comes first; nothing where one of them is not there.
+    Between(Caret, Caret),
+}
+
+/// A place between two units of a text, which stays there through edits. A unit is its client and clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Caret {
+    /// The beginning.
+    Start,
+    /// Before a unit; where it was if it is gone.
+    Before((u64, u32)),
+    /// Behind one.
+    Behind((u64, u32)),
+    /// The end.
+    End,
 }
 
 /// What a worker answers.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coterie::chat::{self, NewMessage, Progress, State};
+use coterie::chat::{self, Again, NewMessage, Progress, State};
 use coterie::ids::{MessageId, ProjectId, UserId};
 use coterie::role::Role;
 use futures_util::future::join_all;
@@ -361,9 +361,8 @@ async fn an_answer_that_is_being_written_is_told_as_it_grows(engine: Engine) {
     let id: MessageId = message.id;
     let progress = |body: &str, state, details: Value| Progress {
         body: body.to_owned(),
-        state,
-        persona: None,
         details: serde_json::from_value(details).unwrap(),
+        ..Progress::new(state)
     };
     chat::progress(feed, project, id, &progress("", State::Streaming, json!({}))).await.unwrap();
     // Who comes while it is written reads what was said, and hears the rest from there.
@@ -399,21 +398,21 @@ async fn an_answer_is_stopped_once_and_given_again(engine: Engine) {
     let feed = &server.state().feed;
     let wanted = NewMessage { state: Some(State::Queued), via: Some(ann.id), ..NewMessage::default() };
     let (message, _) = chat::post(feed, project, ann.id, wanted).await.unwrap();
-    let streaming =
-        Progress { body: String::new(), state: State::Streaming, persona: None, details: chat::Details::new() };
+    let streaming = Progress::new(State::Streaming);
     chat::progress(feed, project, message.id, &streaming).await.unwrap();
     feed.write(project, message.id, "so far");
-    assert!(chat::again(feed, project, bob.id, (Role::Editor, None), message.id).await.is_err());
+    let again = Again { by: bob.id, role: Role::Editor, issuer: None, model: None, persona: None };
+    assert!(chat::again(feed, project, message.id, &again).await.is_err());
     let stopped = chat::stop(feed, project, bob.id, message.id).await.unwrap();
     assert_eq!((stopped.state, stopped.body.as_str()), (State::Stopped, "so far"));
     assert!(chat::stop(feed, project, bob.id, message.id).await.is_err());
     // Only whoever was writing has something to add, and nobody makes another end of it.
-    let end = |state| Progress { body: "so far and".to_owned(), state, persona: None, details: chat::Details::new() };
+    let end = |state| Progress { body: "so far and".to_owned(), ..Progress::new(state) };
     assert!(chat::progress(feed, project, message.id, &end(State::Done)).await.is_err());
     let ended = chat::progress(feed, project, message.id, &end(State::Stopped)).await.unwrap();
     assert_eq!((ended.state, ended.body.as_str()), (State::Stopped, "so far and"));
     feed.written_down(message.id);
-    let again = chat::again(feed, project, bob.id, (Role::Editor, None), message.id).await.unwrap();
+    let again = chat::again(feed, project, message.id, &again).await.unwrap();
     let via = again.via.unwrap();
     assert_eq!((again.state, again.body.as_str(), via.id), (State::Queued, "", bob.id));
 }
@@ -425,8 +424,7 @@ async fn nothing_is_told_of_an_answer_after_it_was_deleted(engine: Engine) {
     let feed = &server.state().feed;
     let wanted = NewMessage { state: Some(State::Queued), via: Some(ann.id), ..NewMessage::default() };
     let (message, _) = chat::post(feed, project, ann.id, wanted).await.unwrap();
-    let details = chat::Details::new();
-    let streaming = Progress { body: String::new(), state: State::Streaming, persona: None, details };
+    let streaming = Progress::new(State::Streaming);
     chat::progress(feed, project, message.id, &streaming).await.unwrap();
     let mut stream = Events::open(&ann, project, None).await;
     feed.write(project, message.id, "secret");

@@ -144,7 +144,7 @@ export function keepChat(http: Http, project: string, me: string): ChatKeeper {
     },
     forgetSummary: (c = project) => http.delete('/api/projects/{p}/conversations/{c}/summary', { params: { path: { ...here, c } } }),
     personas: async () => (await http.get('/api/projects/{p}/personas', { params: { path: here } })).items,
-    models: async () => (await http.get('/api/models')).items,
+    models: async () => (await http.get('/api/models')).items.filter((model) => !model.images),
     refresh: load,
     hear(event) {
       if (stopped) return

@@ -122,7 +122,7 @@ fn id_at(text: &TextRef, txn: &impl ReadTxn, offset: u32) -> Option<(u64, u32)> 
 }
 
 /// Where a unit is; where it was if it is gone. After it with [`Assoc::Before`], unless it is gone.
-fn offset_of(txn: &impl ReadTxn, (client, clock): (u64, u32), assoc: Assoc) -> Option<u32> {
+pub(super) fn offset_of(txn: &impl ReadTxn, (client, clock): (u64, u32), assoc: Assoc) -> Option<u32> {
     // Beyond what the library takes for a client; none of ours is.
     if client >= 1 << 53 {
         return None;

@@ -1,6 +1,7 @@
 //! What is asked of a model outside of conversations, and which model is asked.
 
 use coterie::config::Budget;
+use coterie::limits;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -8,6 +9,7 @@ use serde_json::json;
 use super::{Scene, settings};
 use crate::engines::{Engine, on_both_engines};
 use crate::model::fake::{FakeModel, Script, answer, fed, says};
+use crate::server::until;
 
 on_both_engines![
     a_question_is_answered_once_and_paid_for,
@@ -15,6 +17,7 @@ on_both_engines![
     who_stops_waiting_pays_for_what_was_written,
     a_file_is_analysed_and_the_findings_stay,
     a_message_or_a_persona_chooses_its_model,
+    all_that_is_asked_of_models_shares_the_places,
 ];
 
 async fn a_question_is_answered_once_and_paid_for(engine: Engine) {
@@ -82,7 +85,7 @@ async fn who_stops_waiting_pays_for_what_was_written(engine: Engine) {
         answered = scene.ann.post(&path, json!({ "prompt": "x" })) => panic!("it goes on: {answered:?}"),
         () = writes => {}
     }
-    crate::server::until("what was written is paid for", async || {
+    until("what was written is paid for", async || {
         let (_, usage) = scene.ann.get(&usage).await;
         usage["items"][0]["completion_tokens"].as_u64().is_some_and(|tokens| tokens > 0)
     })
@@ -151,4 +154,33 @@ async fn a_message_or_a_persona_chooses_its_model(engine: Engine) {
     let question = scene.post(&scene.ann, json!({ "body": "@coder?", "model": "none" })).await;
     assert_eq!(question["model"], "none");
     assert_eq!(scene.ended(&question).await["error"]["code"], "model_not_listed");
+}
+
+async fn all_that_is_asked_of_models_shares_the_places(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let path = format!("/api/projects/{}/completions", scene.project);
+    let (pieces, first) = fed();
+    scene.model.then(first);
+    (1..limits::ASSISTANT_RUNS).for_each(|_| scene.model.then(Script::Hang(Vec::new())));
+    let ask = || {
+        let (ann, path) = (scene.ann.clone(), path.clone());
+        tokio::spawn(async move { ann.post(&path, json!({ "prompt": "x" })).await })
+    };
+    let asking: Vec<_> = (0..limits::ASSISTANT_RUNS).map(|_| ask()).collect();
+    until("all are asked", async || scene.model.asked().len() == limits::ASSISTANT_RUNS).await;
+    scene.model.then(answer(&["at last"]));
+    let question = scene.say(&scene.ann, "@assistant?").await;
+    let waits = scene.answer(&question, &["queued"]).await;
+    // One too many is told so, after a while in which the answer has not begun either.
+    let (status, refused) = scene.ann.post(&path, json!({ "prompt": "x" })).await;
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")),
+        "{refused}"
+    );
+    assert_eq!(scene.message(&waits["id"]).await["state"], "queued");
+    assert_eq!(scene.model.asked().len(), limits::ASSISTANT_RUNS);
+    drop(pieces);
+    assert_eq!(scene.answer(&question, &["done"]).await["body"], "at last");
+    asking.iter().for_each(tokio::task::JoinHandle::abort);
 }

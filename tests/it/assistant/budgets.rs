@@ -16,6 +16,7 @@ on_both_engines![
     money_is_set_aside_as_tokens_are,
     what_is_stopped_is_paid_for_as_far_as_it_came,
     what_is_refused_costs_nothing,
+    what_is_set_aside_without_an_answer_is_given_back,
 ];
 
 impl Scene {
@@ -171,4 +172,24 @@ async fn what_is_refused_costs_nothing(engine: Engine) {
     }
     assert!(scene.counted().await.abs() < 0.5);
     assert_eq!(scene.used().await, (0, 0));
+}
+
+async fn what_is_set_aside_without_an_answer_is_given_back(engine: Engine) {
+    let scene = Scene::with(engine, |config| config.ai.project_budget = Some(Budget::Tokens(50_000))).await;
+    let (pieces, script) = fed();
+    scene.model.then(script);
+    let question = scene.say(&scene.ann, "@assistant go on").await;
+    until("it is asked", async || scene.model.asked().len() == 1).await;
+    let held = scene.counted().await;
+    // As by a commit of which nobody was told that it came through.
+    let more = "update assistant_run set held_tokens = held_tokens + 700 where held_day is not null;
+        update assistant_account set tokens = tokens + 700";
+    scene.server.database.execute(more.to_owned()).await;
+    assert!((scene.counted().await - held - 700.0).abs() < 0.5);
+    for event in [vec![says("yes")], ends("stop")].concat() {
+        pieces.send(event).await.unwrap();
+    }
+    drop(pieces);
+    assert_eq!(scene.ended(&question).await["usage"]["total_tokens"], 10);
+    until("all the rest is given back", async || (scene.counted().await - 10.0).abs() < 0.5).await;
 }

@@ -6,10 +6,10 @@ use reqwest::StatusCode;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::Scene;
+use super::{Scene, settings};
 use crate::engines::{Engine, on_both_engines};
 use crate::events::all;
-use crate::model::fake::{Script, answer, fed, says};
+use crate::model::fake::{FakeModel, Script, answer, fed, says};
 use crate::server::{PATIENCE, until};
 
 on_both_engines![
@@ -20,6 +20,7 @@ on_both_engines![
     a_restart_ends_what_was_being_given,
     who_asks_too_often_waits,
     an_answer_is_given_again_by_the_right_of_who_asks_now,
+    an_answer_is_given_again_by_another_model_or_persona,
 ];
 
 async fn who_may_edit_stops_an_answer_and_the_request_ends_at_once(engine: Engine) {
@@ -154,4 +155,46 @@ async fn an_answer_is_given_again_by_the_right_of_who_asks_now(engine: Engine) {
     assert_eq!(scene.ask(&cyd, &refused, "retry").await.0, StatusCode::OK);
     let answered = scene.answer(&question, &["done"]).await;
     assert_eq!((&answered["id"], &answered["body"]), (&refused["id"], &json!("now")));
+}
+
+async fn an_answer_is_given_again_by_another_model_or_persona(engine: Engine) {
+    let big = FakeModel::start().await;
+    let mut other = settings(&big);
+    other.name = "big".to_owned();
+    let scene = Scene::with(engine, |config| config.ai.models.push(other)).await;
+    let refuse = || Script::Refuse(500, vec![], String::new());
+    scene.model.then(refuse());
+    let question = scene.say(&scene.ann, "@coder go on").await;
+    let failed = scene.ended(&question).await;
+    let path = format!("{}/{}/retry", scene.messages(), failed["id"].as_str().unwrap());
+    for (wanted, code) in [
+        (json!({ "model": "none" }), "model_not_listed"),
+        (json!({ "persona": "nobody" }), "no_persona"),
+        (json!({ "modle": "big" }), "bad_json"),
+    ] {
+        let (status, refused) = scene.ann.post(&path, wanted).await;
+        assert_eq!((status, &refused["error"]["code"]), (StatusCode::BAD_REQUEST, &json!(code)), "{refused}");
+    }
+    big.then(refuse());
+    let (status, queued) = scene.ann.post(&path, json!({ "model": "big", "persona": "wcag" })).await;
+    assert_eq!(
+        (status, &queued["state"], &queued["model"]),
+        (StatusCode::OK, &json!("queued"), &json!("big")),
+        "{queued}"
+    );
+    let again = scene.answer(&question, &["failed"]).await;
+    assert_eq!(
+        (&again["id"], &again["persona"], &again["context"]["model"]),
+        (&failed["id"], &json!("WCAG Auditor"), &json!("big"))
+    );
+    let reason = again["context"]["persona"]["reason"].as_str().unwrap();
+    assert!(reason.contains("asked again"), "{reason}");
+    // Who says nothing has it given as the question asks, also without a body.
+    scene.model.then(answer(&["better"]));
+    let asked = scene.ann.request(reqwest::Method::POST, &path).send().await.unwrap();
+    assert_eq!(asked.status(), StatusCode::OK);
+    let last = scene.answer(&question, &["done"]).await;
+    assert_eq!((&last["persona"], &last["context"]["model"]), (&json!("Coder"), &json!("small")), "{last}");
+    assert!(last.get("model").is_none() && last.get("to").is_none(), "{last}");
+    assert_eq!((scene.model.asked().len(), big.asked().len()), (2, 1));
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use coterie::auth;
-use coterie::chat::{self, NewMessage, State};
+use coterie::chat::{self, Again, NewMessage, State};
 use coterie::config::Budget;
 use coterie::feed::Feed;
 use coterie::ids::MessageId;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Scene;
 use crate::engines::{Engine, on_both_engines};
-use crate::model::fake::{Script, answer};
+use crate::model::fake::{Script, answer, calls};
 use crate::server::{TestServer, until};
 
 on_both_engines![
@@ -21,6 +21,8 @@ on_both_engines![
     what_was_said_just_before_a_server_was_killed_is_answered_later,
     what_waits_for_files_of_one_project_delays_no_other,
     old_runs_are_forgotten,
+    what_cannot_be_heard_is_let_pass,
+    an_answer_that_is_ended_by_another_server_is_one_answer,
 ];
 
 async fn what_a_killed_server_left_is_ended_by_another_and_paid_for(engine: Engine) {
@@ -72,7 +74,8 @@ async fn what_was_said_just_before_a_server_was_killed_is_answered_later(engine:
     let feed = Feed::new(db, CancellationToken::new());
     let asks = |body: &str| NewMessage { body: body.to_owned(), role: Some(Role::Owner), ..NewMessage::default() };
     let id = answer_id.as_str().unwrap().parse::<uuid::Uuid>().map(MessageId).unwrap();
-    chat::again(&feed, scene.project, scene.ann.id, (Role::Owner, None), id).await.unwrap();
+    let again = Again { by: scene.ann.id, role: Role::Owner, issuer: None, model: None, persona: None };
+    chat::again(&feed, scene.project, id, &again).await.unwrap();
     let (question, _) = chat::post(&feed, scene.project, scene.ann.id, asks("@assistant second")).await.unwrap();
     let (late, _) = chat::post(&feed, scene.project, scene.ann.id, asks("@assistant third")).await.unwrap();
     let (unmeant, _) = chat::post(&feed, scene.project, scene.ann.id, asks("fourth")).await.unwrap();
@@ -145,4 +148,49 @@ async fn old_runs_are_forgotten(engine: Engine) {
     })
     .await;
     assert_eq!(scene.server.database.dump("assistant_account").await.len(), 2, "today's stay");
+}
+
+async fn what_cannot_be_heard_is_let_pass(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let bob = scene.member("Bob", "editor").await;
+    // Nothing is noted for Bob any more, whoever tries.
+    let user = scene.server.database.literal(bob.id.0);
+    let statements = match engine {
+        Engine::Sqlite => format!(
+            "create trigger fault before insert on assistant_run when new.user_id = {user}
+            begin select raise(abort, 'fault'); end"
+        ),
+        Engine::Postgres => format!(
+            "create function fault() returns trigger language plpgsql as
+                $$ begin raise exception 'fault'; end $$;
+            create trigger fault before insert on assistant_run for each row
+                when (new.user_id = {user}) execute function fault()"
+        ),
+    };
+    scene.server.database.execute(statements).await;
+    scene.say(&bob, "@assistant one").await;
+    scene.model.then(answer(&["two"]));
+    let question = scene.say(&scene.ann, "@assistant two").await;
+    assert_eq!(scene.ended(&question).await["body"], "two", "what comes after it is heard");
+    assert_eq!(scene.answers().await, 1);
+}
+
+async fn an_answer_that_is_ended_by_another_server_is_one_answer(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    scene.model.then(calls("list_files", &json!({})));
+    scene.model.then(Script::Hang(Vec::new()));
+    let question = scene.say(&scene.ann, "@assistant?").await;
+    until("it is asked again", async || scene.model.asked().len() == 2).await;
+    // As if another server gave it, and had been killed.
+    let other = scene.server.database.literal(uuid::Uuid::now_v7());
+    let lost = format!("update assistant_run set server_run = {other}, beat_us = 1 where ended_us is null");
+    scene.server.database.execute(lost).await;
+    assert_eq!(scene.ended(&question).await["error"]["code"], "interrupted");
+    let path = format!("/api/projects/{}/usage", scene.project);
+    until("its second request is paid for", async || {
+        let (_, usage) = scene.ann.get(&path).await;
+        usage["items"][0]["prompt_tokens"].as_u64().is_some_and(|tokens| tokens > 7)
+    })
+    .await;
+    assert_eq!(scene.ann.get(&path).await.1["items"][0]["runs"], 1);
 }

@@ -5,6 +5,7 @@ mod budgets;
 mod ends;
 mod kills;
 mod malice;
+mod pictures;
 mod proposing;
 mod reading;
 mod real;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::Scene;
 use crate::engines::{Engine, on_both_engines};
 use crate::model::fake::{Script, answer, calls, ends, event, fed, says};
+use crate::peer::Dialect;
 use crate::server::until;
 
 on_both_engines![
@@ -18,6 +19,7 @@ on_both_engines![
     whatever_is_read_the_window_holds_it,
     what_others_say_and_what_personas_are_called_is_data,
     the_files_that_who_asks_has_open_are_read,
+    what_who_asks_has_selected_is_read_where_nothing_is_attached,
 ];
 
 /// What the model was told in a request: everything that was said.
@@ -289,4 +291,65 @@ async fn the_files_that_who_asks_has_open_are_read(engine: Engine) {
     assert!(told.contains("the answer is 42") && !told.contains("the answer is 43"));
     let read = answered["context"]["read"].as_array().unwrap();
     assert!(read.iter().any(|one| one["kind"] == "open" && one["path"] == "hers.md"), "{read:?}");
+}
+
+async fn what_who_asks_has_selected_is_read_where_nothing_is_attached(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let bob = scene.member("Bob", "editor").await;
+    let file = scene.ann.create(scene.project, "a.md", "").await;
+    let open = json!({ "file": "a.md" });
+    let mut rooms = [scene.ann.room(scene.project).join().await, bob.room(scene.project).join().await];
+    for room in &mut rooms {
+        room.announce(open.clone()).await;
+    }
+    let mut hers = scene.ann.socket(Dialect::Hocuspocus, scene.project, "a.md").join().await;
+    let mut his = bob.socket(Dialect::Hocuspocus, scene.project, "a.md").join().await;
+    hers.insert(0, "alpha 🌍 beta gamma").await;
+    hers.until_saved().await;
+    let client = hers.client();
+    let at =
+        |clock: u64| json!({ "type": null, "tname": null, "item": { "client": client, "clock": clock }, "assoc": 0 });
+    let end = json!({ "type": null, "tname": "content", "item": null, "assoc": 0 });
+    // Backwards, and to the end of the text.
+    hers.announce(json!({ "cursor": { "anchor": at(13), "head": at(6) } })).await;
+    his.announce(json!({ "cursor": { "anchor": at(14), "head": end } })).await;
+    let is_at = |peer: &crate::peer::Peer, clock| {
+        peer.presence.values().any(|(_, state)| state["cursor"]["anchor"] == at(clock))
+    };
+    hers.until("his is seen", |peer| is_at(peer, 14)).await;
+    his.until("hers is seen", |peer| is_at(peer, 13)).await;
+    // What is typed before it moves it.
+    his.until_text("alpha 🌍 beta gamma").await;
+    his.insert(0, "more ").await;
+    his.until_saved().await;
+    let [hers_here, his_here] = &mut rooms;
+    let has_open = |peer: &crate::peer::Peer, who: &crate::client::TestClient| {
+        peer.presence.values().any(|(_, state)| state["user"]["id"] == json!(who.id) && state["file"] == "a.md")
+    };
+    hers_here.until("Bob has it open", |peer| has_open(peer, &bob)).await;
+    his_here.until("Ann has it open", |peer| has_open(peer, &scene.ann)).await;
+    for (who, selected) in [(&scene.ann, "🌍 beta"), (&bob, "gamma")] {
+        scene.model.then(answer(&["yes"]));
+        let question = scene.say(who, "@assistant what is this?").await;
+        let answered = scene.ended(&question).await;
+        let asked = told(&scene.model.asked().last().unwrap().body);
+        let expected = format!("from what who asks has selected in a.md]\n{selected}\n[end ");
+        assert!(asked.contains(&expected), "{selected}: {asked}");
+        let read = answered["context"]["read"].as_array().unwrap();
+        let selections: Vec<_> = read.iter().filter(|one| one["kind"] == "selection").collect();
+        assert_eq!((selections.len(), &selections[0]["path"]), (1, &json!("a.md")), "{read:?}");
+    }
+    // What is attached stands for itself, and a caret selects nothing.
+    scene.model.then(answer(&["yes"]));
+    let attached = json!([{ "kind": "file", "document_id": file }]);
+    let question = scene.post(&scene.ann, json!({ "body": "@assistant and this?", "attachments": attached })).await;
+    scene.ended(&question).await;
+    hers.announce(json!({ "cursor": { "anchor": at(6), "head": at(6) } })).await;
+    his.until("hers is seen anew", |peer| is_at(peer, 6)).await;
+    scene.model.then(answer(&["yes"]));
+    let question = scene.say(&scene.ann, "@assistant and now?").await;
+    scene.ended(&question).await;
+    for asked in &scene.model.asked()[2..] {
+        assert!(!told(&asked.body).contains("has selected"), "{}", told(&asked.body));
+    }
 }

@@ -94,7 +94,7 @@ pub(super) fn rule(operation: &str) -> Option<(For, Option<Value>)> {
         "list_models" | "list_templates" => Some((For::SignedIn, None)),
         "read_analysis" => members(Viewer),
         "analyse_document" => Some((For::Asking(Editor), Some(json!({})))),
-        "complete" => Some((For::Asking(Editor), Some(json!({ "prompt": "hello" })))),
+        "complete" | "make_image" => Some((For::Asking(Editor), Some(json!({ "prompt": "hello" })))),
         "mark_read" => sent(Viewer, json!({ "seq": 1 })),
         "post_message" => sent(Commenter, json!({ "body": "hello" })),
         "edit_message" => sent(Commenter, json!({ "body": "other" })),

@@ -7,9 +7,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::stream;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -21,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 /// What the server does with one request.
 #[derive(Debug, Clone)]
 pub enum Script {
-    /// Answers with this status, headers and body.
+    /// Answers with this status, headers and body at once.
     Refuse(u16, Vec<(&'static str, &'static str)>, String),
     /// Streams these bytes, piece by piece, and ends.
     Stream(Vec<Vec<u8>>),
@@ -36,7 +38,9 @@ pub enum Script {
 /// One request that came.
 #[derive(Debug, Clone)]
 pub struct Asked {
+    pub path: String,
     pub headers: HeaderMap,
+    /// Null where there was none.
     pub body: Value,
     /// Cancelled once the client has gone, or the answer was given whole.
     pub over: CancellationToken,
@@ -71,6 +75,8 @@ impl FakeModel {
             || async { axum::Json(json!({"object": "list", "data": [{"id": "first-listed"}, {"id": "second"}]})) };
         let app = Router::new()
             .route("/v1/chat/completions", post(complete))
+            .route("/v1/images/generations", post(complete))
+            .route("/kept/{name}", get(complete))
             .route("/v1/models", get(listed))
             .with_state(shared.clone());
         let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -88,10 +94,10 @@ impl FakeModel {
     }
 }
 
-async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn complete(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let over = CancellationToken::new();
-    let body = serde_json::from_slice(&body).expect("a request is JSON");
-    shared.asked.lock().push(Asked { headers, body, over: over.clone() });
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("a request is JSON") };
+    shared.asked.lock().push(Asked { path: uri.path().to_owned(), headers, body, over: over.clone() });
     let script = shared.scripts.lock().pop_front().expect("a script for every request");
     let (pieces, last) = match script {
         Script::Refuse(status, headers, body) => {
@@ -152,6 +158,21 @@ pub fn calls(name: &str, arguments: &Value) -> Script {
         "function": { "name": name, "arguments": arguments.to_string() } });
     let delta = event(&json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [call] } }] }));
     Script::Stream([delta].into_iter().chain(ends("tool_calls")).collect())
+}
+
+/// What begins a PNG, and some more.
+pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand more";
+
+/// A picture that comes with the answer.
+pub fn picture(bytes: &[u8]) -> Script {
+    let usage = json!({ "input_tokens": 7, "output_tokens": 100, "total_tokens": 107 });
+    let body = json!({ "created": 1, "data": [{ "b64_json": STANDARD.encode(bytes) }], "usage": usage });
+    Script::Refuse(200, vec![], body.to_string())
+}
+
+/// One that is kept somewhere.
+pub fn picture_at(url: &str) -> Script {
+    Script::Refuse(200, vec![], json!({ "created": 1, "data": [{ "url": url, "b64_json": null }] }).to_string())
 }
 
 /// One event of a stream.

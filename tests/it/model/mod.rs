@@ -5,10 +5,10 @@ pub mod fake;
 use std::time::Duration;
 
 use coterie::config::ModelSettings;
-use coterie::model::{Ask, End, Fault, Models, Piece, Speaker, Tool, ToolCall, Turn, Usage};
+use coterie::model::{Ask, Brief, End, Fault, Models, Piece, Speaker, Tool, ToolCall, Turn, Usage};
 use serde_json::json;
 
-use fake::{FakeModel, Script, answer, ends, event, says};
+use fake::{FakeModel, PNG, Script, answer, ends, event, fed, picture, picture_at, says};
 
 /// A status, headers and a body, and what they mean.
 type Refusal = (u16, Vec<(&'static str, &'static str)>, String, Fault);
@@ -214,6 +214,114 @@ async fn a_model_that_wants_the_length_by_its_newer_name_is_asked_so() {
     assert_eq!((&asked[0].body["max_tokens"], asked[0].body.get("max_completion_tokens")), (&json!(50), None));
     for again in &asked[1..] {
         assert_eq!((again.body.get("max_tokens"), &again.body["max_completion_tokens"]), (None, &json!(50)));
+    }
+}
+
+#[tokio::test]
+async fn the_time_that_an_answer_waits_for_its_reader_is_no_silence() {
+    let fake = FakeModel::start().await;
+    let idle = Duration::from_millis(400);
+    let models = Models::new(&[ModelSettings { idle, ..settings(&fake.base_url) }]).unwrap();
+    let (pieces, script) = fed();
+    fake.then(script);
+    let mut answer = models.find(None).unwrap().ask(&question()).await.unwrap();
+    pieces.send(says("one")).await.unwrap();
+    assert_eq!(answer.next().await, Some(Ok(Piece::Text("one".into()))));
+    // Whoever reads is busy for longer than the answer may pause.
+    tokio::time::sleep(idle * 2).await;
+    let (piece, ()) = tokio::join!(answer.next(), async {
+        tokio::time::sleep(idle / 4).await;
+        pieces.send(says("two")).await.unwrap();
+    });
+    assert_eq!(piece, Some(Ok(Piece::Text("two".into()))));
+    // Waits that are broken off count together.
+    let mut ended = None;
+    for _ in 0..40 {
+        if let Ok(piece) = tokio::time::timeout(idle / 4, answer.next()).await {
+            ended = piece;
+            break;
+        }
+    }
+    assert_eq!(ended, Some(Err(Fault::Silent(idle))));
+}
+
+#[tokio::test]
+async fn pictures_come_with_the_answer_or_from_the_models_own_server() {
+    let fake = FakeModel::start().await;
+    let images = ModelSettings { images: true, idle: Duration::from_millis(300), ..settings(&fake.base_url) };
+    let models = Models::new(&[images]).unwrap();
+    assert_eq!(models.find(None).unwrap_err(), Fault::NotConnected, "it is asked for nothing else");
+    let painter = models.painter(None).unwrap();
+    let brief = Brief { prompt: "a red fox", size: Some("64x64") };
+    let paint = async || painter.picture(&brief).await.map(|picture| (picture.bytes, picture.usage));
+    fake.then(picture(PNG));
+    let usage = Usage { prompt_tokens: 7, completion_tokens: 100, total_tokens: 107 };
+    assert_eq!(paint().await, Ok((PNG.to_vec(), Some(usage))));
+    let asked = &fake.asked()[0];
+    assert_eq!(
+        (asked.path.as_str(), &asked.headers["authorization"]),
+        ("/v1/images/generations", &"Bearer sk-canary".parse().unwrap())
+    );
+    let body =
+        json!({ "model": "small", "prompt": "a red fox", "n": 1, "size": "64x64", "response_format": "b64_json" });
+    assert_eq!(asked.body, body);
+    // One that does not let the form be chosen; that is remembered.
+    let refusal =
+        json!({ "error": { "message": "Unknown parameter: 'response_format'.", "code": "unknown_parameter" } });
+    fake.then(Script::Refuse(400, vec![], refusal.to_string()));
+    fake.then(picture(PNG));
+    fake.then(picture(PNG));
+    assert!(paint().await.is_ok() && paint().await.is_ok());
+    assert!(fake.asked()[2..].iter().all(|asked| asked.body.get("response_format").is_none()));
+    assert_eq!(fake.asked().len(), 4);
+    // Kept by its own server, named by a whole address or by a path.
+    let own = fake.base_url.replace("/v1", "/kept/a.png");
+    for url in [own.as_str(), "/kept/a.png"] {
+        fake.then(picture_at(url));
+        fake.then(Script::Stream(vec![PNG.to_vec()]));
+        assert_eq!(paint().await, Ok((PNG.to_vec(), None)));
+        assert_eq!(fake.asked().last().unwrap().path, "/kept/a.png");
+    }
+    let other = FakeModel::start().await;
+    for url in
+        [other.base_url.replace("/v1", "/kept/a.png"), "file:///etc/passwd".to_owned(), own.replace("http", "https")]
+    {
+        fake.then(picture_at(&url));
+        assert!(matches!(paint().await, Err(Fault::Elsewhere(_))), "{url}");
+    }
+    assert!(other.asked().is_empty(), "nothing is fetched from there");
+    fake.then(picture_at(&own));
+    fake.then(Script::Refuse(302, vec![("location", "http://127.0.0.1:9/")], String::new()));
+    assert_eq!(paint().await, Err(Fault::Unreadable), "nor by a detour");
+}
+
+#[tokio::test]
+async fn what_comes_instead_of_a_picture_is_told_in_words() {
+    let fake = FakeModel::start().await;
+    let idle = Duration::from_millis(300);
+    let images = ModelSettings { images: true, idle, ..settings(&fake.base_url) };
+    let models = Models::new(&[images]).unwrap();
+    let painter = models.painter(None).unwrap();
+    let error = |code: &str| json!({ "error": { "message": "no", "code": code } }).to_string();
+    let data = |data: serde_json::Value| Script::Refuse(200, vec![], json!({ "data": data }).to_string());
+    let flood = vec![vec![b'x'; 1024 * 1024]; coterie::limits::MODEL_PICTURE_BYTES / (1024 * 1024) + 1];
+    let cases = [
+        (Script::Refuse(400, vec![], error("content_policy_violation")), Fault::Policy("no".into())),
+        (Script::Refuse(400, vec![], error("moderation_blocked")), Fault::Policy("no".into())),
+        (Script::Refuse(401, vec![], error("invalid_api_key")), Fault::Unauthorized),
+        (Script::Refuse(400, vec![], error("bad_size")), Fault::Refused { status: 400, message: "no".into() }),
+        (Script::Refuse(200, vec![], "<html>".into()), Fault::Unreadable),
+        (data(json!([])), Fault::Unreadable),
+        (data(json!([{ "b64_json": "no base64" }])), Fault::Unreadable),
+        (data(json!([{}])), Fault::Unreadable),
+        (Script::Break(vec![b"{".to_vec()]), Fault::BrokeOff),
+        (Script::Hang(vec![b"{".to_vec()]), Fault::Silent(idle)),
+        (Script::Stream(flood), Fault::TooLong),
+    ];
+    for (script, fault) in cases {
+        fake.then(script);
+        let told = painter.picture(&Brief { prompt: "a red fox", size: None }).await;
+        assert_eq!(told.map(|picture| picture.bytes.len()), Err(fault));
     }
 }
 

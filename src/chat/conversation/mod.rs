@@ -1,9 +1,10 @@
 //! The conversations of a project: one that is always there, and more by title.
 
+pub(super) mod sql;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::sql;
 use crate::access::lock_project;
 use crate::db::{Db, now_us};
 use crate::error::{Error, Result};
@@ -37,7 +38,7 @@ impl Answers {
         }
     }
 
-    pub(super) fn from_word(word: &str) -> Option<Self> {
+    pub(in crate::chat) fn from_word(word: &str) -> Option<Self> {
         [Self::Auto, Self::Everything, Self::Mentioned].into_iter().find(|answers| answers.as_str() == word)
     }
 }
@@ -46,13 +47,13 @@ impl Answers {
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ConversationChange)]
-pub(super) struct Change {
+pub(in crate::chat) struct Change {
     /// Not of the first one.
-    pub(super) title: Option<String>,
+    pub(in crate::chat) title: Option<String>,
     /// When the assistant speaks. For editors.
-    pub(super) answers: Option<Answers>,
+    pub(in crate::chat) answers: Option<Answers>,
     /// Whether what the assistant proposes here is applied at once, to be undone as a whole. For editors.
-    pub(super) applies: Option<bool>,
+    pub(in crate::chat) applies: Option<bool>,
 }
 
 /// A conversation.
@@ -74,7 +75,7 @@ pub struct Conversation {
 
 /// A conversation as somebody is told it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct ConversationView {
+pub(in crate::chat) struct ConversationView {
     id: ConversationId,
     /// Null for the first one.
     #[schema(required)]
@@ -93,7 +94,7 @@ pub(super) struct ConversationView {
 }
 
 impl Conversation {
-    pub(super) fn view(&self, read: i64) -> ConversationView {
+    pub(in crate::chat) fn view(&self, read: i64) -> ConversationView {
         ConversationView {
             id: self.id,
             title: self.title.clone(),
@@ -118,7 +119,7 @@ pub fn first(project: ProjectId) -> ConversationId {
 /// # Errors
 /// [`Error::NotFound`] for another project's, or when the database fails.
 pub async fn find(db: &Db, project: ProjectId, id: ConversationId) -> Result<Conversation> {
-    match sql::conversation(db, project, id).await? {
+    match sql::find(db, project, id).await? {
         Some(found) => Ok(found),
         None if id == first(project) => {
             Ok(Conversation { id, title: None, head: 0, answers: Answers::Auto, applies: false, created_us: now_us() })
@@ -128,8 +129,8 @@ pub async fn find(db: &Db, project: ProjectId, id: ConversationId) -> Result<Con
 }
 
 /// All conversations with how far somebody has read, the first one first.
-pub(super) async fn list(db: &Db, project: ProjectId, user: UserId) -> Result<Vec<ConversationView>> {
-    let mut all = sql::conversations(db, project, user, limits::CONVERSATIONS).await?;
+pub(in crate::chat) async fn list(db: &Db, project: ProjectId, user: UserId) -> Result<Vec<ConversationView>> {
+    let mut all = sql::list(db, project, user, limits::CONVERSATIONS).await?;
     if all.iter().all(|(conversation, _)| conversation.id != first(project)) {
         all.insert(0, (find(db, project, first(project)).await?, 0));
     }
@@ -137,7 +138,12 @@ pub(super) async fn list(db: &Db, project: ProjectId, user: UserId) -> Result<Ve
     Ok(all.into_iter().map(|(conversation, read)| conversation.view(read)).collect())
 }
 
-pub(super) async fn create(feed: &Feed, project: ProjectId, user: UserId, title: &str) -> Result<Conversation> {
+pub(in crate::chat) async fn create(
+    feed: &Feed,
+    project: ProjectId,
+    user: UserId,
+    title: &str,
+) -> Result<Conversation> {
     let title = text::name(title)?;
     let mut tx = feed.db().begin().await?;
     lock_project(&mut tx, project).await?;
@@ -147,13 +153,13 @@ pub(super) async fn create(feed: &Feed, project: ProjectId, user: UserId, title:
     let (id, created_us) = (ConversationId::new(), now_us());
     let answers = Answers::Auto;
     let conversation = Conversation { id, title: Some(title.clone()), head: 0, answers, applies: false, created_us };
-    sql::insert_conversation(&mut tx, project, &conversation, Some(user)).await?;
+    sql::insert(&mut tx, project, &conversation, Some(user)).await?;
     feed::append(&mut tx, project, Some(user), &[Event::ConversationCreated { id, title }]).await?;
     feed.commit(tx, project).await?;
     Ok(conversation)
 }
 
-pub(super) async fn change(
+pub(in crate::chat) async fn change(
     feed: &Feed,
     project: ProjectId,
     user: UserId,
@@ -181,7 +187,13 @@ pub(super) async fn change(
 }
 
 /// Notes how far somebody has read; never back, never beyond the last message.
-pub(super) async fn mark_read(db: &Db, project: ProjectId, id: ConversationId, user: UserId, seq: i64) -> Result<i64> {
+pub(in crate::chat) async fn mark_read(
+    db: &Db,
+    project: ProjectId,
+    id: ConversationId,
+    user: UserId,
+    seq: i64,
+) -> Result<i64> {
     let conversation = find(db, project, id).await?;
     let seq = seq.clamp(0, conversation.head);
     if conversation.head == 0 {

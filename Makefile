@@ -95,7 +95,7 @@ define debian
 endef
 
 chromium:
-	$(call debian,command -v chromium || command -v google-chrome,chromium fonts-dejavu-core)
+	$(call debian,command -v chromium-headless-shell || command -v chromium || command -v google-chrome,chromium-headless-shell fonts-dejavu-core)
 
 python:
 	$(call debian,python3 -m ensurepip --version,python3 python3-venv)

@@ -6,6 +6,7 @@ export interface ServerProcess {
   dataDir: string
   /** What it wrote to its log. */
   log(): string
+  isRunning(): boolean
   start(): Promise<string>
   kill(): Promise<void>
   stop(): Promise<void>

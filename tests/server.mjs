@@ -58,6 +58,7 @@ export async function startProcess(env = {}) {
     folder,
     dataDir,
     log: () => log,
+    isRunning: () => child.exitCode === null && child.signalCode === null,
     start,
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),

@@ -22,30 +22,34 @@ const packages = {
   'hocuspocus 4.8.0': () => import('@hocuspocus/provider'),
 }
 
-/** What goes by on the sockets of this process. */
-const sockets = []
-const counts = { accepted: 0, refused: 0, reasons: [] }
 /** The open documents by the key the test gives them. */
 const files = new Map()
 /** Shared sockets of Hocuspocus by the key the test gives them. */
 const shared = new Map()
+/** What goes by on the sockets of this process, for the test that has it now. */
+let line = openLine()
 
-class CountingSocket extends WebSocket {
-  constructor(address, protocols) {
-    super(address, protocols)
-    const mine = { address: String(address), opened: false, code: null, live: this }
-    sockets.push(mine)
-    this.on('open', () => (mine.opened = true))
-    // A page that listens to no errors goes on; Node would end the process.
-    this.on('error', () => {})
-    this.on('close', (code) => (mine.code = code))
-    this.on('message', (data, binary) => {
-      if (binary) count(String(address), new Uint8Array(data))
-    })
+function openLine() {
+  const sockets = []
+  const counts = { accepted: 0, refused: 0, reasons: [] }
+  class CountingSocket extends WebSocket {
+    constructor(address, protocols) {
+      super(address, protocols)
+      const mine = { address: String(address), opened: false, code: null, live: this }
+      sockets.push(mine)
+      this.on('open', () => (mine.opened = true))
+      // A page that listens to no errors goes on; Node would end the process.
+      this.on('error', () => {})
+      this.on('close', (code) => (mine.code = code))
+      this.on('message', (data, binary) => {
+        if (binary) count(counts, String(address), new Uint8Array(data))
+      })
+    }
   }
+  return { sockets, counts, CountingSocket }
 }
 
-function count(address, frame) {
+function count(counts, address, frame) {
   const decoder = decoding.createDecoder(frame)
   if (address.includes('/hocuspocus')) {
     if (frame.length === 1) return
@@ -79,7 +83,7 @@ function openYjs(module, file, { server, room, token, params, resyncInterval }, 
     connect: !offline,
     awareness: file.awareness ?? undefined,
     params: { ...(token === undefined ? {} : { token }), ...params },
-    WebSocketPolyfill: CountingSocket,
+    WebSocketPolyfill: line.CountingSocket,
     ...(resyncInterval ? { resyncInterval } : {}),
   })
   provider.on('sync', (synced) => (file.synced += Number(synced)))
@@ -114,7 +118,7 @@ function openHocuspocus(module, file, asked, offline) {
   let websocket = shared.get(key)
   if (!websocket) {
     // The name of the setting changed with version 3.
-    websocket = new module.HocuspocusProviderWebsocket({ url, WebSocketPolyfill: CountingSocket, autoConnect: !offline, connect: !offline })
+    websocket = new module.HocuspocusProviderWebsocket({ url, WebSocketPolyfill: line.CountingSocket, autoConnect: !offline, connect: !offline })
     shared.set(key, websocket)
   }
   const current = kind === 'hocuspocus 4.8.0' ? { flushDelay: flushDelay ?? false, sessionAwareness: sessionAwareness ?? false } : {}
@@ -176,13 +180,25 @@ const verbs = {
     pending: Boolean(file.doc.store.pendingStructs || file.doc.store.pendingDs),
   }),
   wire: () => ({
-    opened: sockets.filter((one) => one.opened).length,
-    tried: sockets.length,
-    codes: sockets.map((one) => one.code).filter((code) => code !== null),
-    ...counts,
+    opened: line.sockets.filter((one) => one.opened).length,
+    tried: line.sockets.length,
+    codes: line.sockets.map((one) => one.code).filter((code) => code !== null),
+    ...line.counts,
   }),
   /** Breaks the connection under the client, which knows nothing of it. */
-  cut: () => sockets.forEach((one) => one.live.terminate()),
+  cut: () => line.sockets.forEach((one) => one.live.terminate()),
+  /** Lets go of everything, for the next test. */
+  reset: () => {
+    for (const file of files.values()) {
+      file.destroy()
+      file.doc.destroy()
+    }
+    for (const websocket of shared.values()) websocket.destroy()
+    for (const { live } of line.sockets) live.terminate()
+    files.clear()
+    shared.clear()
+    line = openLine()
+  },
   connect: ({ file }) => file.connect(),
   disconnect: ({ file }) => file.disconnect(),
   destroy: ({ file }) => file.destroy(),
@@ -197,13 +213,13 @@ const verbs = {
   forceSync: ({ file }) => file.provider.forceSync(),
 }
 
-function answer(line) {
-  process.stdout.write(`${JSON.stringify(line)}\n`)
+function answer(said) {
+  process.stdout.write(`${JSON.stringify(said)}\n`)
 }
 
 createInterface({ input: process.stdin })
-  .on('line', async (line) => {
-    const { id, verb, key = 'main', ...given } = JSON.parse(line)
+  .on('line', async (asked) => {
+    const { id, verb, key = 'main', ...given } = JSON.parse(asked)
     try {
       answer({ id, value: (await verbs[verb]({ ...given, key, file: files.get(key) })) ?? null })
     } catch (error) {

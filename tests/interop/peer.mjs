@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { openPool } from './pool.mjs'
 
 export const YWS2 = 'y-websocket 2.1.0'
 export const YWS3 = 'y-websocket 3.1.0'
@@ -50,9 +51,21 @@ export async function until(what, look, patience = PATIENCE) {
   }
 }
 
-/** A client process that ends with the test: of Node, or of Python for a kind of pycrdt. */
+const processes = openPool((client) => client.kill())
+
+/** A client process for one test: of Node, or of Python for a kind of pycrdt. */
 export function startClient(t, kind = '') {
-  const command = kind.startsWith('pycrdt') ? [PYTHON, PYTHON_CLIENT] : [process.execPath, CLIENT]
+  const python = kind.startsWith('pycrdt')
+  const client = (python ? undefined : processes.take('node')) ?? spawnClient(python ? [PYTHON, PYTHON_CLIENT] : [process.execPath, CLIENT])
+  t.after(async () => {
+    const tidy = !python && (await client.reset().then(() => true, () => false))
+    if (tidy) processes.leave('node', client)
+    else client.kill()
+  })
+  return client
+}
+
+function spawnClient(command) {
   if (!existsSync(command[0])) throw new Error(`${command[0]} is missing: run \`make tests/python/venv/.installed\` (\`make test\` does)`)
   const child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] })
   const waiting = new Map()
@@ -77,15 +90,15 @@ export function startClient(t, kind = '') {
     for (const { reject } of waiting.values()) reject(new Error(`the client process ended (${code ?? signal}): ${complaints}`))
     waiting.clear()
   })
-  t.after(() => child.kill('SIGKILL'))
   const call = (verb, given = {}) => new Promise((resolve, reject) => {
+    if (child.exitCode !== null || child.signalCode !== null) return void reject(new Error('the client process has ended'))
     last += 1
     waiting.set(last, { resolve, reject })
     child.stdin.write(`${JSON.stringify({ id: last, verb, ...given })}\n`)
   })
   const verbs = ['open', 'edit', 'insertUnits', 'random', 'type', 'text', 'state', 'units', 'read', 'setPresence', 'setPresenceField',
     'presence', 'presenceLog', 'status', 'wire', 'cut', 'connect', 'disconnect', 'destroy', 'attach', 'detach', 'setToken',
-    'sendToken', 'startSync', 'forceSync']
+    'sendToken', 'startSync', 'forceSync', 'reset']
   const client = Object.fromEntries(verbs.map((verb) => [verb, (given) => call(verb, given)]))
   return {
     ...client,

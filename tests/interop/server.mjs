@@ -4,21 +4,26 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { startProcess } from '../server.mjs'
 import { pause } from './peer.mjs'
+import { openPool } from './pool.mjs'
 import { readUpdate } from './roots.mjs'
 import { startStub } from './stub.mjs'
 
 /** The databases that core cases run on. */
 export const ENGINES = process.env.COTERIE_TEST_POSTGRES ? ['sqlite', 'postgres'] : ['sqlite']
 
-/** A server that ends with the test. */
+const servers = openPool((server) => server.remove())
+
+/** A server for one test: nobody else does anything on it meanwhile. */
 export async function startServer(t, { engine = 'sqlite', env = {} } = {}) {
-  const running = await startProcess({
+  const settings = {
     COTERIE_USER_RATE: '10000/100000',
     COTERIE_PROJECT_RATE: '10000/100000',
     ...(engine === 'postgres' ? { DATABASE_URL: process.env.COTERIE_TEST_POSTGRES } : {}),
     ...env,
-  })
-  t.after(running.remove)
+  }
+  const sort = JSON.stringify(settings)
+  const running = servers.take(sort) ?? (await startProcess(settings))
+  t.after(() => (running.isRunning() ? servers.leave(sort, running) : running.remove()))
   const url = process.env.COTERIE_STUB ? await startStub(t, running.url) : running.url
   const server = {
     ...running,

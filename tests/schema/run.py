@@ -4,7 +4,9 @@ caller, and no answer may be a fault of the server or one that the description l
 
     python3 tests/schema/run.py target/debug/coterie
 
-On SQLite; where COTERIE_TEST_POSTGRES names a cluster (tests/with-postgres), some of them on Postgres as well. Needs Python 3.10 with venv; schemathesis is installed into a folder beside Cargo's output, once.
+Each caller has a server to themselves, two at a time: on SQLite, and where COTERIE_TEST_POSTGRES names a cluster
+(tests/with-postgres) every other one on Postgres. Needs Python 3.10 with venv; schemathesis is installed into a folder beside
+Cargo's output, once.
 """
 
 import http.cookiejar
@@ -20,16 +22,17 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SCHEMATHESIS = "schemathesis==4.32.5"
 # For each caller, in seconds.
-TIME = os.environ.get("COTERIE_SCHEMA_SECONDS", "25")
+TIME = os.environ.get("COTERIE_SCHEMA_SECONDS", "22")
 SEED = os.environ.get("COTERIE_SCHEMA_SEED", "1")
 POSTGRES = os.environ.get("COTERIE_TEST_POSTGRES")
+# Who meets most statements comes on either: an owner on SQLite, who writes and who looks after the server on Postgres.
 CALLERS = ["stranger", "viewer", "commenter", "editor", "owner", "operator"]
-# Who writes and who looks after the server meet most statements.
-CALLERS_ON_POSTGRES = ["editor", "operator"]
+AT_ONCE = 2
 CHECKS = ",".join([
     "not_a_server_error",
     "status_code_conformance",
@@ -136,61 +139,57 @@ def start(binary: str, folder: str, database: str | None, github: str) -> tuple[
     return server, found[1]
 
 
-def fresh_database() -> str:
+def fresh_database(role: str) -> str:
     """A database of its own in the cluster."""
-    name = f"coterie_schema_{os.getpid()}"
+    name = f"coterie_schema_{os.getpid()}_{role}"
     subprocess.run(["psql", POSTGRES, "--quiet", "--command", f"create database {name}"], check=True)
     return f"{POSTGRES.rsplit('/', 1)[0]}/{name}"
 
 
-def hold(program: Path, binary: str, database: str | None, callers: list[str], github: str) -> list[str]:
-    """Holds a server on this database against its description, as each of these callers; answers who met a fault."""
-    engine = "Postgres" if database else "SQLite"
-    failed = []
+def hold(program: Path, binary: str, role: str, engine: str, github: str) -> str | None:
+    """Holds a server against its description, as this caller; answers what was wrong."""
     with tempfile.TemporaryDirectory() as folder:
-        server, url = start(binary, folder, database, github)
+        server, url = start(binary, folder, fresh_database(role) if engine == "Postgres" else None, github)
         try:
             browsers = {"operator": Browser(url), "owner": Browser(url, "Owner")}
             owner = browsers["owner"]
             project = owner.post("/api/projects", {"name": "Held against"})["id"]
-            for role in callers:
-                # A document for each, since callers delete what they may.
-                body = {"path": f"{role}.md", "content": "text"}
-                document = owner.post(f"/api/projects/{project}/documents", body)["id"]
-                headers = ["-H", f"Origin: {url}"]
-                if role in browsers:
-                    headers += ["-H", f"Cookie: {browsers[role].cookie()}"]
-                elif role != "stranger":
-                    token = owner.post(f"/api/projects/{project}/tokens", {"role": role})["token"]
-                    headers += ["-H", f"Authorization: Bearer {token}"]
-                config = Path(folder) / f"{role}.toml"
-                config.write_text(f'[parameters]\n"path.p" = "{project}"\n"path.d" = "{document}"\n')
-                print(f"-- as {role} on {engine}", flush=True)
-                command = [
-                    str(program), "--config-file", str(config), "run", f"{url}/api/openapi.json", "--checks", CHECKS,
-                    "--seed", SEED, "--max-time", TIME, "--phases", "examples,coverage,fuzzing", "--no-color",
-                    "--warnings", "off", "--suppress-health-check", "all", "--generation-database", "none",
-                    "--exclude-path", "/auth/logout", "--exclude-path", "/metrics",
-                    # It makes no archives.
-                    "--exclude-path", "/api/projects/{p}/import", *headers,
-                ]
-                # What ends everything for those who come after is left out: the project itself, and one's own login,
-                # which also ends by signing in anew.
-                left_out = ["delete_project"]
-                if role in browsers:
-                    left_out += ["end_login", "end_logins", "sign_in_as_guest", "github_callback"]
-                for operation in left_out:
-                    command += ["--exclude-operation-id", operation]
-                if subprocess.run(command, cwd=folder).returncode != 0:
-                    failed.append(f"{role} on {engine}")
-                if role in browsers and not browsers[role].is_signed_in():
-                    failed.append(f"{role} on {engine} was signed out meanwhile")
+            document = owner.post(f"/api/projects/{project}/documents", {"path": "a.md", "content": "text"})["id"]
+            headers = ["-H", f"Origin: {url}"]
+            if role in browsers:
+                headers += ["-H", f"Cookie: {browsers[role].cookie()}"]
+            elif role != "stranger":
+                token = owner.post(f"/api/projects/{project}/tokens", {"role": role})["token"]
+                headers += ["-H", f"Authorization: Bearer {token}"]
+            config = Path(folder) / "schemathesis.toml"
+            config.write_text(f'[parameters]\n"path.p" = "{project}"\n"path.d" = "{document}"\n')
+            command = [
+                str(program), "--config-file", str(config), "run", f"{url}/api/openapi.json", "--checks", CHECKS,
+                "--seed", SEED, "--max-time", TIME, "--phases", "examples,coverage,fuzzing", "--no-color",
+                "--warnings", "off", "--suppress-health-check", "all", "--generation-database", "none",
+                "--exclude-path", "/auth/logout", "--exclude-path", "/metrics",
+                # It makes no archives.
+                "--exclude-path", "/api/projects/{p}/import", *headers,
+            ]
+            # What ends what is called with is left out: the project itself, and one's own login, which also ends by
+            # signing in anew.
+            left_out = ["delete_project"]
+            if role in browsers:
+                left_out += ["end_login", "end_logins", "sign_in_as_guest", "github_callback"]
+            for operation in left_out:
+                command += ["--exclude-operation-id", operation]
+            run = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            print(f"-- as {role} on {engine}\n{run.stdout}", flush=True)
+            if run.returncode != 0:
+                return f"{role} on {engine}"
+            if role in browsers and not browsers[role].is_signed_in():
+                return f"{role} on {engine} was signed out meanwhile"
             if server.poll() is not None:
-                failed.append(f"the server on {engine} ended")
+                return f"the server of {role} on {engine} ended"
+            return None
         finally:
             server.terminate()
             server.wait(timeout=20)
-    return failed
 
 
 def main() -> int:
@@ -198,10 +197,11 @@ def main() -> int:
     program = tool(Path(binary).parent.parent)
     github = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Github)
     threading.Thread(target=github.serve_forever, daemon=True).start()
-    at = f"http://127.0.0.1:{github.server_port}"
-    failed = hold(program, binary, None, CALLERS, at)
-    if POSTGRES:
-        failed += hold(program, binary, fresh_database(), CALLERS_ON_POSTGRES, at)
+    at_github = f"http://127.0.0.1:{github.server_port}"
+    engines = ["SQLite", "Postgres" if POSTGRES else "SQLite"]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        held = [pool.submit(hold, program, binary, role, engines[at % 2], at_github) for at, role in enumerate(CALLERS)]
+        failed = [wrong for wrong in (one.result() for one in held) if wrong]
     if failed:
         print(f"not as described: {', '.join(failed)}")
     return 1 if failed else 0

@@ -4,21 +4,25 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:http'
 import { test } from 'node:test'
-import { axe, DESK, PHONE, projectWith, reads, row, saved, shot, signIn, startStage, text } from '../studio-stage.mjs'
-import { until } from '../studio.mjs'
+import { eventually, inspect, reads, row, saved, text } from '../look.mjs'
+import { DESK, PHONE, startStage } from '../stage.mjs'
+
+const stage = await startStage()
+
+/** What pages in the preview say in the browser's own console, and what it says of what they may not. */
+const LOUD = [/preview|blob:|on purpose|no such file|imports|Refused|CSP|Content.Security.Policy|sandbox/i]
 
 /** What is shown in the preview of a page. */
 const inside = (page) => page.getByTestId('preview-frame').contentFrame()
 
-for (const [look, options] of [['light', { ...DESK, colorScheme: 'light' }], ['dark', { ...DESK, colorScheme: 'dark' }], ['phone', PHONE]]) {
+for (const [look, options] of [['desk', DESK], ['phone', PHONE]]) {
   test(`a project begins as a web page that is seen as it is typed, ${look}`, async (t) => {
-    const stage = await startStage(t)
-    const ann = await stage.visitor(options)
-    await signIn(ann, stage.url, 'Ann')
+    const owner = await stage.person(t, { name: 'Ann', expected: LOUD, ...options })
+    const ann = owner.page
+    await ann.goto('/')
     await ann.getByTestId('template-page').check()
     await ann.getByText('index.html, style.css, script.js').waitFor()
-    await axe(ann, 'templates')
-    await shot(ann, `templates-${look}`)
+    await inspect(ann, `templates-${look}`)
     await ann.getByTestId('project-name').fill('Site')
     await ann.getByTestId('project-name').press('Enter')
     if (look === 'phone') await row(ann, 'index.html').click()
@@ -31,30 +35,24 @@ for (const [look, options] of [['light', { ...DESK, colorScheme: 'light' }], ['d
     await inside(ann).getByText('Pressed 1 time', { exact: true }).waitFor()
     await ann.getByTestId('console').click()
     await ann.getByRole('log', { name: 'Console' }).getByText('Pressed 1 time').waitFor()
-    await axe(ann, 'preview')
-    await shot(ann, `preview-${look}`)
+    await inspect(ann, `preview-${look}`)
     if (look === 'phone') {
       await ann.getByTestId('preview-close').click()
       await text(ann).waitFor({ state: 'visible' })
-      return stage.calm()
+      return
     }
 
     // What another types is seen too.
-    const link = await ann.evaluate(async (project) => {
-      const answer = await fetch(`/api/projects/${project}/invites`, {
-        method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ role: 'editor' }),
-      })
-      return `/join/${(await answer.json()).token}`
-    }, /\/p\/([^/]+)/.exec(ann.url())[1])
-    const ben = await stage.visitor()
-    await signIn(ben, `${stage.url}${link}`, 'Ben')
+    const other = await stage.person(t, { name: 'Ben' })
+    await other.join(owner)
+    const ben = other.page
     await row(ben, 'style.css').click()
     await reads(ben, 'color-scheme')
     await text(ben).click()
     await ben.keyboard.press('Control+End')
     await ben.keyboard.insertText('\nh1 { color: rgb(1, 2, 3) }\n')
     await saved(ben)
-    await until('the style is there', async () =>
+    await eventually('the style is there', async () =>
       (await inside(ann).getByRole('heading').evaluate((one) => getComputedStyle(one).color).catch(() => '')) === 'rgb(1, 2, 3)')
     // A part of a page shows the page.
     await row(ann, 'script.js').click()
@@ -64,15 +62,11 @@ for (const [look, options] of [['light', { ...DESK, colorScheme: 'light' }], ['d
     await ann.keyboard.insertText('\nthrow new Error("on purpose")\n')
     await ann.getByRole('log', { name: 'Console' }).getByText('on purpose').waitFor()
     await ann.getByTestId('console-errors').waitFor()
-    stage.calm()
   })
 }
 
 test('modules, Markdown and pictures of a project are shown, and lead to each other', async (t) => {
-  const stage = await startStage(t)
-  const ann = await stage.visitor()
-  await signIn(ann, stage.url, 'Ann')
-  await projectWith(ann, 'Site', {
+  const [{ page: ann }] = await stage.meet(t, 'Site', {
     'index.html': '<h1></h1><script type="module">import { words } from "./lib/words.js"\ndocument.querySelector("h1").textContent = words</script><a href="about.md">About</a>',
     'lib/words.js': 'import { who } from "../who.js"\nexport const words = `Hello, ${who}`\n',
     'who.js': 'export const who = "Ben"\nexport * from "./more.js"\n',
@@ -82,28 +76,25 @@ test('modules, Markdown and pictures of a project are shown, and lead to each ot
     'circle.html': '<script type="module" src="one.js"></script>',
     'one.js': 'import "./two.js"\n',
     'two.js': 'import "./one.js"\n',
-  })
+  }, { name: 'Ann', expected: LOUD })
   await row(ann, 'index.html').click()
   await ann.getByTestId('preview-open').click()
   await inside(ann).getByRole('heading', { name: 'Hello, Ben' }).waitFor()
   await inside(ann).getByRole('link', { name: 'About' }).click()
   await inside(ann).getByRole('heading', { name: 'About' }).waitFor()
-  await until('the picture is there', () => inside(ann).getByAltText('A dot').evaluate((one) => one.naturalWidth === 20))
+  await eventually('the picture is there', () => inside(ann).getByAltText('A dot').evaluate((one) => one.naturalWidth === 20))
   assert.equal(await inside(ann).locator('img').count(), 1, 'one from elsewhere is a link')
-  await axe(ann, 'preview of Markdown')
-  await shot(ann, 'preview-markdown')
+  await inspect(ann, 'preview-markdown')
   await inside(ann).getByRole('link', { name: 'Back' }).click()
   await inside(ann).getByRole('heading', { name: 'Hello, Ben' }).waitFor()
   await row(ann, 'dot.svg').click()
-  await until('the picture is shown', () => inside(ann).getByAltText('dot.svg').evaluate((one) => one.naturalWidth === 20).catch(() => false))
+  await eventually('the picture is shown', () => inside(ann).getByAltText('dot.svg').evaluate((one) => one.naturalWidth === 20).catch(() => false))
   await row(ann, 'circle.html').click()
   await ann.getByTestId('console').click()
   await ann.getByRole('log', { name: 'Console' }).getByText('one.js imports two.js imports one.js').waitFor()
-  stage.calm()
 })
 
 test('a page in the preview reaches nothing: no server, no cookie, no window but its own', async (t) => {
-  const stage = await startStage(t)
   const asked = []
   const spy = createServer((request, response) => {
     asked.push(request.url)
@@ -115,8 +106,6 @@ test('a page in the preview reaches nothing: no server, no cookie, no window but
   await new Promise((ready) => heard.bind(0, '127.0.0.1', ready))
   t.after(() => heard.close())
   const elsewhere = `http://127.0.0.1:${spy.address().port}`
-  const ann = await stage.visitor()
-  await signIn(ann, stage.url, 'Ann')
   /** A call to another browser, whose way goes over a server that is asked first. */
   const call = (where) => `(async () => {
     const line = new ${where}.RTCPeerConnection({ iceServers: [{ urls: 'stun:127.0.0.1:${heard.address().port}' }] })
@@ -132,7 +121,7 @@ test('a page in the preview reaches nothing: no server, no cookie, no window but
     call('window'), `document.body.append(document.createElement('iframe')), ${call('frames[frames.length - 1]')}`,
     'navigator.serviceWorker.register("/sw.js")', 'new SharedWorker("/sw.js")',
   ]
-  await projectWith(ann, 'Hostile', {
+  const [{ page: ann }] = await stage.meet(t, 'Hostile', {
     'index.html': `<base href="${elsewhere}/base/"><h1 id="done"></h1>
       <img src="${elsewhere}/img"><link rel="stylesheet" href="${elsewhere}/css"><script src="${elsewhere}/js"></script>
       <link rel="preconnect" href="${elsewhere}"><link rel="dns-prefetch" href="${elsewhere}">
@@ -160,7 +149,7 @@ test('a page in the preview reaches nothing: no server, no cookie, no window but
     'away.html': `<meta http-equiv="refresh" content="0; url=${elsewhere}/refresh"><script>location = "${elsewhere}/location"</script>`,
     'home.html': '<script>location = "/"</script>',
     'note.md': `<script>parent.postMessage({ kind: 'console', level: 'log', text: 'ran' }, '*')</script><img src=x onerror="parent.postMessage({ kind: 'console', level: 'log', text: 'ran' }, '*')"> <svg onload="alert(1)"></svg> [x](javascript:alert(1)) **calm**`,
-  })
+  }, { name: 'Ann', expected: LOUD })
   await row(ann, 'index.html').click()
   await ann.getByTestId('preview-open').click()
   await inside(ann).getByText('Got:').waitFor()
@@ -177,13 +166,12 @@ test('a page in the preview reaches nothing: no server, no cookie, no window but
   await inside(ann).getByText('calm').waitFor()
   await ann.getByTestId('console').click()
   // The picture that is not there is told; what would have run did not.
-  await until('one line', async () => (await ann.getByRole('log', { name: 'Console' }).locator('p').count()) === 1)
+  await eventually('one line', async () => (await ann.getByRole('log', { name: 'Console' }).locator('p').count()) === 1)
   await ann.getByRole('log', { name: 'Console' }).getByText('x: there is no such file').waitFor()
   assert.deepEqual(asked, [], 'nobody was asked')
   assert.notEqual(ann.url(), address)
   // What is opened by its address is in nobody's origin either.
-  const alone = await stage.visitor()
-  await alone.goto(`${stage.url}/preview.html`)
+  const { page: alone } = await stage.person(t)
+  await alone.goto('/preview.html')
   assert.equal(await alone.evaluate(() => origin), 'null')
-  stage.calm()
 })

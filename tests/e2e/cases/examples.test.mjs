@@ -7,10 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { startServer } from '../server.mjs'
-import { startBrowser, until } from '../studio.mjs'
+import { eventually } from '../look.mjs'
+import { newPerson, startStage } from '../stage.mjs'
 
 const SDK = fileURLToPath(new URL('../../../client-sdk/', import.meta.url))
+
+/** What the browser says of pages without an icon. */
+const EXPECTED = [/favicon/]
 
 /** Serves the examples beside a server, as `npm run examples` does. */
 async function serve(t, server) {
@@ -26,25 +29,15 @@ async function serve(t, server) {
 }
 
 test('the examples run: an editor, a page in React, and rich text', async (t) => {
-  const server = await startServer(t)
+  const server = await startStage({}, t)
   const address = await serve(t, server)
-  const browser = await startBrowser(t)
-  const faults = []
 
   async function person(name) {
-    const context = await browser.newContext({ baseURL: address })
-    const ask = async (path, data) => {
-      const answer = await context.request.post(path, { data })
-      assert.ok(answer.ok(), `${path}: ${answer.status()}`)
-      return answer.json()
-    }
-    await ask('/auth/guest', { name })
+    const { ask, newTab } = await newPerson(t, address, { name, expected: EXPECTED })
     return {
       ask,
       async open(path) {
-        const page = await context.newPage()
-        page.setDefaultTimeout(20_000)
-        page.on('pageerror', (error) => faults.push(error.stack))
+        const { page } = await newTab()
         await page.goto(path)
         return page
       },
@@ -57,7 +50,7 @@ test('the examples run: an editor, a page in React, and rich text', async (t) =>
   await ann.ask(`/api/projects/${id}/documents`, { path: 'notes.md', content: 'one\n' })
   const { token } = await ann.ask(`/api/projects/${id}/invites`, { role: 'editor' })
   await ben.ask(`/api/invites/${token}/accept`, {})
-  const says = (page, selector, words) => until(`${selector} says ${words}`, async (saw) => {
+  const says = (page, selector, words) => eventually(`${selector} says ${words}`, async (saw) => {
     const text = await page.locator(selector).first().innerText().catch(() => '')
     saw(text)
     return text.includes(words)
@@ -72,10 +65,10 @@ test('the examples run: an editor, a page in React, and rich text', async (t) =>
   await plain[1].locator('.caret-name', { hasText: 'Ann' }).waitFor({ state: 'attached' })
 
   const react = await ben.open(`/react/#${id}`)
-  await until('the text in React', async () => (await react.locator('textarea').inputValue().catch(() => '')).includes('Typed by Ann.'))
+  await eventually('the text in React', async () => (await react.locator('textarea').inputValue().catch(() => '')).includes('Typed by Ann.'))
   await says(react, 'p', 'Ann')
   await plain[0].keyboard.type('And more. ')
-  await until('the text follows', async () => (await react.locator('textarea').inputValue()).includes('And more.'))
+  await eventually('the text follows', async () => (await react.locator('textarea').inputValue()).includes('And more.'))
 
   const rich = [await ann.open(`/tiptap/#${id}/page`)]
   await says(rich[0], '#save', 'Saved')
@@ -94,11 +87,10 @@ test('the examples run: an editor, a page in React, and rich text', async (t) =>
   // One's own edits are undone, and nobody else's.
   await rich[0].locator('.tiptap').click()
   await rich[0].keyboard.press('Control+z')
-  await until('Ben’s mark alone stays', async (saw) => {
+  await eventually('Ben’s mark alone stays', async (saw) => {
     const text = await rich[1].locator('.tiptap').innerText()
     saw(text)
     return text.includes('!') && !text.includes('bold')
   })
   await says(rich[0], '#save', 'Saved')
-  assert.deepEqual(faults, [])
 })

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { startServer } from '../server.mjs'
-import { newPerson, startBrowser, until } from '../studio.mjs'
+import { eventually } from '../look.mjs'
+import { PHONE, startStage } from '../stage.mjs'
 
 /** Waits until the page is looked after by its service worker, which has kept what it needs. */
 const kept = (one) => one.page.evaluate(async () => {
@@ -24,62 +24,58 @@ const names = (one) => one.page.evaluate(async () => {
   return (await cache.keys()).map(({ url }) => new URL(url).pathname)
 })
 
-for (const [look, settings] of Object.entries({ light: { viewport: { width: 1280, height: 800 } }, phone: { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true } })) {
-  test(`a page that is opened again without a server goes on, and nothing is lost, ${look}`, async (t) => {
-    const server = await startServer(t)
-    const browser = await startBrowser(t)
-    const ann = await newPerson(t, browser, server, settings)
-    await ann.signIn('Ann')
-    await ann.createProject('Recipe book')
-    await ann.createFile('soups/onion.md')
-    await ann.editor().click()
-    await ann.type('saved. ')
-    await ann.says('Saved')
-    await kept(ann)
-    await until('the project is kept', async (saw) => {
-      const all = await names(ann)
-      saw(all)
-      return ['/api/me', '/api/projects/[^/]+', '.*/feed'].every((path) => all.some((name) => new RegExp(`^${path}$`).test(name)))
-        && (await listed(ann)).includes('soups/onion.md')
-    })
-
-    await server.kill()
-    await ann.page.reload()
-    await ann.sees('saved. ')
-    await ann.says(/^Offline/)
-    await ann.editor().click()
-    await ann.type('typed alone. ')
-    await ann.says('Offline – 13 changes kept here')
-    await ann.inspect(`${look}-14-offline`)
-    await ann.page.reload()
-    await ann.sees('saved. typed alone. ')
-    await ann.says(/^Offline/)
-
-    await server.start()
-    await ann.says('Saved')
-    assert.equal(await ann.stored(), 'saved. typed alone. ')
-    await ann.page.reload()
-    await ann.sees('saved. typed alone. ')
+test('a page that is opened again without a server goes on, and nothing is lost', async (t) => {
+  const server = await startStage({}, t)
+  const ann = await server.person(t, PHONE)
+  await ann.signIn('Ann')
+  await ann.createProject('Recipe book')
+  await ann.createFile('soups/onion.md')
+  await ann.editor().click()
+  await ann.type('saved. ')
+  await ann.says('Saved')
+  await kept(ann)
+  await eventually('the project is kept', async (saw) => {
+    const all = await names(ann)
+    saw(all)
+    return ['/api/me', '/api/projects/[^/]+', '.*/feed'].every((path) => all.some((name) => new RegExp(`^${path}$`).test(name)))
+      && (await listed(ann)).includes('soups/onion.md')
   })
-}
+
+  await server.kill()
+  await ann.page.reload()
+  await ann.sees('saved. ')
+  await ann.says(/^Offline/)
+  await ann.editor().click()
+  await ann.type('typed alone. ')
+  await ann.says('Offline – 13 changes kept here')
+  await ann.inspect('phone-14-offline')
+  await ann.page.reload()
+  await ann.sees('saved. typed alone. ')
+  await ann.says(/^Offline/)
+
+  await server.start()
+  await ann.says('Saved')
+  assert.equal(await ann.stored(), 'saved. typed alone. ')
+  await ann.page.reload()
+  await ann.sees('saved. typed alone. ')
+})
 
 test('what is kept for being offline goes at the sign-out, and is nobody else’s', async (t) => {
-  const server = await startServer(t)
-  const browser = await startBrowser(t)
-  const ann = await newPerson(t, browser, server, { expected: [/status of 401/, /ERR_FAILED/] })
+  const server = await startStage({}, t)
+  const ann = await server.person(t, { expected: [/status of 401/, /ERR_FAILED/] })
   await ann.signIn('Ann')
   await ann.createProject('Private')
   await ann.createFile('onion.md')
   await kept(ann)
   await ann.page.reload()
   await ann.editor().waitFor()
-  await until('something is kept', async () => (await names(ann)).length > 3)
+  await eventually('something is kept', async () => (await names(ann)).length > 3)
   assert.ok((await names(ann)).every((name) => !/\/documents\/|\/text$|\/update$|tokens|invites|keys|logins/.test(name)))
   await ann.at('me').click()
   await ann.at('sign-out').click()
   await ann.page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click()
   await ann.at('guest-name').waitFor()
-  await until('nothing is kept', async (saw) => {
+  await eventually('nothing is kept', async (saw) => {
     const all = await names(ann)
     saw(all)
     return all.every((name) => ['/api/auth'].includes(name))
@@ -90,9 +86,8 @@ test('what is kept for being offline goes at the sign-out, and is nobody else’
 })
 
 test('a newer studio is offered, and the older goes on until it is taken', async (t) => {
-  const server = await startServer(t)
-  const browser = await startBrowser(t)
-  const ann = await newPerson(t, browser, server)
+  const server = await startStage({}, t)
+  const ann = await server.person(t)
   await ann.signIn('Ann')
   await ann.createProject('Recipe book')
   await kept(ann)
@@ -102,6 +97,7 @@ test('a newer studio is offered, and the older goes on until it is taken', async
   await ann.inspect('15-newer')
   await ann.createFile('onion.md')
   await ann.page.getByRole('button', { name: 'Reload it' }).click()
+  await ann.page.getByText('There is a newer version of this page.').waitFor({ state: 'detached' })
   await ann.editor().waitFor()
   assert.equal(await ann.page.getByText('There is a newer version of this page.').count(), 0)
 })

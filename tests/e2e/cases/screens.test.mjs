@@ -1,16 +1,11 @@
 // Every screen, light and dark, on a desk and on a phone: usable by all, and pictures in out/ to be looked at.
 
 import { test } from 'node:test'
-import { devices } from 'playwright-core'
-import { startServer } from '../server.mjs'
-import { newPerson, startBrowser } from '../studio.mjs'
+import { DESK, PHONE, startStage } from '../stage.mjs'
 
-const LOOKS = {
-  light: { colorScheme: 'light', viewport: { width: 1280, height: 800 } },
-  dark: { colorScheme: 'dark', viewport: { width: 1280, height: 800 } },
-  phone: { ...devices['Pixel 7'], colorScheme: 'light' },
-  'phone-dark': { ...devices['Pixel 7'], colorScheme: 'dark' },
-}
+const stage = await startStage()
+
+const LOOKS = { desk: DESK, phone: PHONE }
 
 const TEXT = `# Onion soup
 
@@ -26,10 +21,8 @@ const soup = cook(onions, { slowly: true }) // an hour
 
 for (const [look, settings] of Object.entries(LOOKS)) {
   test(`every screen, ${look}`, async (t) => {
-    const server = await startServer(t)
-    const browser = await startBrowser(t)
     const expected = [/status of 404/]
-    const ann = await newPerson(t, browser, server, { expected, ...settings })
+    const ann = await stage.person(t, { expected, ...settings })
     const shot = (name) => ann.inspect(`${look}-${name}`)
     await ann.page.goto('/')
     await ann.at('guest-name').waitFor()
@@ -52,7 +45,7 @@ for (const [look, settings] of Object.entries(LOOKS)) {
     const link = await ann.invite()
     await shot('5-invite')
     await ann.closeDialog()
-    const ben = await newPerson(t, browser, server, { expected, ...settings })
+    const ben = await stage.person(t, { expected, ...settings })
     await ben.page.goto(link)
     await ben.at('guest-name').waitFor()
     await ben.inspect(`${look}-6-invited`)
@@ -84,8 +77,7 @@ for (const [look, settings] of Object.entries(LOOKS)) {
     await shot('2-projects')
     for (const [name, where] of [['no-project', '/p/019a0000-0000-7000-8000-000000000000'], ['no-file', `${address.slice(0, -1)}z`], ['no-invite', '/join/nothing'], ['no-page', '/a/b/c/d/e']]) {
       await ann.page.goto(where)
-      await ann.page.getByRole('heading').filter({ visible: true }).first().waitFor()
-      await ann.page.waitForTimeout(300)
+      await ann.page.getByRole('heading', { name: /not here|no longer valid|Nothing lives/ }).waitFor()
       await shot(`7-${name}`)
     }
   })

@@ -5,20 +5,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startModel } from '../../../client-sdk/test/model.mjs'
 import { startGithub } from '../github.mjs'
-import { startServer } from '../server.mjs'
-import { axe, reads, shot } from '../studio-stage.mjs'
-import { newPerson, startBrowser, until } from '../studio.mjs'
-
-const DESK = { viewport: { width: 1280, height: 800 } }
+import { axe, eventually, reads, shot } from '../look.mjs'
+import { startStage } from '../stage.mjs'
 
 test('two people work together from the first click, and through the death of the server', async (t) => {
   const github = await startGithub(t)
   const model = await startModel()
   t.after(model.stop)
-  const server = await startServer(t, { env: { ...github.env, AI_BASE_URL: model.url, AI_MODEL: 'small-model', AI_RUNS_PER_MINUTE: '100' } })
-  const browser = await startBrowser(t)
-  const ann = await newPerson(t, browser, server, DESK)
-  const ben = await newPerson(t, browser, server, { ...DESK, colorScheme: 'dark' })
+  const server = await startStage({ ...github.env, AI_BASE_URL: model.url, AI_MODEL: 'small-model', AI_RUNS_PER_MINUTE: '100' }, t)
+  // With everything that moves, as it comes out of the box.
+  const ann = await server.person(t, { reducedMotion: 'no-preference' })
+  const ben = await server.person(t, { reducedMotion: 'no-preference', colorScheme: 'dark' })
 
   // In, and a project that begins as a page: three clicks and a name.
   github.as(1, 'ann', 'Ann')
@@ -26,7 +23,7 @@ test('two people work together from the first click, and through the death of th
   await axe(ann.page, 'sign in')
   await ann.page.getByRole('link', { name: 'Sign in with GitHub' }).click()
   await ann.at('template-page').check()
-  await ann.createProjectAnywhere('Our page')
+  await ann.createProject('Our page')
   await ann.editor().waitFor()
   await reads(ann.page, 'Hello, all of you')
 
@@ -38,7 +35,7 @@ test('two people work together from the first click, and through the death of th
   await ben.page.getByRole('link', { name: 'Sign in with GitHub' }).click()
   await ben.editor().waitFor()
   await reads(ben.page, 'Hello, all of you')
-  await until('Ann sees him', async () => (await ann.people()).includes('Ben'))
+  await eventually('Ann sees him', async () => (await ann.people()).includes('Ben'))
 
   // Both type at once, at two ends.
   await ann.editor().getByText('Hello, all of you').click()
@@ -53,7 +50,7 @@ test('two people work together from the first click, and through the death of th
 
   // They talk, and see the assistant's answer grow.
   const messages = (one) => one.at('message')
-  const lastSays = (one, words) => until(`${words} is said`, async (saw) => {
+  const lastSays = (one, words) => eventually(`${words} is said`, async (saw) => {
     const said = await messages(one).last().innerText().catch(() => '')
     saw(said)
     return said.includes(words)
@@ -89,11 +86,11 @@ test('two people work together from the first click, and through the death of th
   await ann.at('answer-proposal').click()
   await ben.at('answer-proposal').click()
   const states = async (one) => one.at('hunk').evaluateAll((all) => all.map((hunk) => hunk.dataset.state))
-  for (const one of [ann, ben]) await until('two changes wait', async () => (await states(one)).join() === 'pending,pending')
+  for (const one of [ann, ben]) await eventually('two changes wait', async () => (await states(one)).join() === 'pending,pending')
   await ben.page.locator('#hunk-1').click({ position: { x: 5, y: 5 } })
   await ben.page.keyboard.press(']')
   await ben.page.keyboard.press('y')
-  for (const one of [ann, ben]) await until('one is accepted', async (saw) => {
+  for (const one of [ann, ben]) await eventually('one is accepted', async (saw) => {
     const now = await states(one)
     saw(now)
     return now.filter((state) => state === 'accepted').length === 1
@@ -106,7 +103,7 @@ test('two people work together from the first click, and through the death of th
 
   // And taken back.
   await ann.at('review-undo').click()
-  await until('it is taken back', async () => {
+  await eventually('it is taken back', async () => {
     const text = await ann.stored('index.html')
     return !text.includes('Our page') && !text.includes('Not pressed yet')
   })
@@ -125,7 +122,7 @@ test('two people work together from the first click, and through the death of th
     await reads(one.page, '<!-- saved --><!-- while it was dead -->')
     await one.says('Saved')
   }
-  await until('the chat is there', async () => (await messages(ben).allInnerTexts()).some((text) => text.includes('and counts.')))
+  await eventually('the chat is there', async () => (await messages(ben).allInnerTexts()).some((text) => text.includes('and counts.')))
   const text = await ann.stored('index.html')
   for (const words of ['<!-- by Ann -->', '<!-- by Ben -->', '<!-- saved --><!-- while it was dead -->']) assert.equal(text.split(words).length, 2, words)
   await ann.page.reload()

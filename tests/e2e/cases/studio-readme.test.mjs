@@ -7,7 +7,8 @@ import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { DESK, startStage } from '../studio-stage.mjs'
+import { eventually } from '../look.mjs'
+import { startStage } from '../stage.mjs'
 
 const SDK = fileURLToPath(new URL('../../../client-sdk/', import.meta.url))
 const readme = await readFile(`${SDK}README.md`, 'utf8')
@@ -28,16 +29,16 @@ test('the examples of the SDK run, from the first to the last', async (t) => {
     }],
     build: { write: false, minify: false, target: 'es2023', modulePreload: false, rollupOptions: { input: 'example' } },
   })
-  const stage = await startStage(t)
-  const page = await stage.visitor({ ...DESK, bypassCSP: true })
+  const stage = await startStage({}, t)
+  const { page } = await stage.person(t, { bypassCSP: true, expected: [/Yjs was already imported/] })
   const said = []
   page.on('console', (message) => said.push(message.text()))
-  await page.goto(stage.url)
+  await page.goto('/')
   await page.addScriptTag({ type: 'module', content: output[0].code })
-  const heard = async (words) => {
-    for (let i = 0; i < 150 && !said.some((line) => line.includes(words)); i += 1) await page.waitForTimeout(100)
-    assert.ok(said.some((line) => line.includes(words)), `${words} in ${JSON.stringify(said)}`)
-  }
+  const heard = (words) => eventually(words, (saw) => {
+    saw(said)
+    return said.some((line) => line.includes(words))
+  })
   for (const words of ['Saving…', 'Saved', 'cookbook/soup.md:1', 'Less salt', 'Ann: @assistant', 'file.deleted', 'all of it ran Ann']) await heard(words)
   const texts = await page.evaluate(async () => {
     const ask = async (path) => (await fetch(`/api/projects${path}`)).json()
@@ -46,7 +47,6 @@ test('the examples of the SDK run, from the first to the last', async (t) => {
     return Promise.all(items.map(async ({ path, id }) => [path, await (await fetch(`/api/projects/${project.id}/documents/${id}/text`)).text()]))
   })
   assert.deepEqual(texts, [['cookbook/soup.md', '# A soup with less salt\n']])
-  stage.calm()
 })
 
 test('the page of ten lines runs on another site, from what the server serves', async (t) => {
@@ -57,7 +57,7 @@ test('the page of ten lines runs on another site, from what the server serves', 
   await new Promise((ready) => site.listen(0, '127.0.0.1', ready))
   t.after(() => site.close())
   const address = `http://127.0.0.1:${site.address().port}`
-  const stage = await startStage(t, { COTERIE_ORIGINS: address })
+  const stage = await startStage({ COTERIE_ORIGINS: address }, t)
   page = written.replaceAll('http://localhost:3000', stage.url)
 
   const entry = await fetch(`${stage.url}/sdk/v1/index.js`)
@@ -71,14 +71,7 @@ test('the page of ten lines runs on another site, from what the server serves', 
   }
   assert.equal((await fetch(`${stage.url}/sdk/v1/none.js`, { headers: { accept: 'text/html' } })).status, 404)
 
-  const [ann, ben] = [await stage.visitor(), await stage.visitor()]
-  /** Signs in at the server; answers how to ask it as them. */
-  const known = async (visitor, name) => {
-    const ask = async (path, data) => (await visitor.context().request.post(stage.url + path, { data })).json()
-    await ask('/auth/guest', { name })
-    return ask
-  }
-  const [asAnn, asBen] = [await known(ann, 'Ann'), await known(ben, 'Ben')]
+  const [{ page: ann, ask: asAnn }, { page: ben, ask: asBen }] = [await stage.person(t, { name: 'Ann' }), await stage.person(t, { name: 'Ben' })]
   const { id } = await asAnn('/api/projects', { name: 'Notes' })
   await asAnn(`/api/projects/${id}/documents`, { path: 'notes.md', content: '' })
   await asBen(`/api/invites/${(await asAnn(`/api/projects/${id}/invites`, { role: 'editor' })).token}/accept`, {})
@@ -94,5 +87,4 @@ test('the page of ten lines runs on another site, from what the server serves', 
   await ben.keyboard.type('by Ben')
   await ann.locator('.cm-line', { hasText: /by Ann, .*by Ben/ }).waitFor()
   await ann.locator('.caret-name', { hasText: 'Ben' }).waitFor({ state: 'attached' })
-  stage.calm()
 })

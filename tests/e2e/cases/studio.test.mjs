@@ -2,26 +2,17 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { axe, DESK, inviteFrom, PHONE, projectWith, reads, row, saved, shot, signIn, startStage, text, until } from '../studio-stage.mjs'
+import { axe, focused, inspect, reads, row, saved, shot, tabTo, text, until } from '../look.mjs'
+import { PHONE, startStage } from '../stage.mjs'
 
-/** Presses Tab until the focus is on what is wanted, as somebody without a mouse has to; Escape lets Tab out of a text. */
-async function tabTo(page, selector, { back = false, most = 40 } = {}) {
-  for (let i = 0; i < most; i += 1) {
-    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) return
-    if (await page.evaluate(() => document.activeElement?.matches('.cm-content'))) await page.keyboard.press('Escape')
-    await page.keyboard.press(back ? 'Shift+Tab' : 'Tab')
-  }
-  assert.fail(`Tab does not lead to ${selector}, but to ${await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 200))}`)
-}
-const focused = (page, selector) => until(page, (wanted) => document.activeElement?.matches(wanted), selector)
+const stage = await startStage()
+const TEXT = '[role=tabpanel]:not([inert]) .cm-content'
 
 test('the first minute: one by keyboard alone, one on a phone, in one text', async (t) => {
-  const stage = await startStage(t)
-  const ann = await stage.visitor({ ...DESK, colorScheme: 'light', reducedMotion: 'reduce' })
-  await ann.goto(stage.url)
+  const { page: ann } = await stage.person(t)
+  await ann.goto('/')
   await focused(ann, '[data-testid=guest-name]')
-  await axe(ann, 'signing in')
-  await shot(ann, 'sign-in')
+  await inspect(ann, 'sign-in')
   await ann.keyboard.type('Ann')
   await ann.keyboard.press('Enter')
   await ann.getByTestId('project-name').waitFor()
@@ -30,8 +21,7 @@ test('the first minute: one by keyboard alone, one on a phone, in one text', asy
   await ann.keyboard.type('Recipe book')
   await ann.keyboard.press('Enter')
   await focused(ann, '[data-testid=file-path]')
-  await axe(ann, 'no files')
-  await shot(ann, 'empty-project')
+  await inspect(ann, 'empty-project')
   await ann.keyboard.type('docs/soup.md')
   await ann.keyboard.press('Enter')
   await focused(ann, '.cm-content')
@@ -46,7 +36,7 @@ test('the first minute: one by keyboard alone, one on a phone, in one text', asy
   await ann.keyboard.press('Escape')
 
   // Somebody who was sent a link: a name, one tap to join, one into the text.
-  const eve = await stage.visitor({ ...PHONE, colorScheme: 'dark' })
+  const { page: eve } = await stage.person(t, { ...PHONE, colorScheme: 'dark' })
   await eve.goto(invite)
   await eve.getByTestId('guest-name').fill('Eve')
   await eve.getByTestId('guest-enter').tap()
@@ -57,8 +47,7 @@ test('the first minute: one by keyboard alone, one on a phone, in one text', asy
   await saved(eve)
   await reads(ann, 'Boil water. Add salt.')
   await until(ann, () => document.querySelector('.caret-name')?.textContent === 'Eve')
-  await shot(eve, 'phone-text')
-  await axe(eve, 'a phone, the text')
+  await inspect(eve, 'phone-text')
 
   // Undo takes back one's own.
   await tabTo(ann, '.cm-content')
@@ -85,15 +74,13 @@ test('the first minute: one by keyboard alone, one on a phone, in one text', asy
   await ann.keyboard.press('Enter')
   await row(ann, 'docs/stew.md').waitFor()
   await until(eve, () => document.querySelector('h1')?.textContent === 'docs/stew.md', null, 4_000)
-  await shot(ann, 'desk')
-  await axe(ann, 'the desk')
+  await inspect(ann, 'desk')
 
   // The phone's panes, and the way to somebody.
   const panes = eve.getByRole('navigation', { name: 'Panes' })
   await panes.getByRole('button', { name: /People/ }).tap()
   await eve.getByTestId('person').filter({ hasText: 'Ann' }).waitFor()
-  await axe(eve, 'a phone, the people')
-  await shot(eve, 'phone-people')
+  await inspect(eve, 'phone-people')
   await panes.getByRole('link', { name: 'Files' }).tap()
   await row(eve, 'docs/stew.md').waitFor()
   await axe(eve, 'a phone, the files')
@@ -106,41 +93,67 @@ test('the first minute: one by keyboard alone, one on a phone, in one text', asy
   await panes.getByRole('button', { name: /People/ }).tap()
   await eve.getByRole('button', { name: /Go to Ann/ }).tap()
   await reads(eve, 'Boil water. Add salt.')
-  stage.calm()
 })
 
-test('a newcomer with a mouse types after three clicks', async (t) => {
-  const stage = await startStage(t)
-  const page = await stage.visitor()
+/** Counts what a pointer does in a page, whoever moves it. */
+async function countClicks({ context }) {
   let clicks = 0
-  const click = async (target) => {
-    clicks += 1
-    await target.click()
-  }
-  await page.goto(stage.url)
-  await focused(page, '[data-testid=guest-name]')
-  await page.keyboard.type('Ann')
-  await click(page.getByTestId('guest-enter'))
-  await focused(page, '[data-testid=project-name]')
-  await page.keyboard.type('Recipe book')
-  await click(page.getByTestId('project-create'))
-  await click(page.getByTestId('first-file').first())
-  await focused(page, '.cm-content')
-  await page.keyboard.type('Soup')
-  await saved(page)
-  await reads(page, 'Soup')
-  assert.ok(clicks <= 3, `${clicks} clicks`)
-  stage.calm()
+  await context.exposeBinding('clicked', () => void (clicks += 1))
+  await context.addInitScript(() => addEventListener('pointerdown', () => globalThis.clicked(), true))
+  return () => clicks
+}
+
+test('a newcomer with a mouse types after three clicks', async (t) => {
+  const ann = await stage.person(t)
+  const clicks = await countClicks(ann)
+  await ann.page.goto('/')
+  await focused(ann.page, '[data-testid=guest-name]')
+  await ann.page.keyboard.type('Ann')
+  await ann.at('guest-enter').click()
+  await focused(ann.page, '[data-testid=project-name]')
+  await ann.page.keyboard.type('Recipe book')
+  await ann.at('project-create').click()
+  await ann.at('first-file').first().click()
+  await focused(ann.page, '.cm-content')
+  await ann.page.keyboard.type('Soup')
+  await saved(ann.page)
+  await reads(ann.page, 'Soup')
+  assert.equal(clicks(), 3)
+})
+
+test('from the address to typing together it takes nobody more than three clicks', async (t) => {
+  const [ann, ben] = [await stage.person(t), await stage.person(t)]
+  const [clicksOfAnn, clicksOfBen] = [await countClicks(ann), await countClicks(ben)]
+  // Who begins: two names, each with Enter as people do, a file, and a link.
+  await ann.page.goto('/')
+  await focused(ann.page, '[data-testid=guest-name]')
+  await ann.page.keyboard.type('Ann')
+  await ann.page.keyboard.press('Enter')
+  await focused(ann.page, '[data-testid=project-name]')
+  await ann.page.keyboard.type('Recipe book')
+  await ann.page.keyboard.press('Enter')
+  await ann.at('first-file').first().click()
+  const link = await ann.invite()
+  await ann.page.keyboard.press('Escape')
+  // Who was sent it: a name, and into the text.
+  await ben.page.goto(link)
+  await ben.page.getByTestId('guest-name').fill('Ben')
+  await ben.at('guest-enter').click()
+  await ben.editor().click()
+  await ben.page.keyboard.type('Soup')
+  await ann.sees('Soup')
+  await ann.editor().click()
+  await ann.type(', hot')
+  await ben.sees('Soup, hot')
+  await ann.caretOf('Ben').waitFor({ state: 'attached' })
+  await ben.caretOf('Ann').waitFor({ state: 'attached' })
+  assert.deepEqual([clicksOfAnn(), clicksOfBen()], [3, 2])
 })
 
 test('the tree by pointer: drag, the button way, folders whole, undo; seen by others at once', async (t) => {
-  const stage = await startStage(t)
-  const ann = await stage.visitor({ ...DESK, colorScheme: 'dark' })
-  await signIn(ann, stage.url, 'Ann')
-  await ann.getByTestId('project-name').waitFor()
-  await projectWith(ann, 'Tree', { 'a.md': 'text of a', 'b.md': 'b', 'docs/plan.md': 'plan', 'docs/old/x.md': 'x', 'src/main.rs': 'fn main() {}' })
-  const bob = await stage.visitor()
-  await signIn(bob, stage.url + (await inviteFrom(ann)), 'Bob')
+  const files = { 'a.md': 'text of a', 'b.md': 'b', 'docs/plan.md': 'plan', 'docs/old/x.md': 'x', 'src/main.rs': 'fn main() {}' }
+  const ann0 = { name: 'Ann', colorScheme: 'dark', expected: [/status of 409/] }
+  const [{ page: ann }, { page: bob }] = await stage.meet(t, 'Tree', files, ann0, { name: 'Bob' })
   await row(bob, 'a.md').waitFor()
   const seen = (path) => row(bob, path).waitFor({ timeout: 4_000 })
 
@@ -184,31 +197,37 @@ test('the tree by pointer: drag, the button way, folders whole, undo; seen by ot
   await ann.locator('#rename-path').fill('docs')
   await ann.keyboard.press('Enter')
   await ann.getByRole('dialog').getByRole('alert').filter({ hasText: /\w/ }).waitFor()
-  stage.calm()
 })
 
 test('tabs keep their undo and their place; a file is followed to whoever is in it', async (t) => {
-  const stage = await startStage(t)
-  const ann = await stage.visitor()
-  await signIn(ann, stage.url, 'Ann')
-  await ann.getByTestId('project-name').waitFor()
   const long = Array.from({ length: 400 }, (_, i) => `line ${i + 1}`).join('\n')
-  await projectWith(ann, 'Tabs', { 'long.txt': long, 'short.js': 'const a = 1\n' })
+  const [owner] = await stage.meet(t, 'Tabs', { 'long.txt': long, 'short.js': 'const a = 1\n' }, { name: 'Ann' })
+  const ann = owner.page
   await row(ann, 'long.txt').click()
-  await text(ann).waitFor()
+  await focused(ann, TEXT)
   await ann.keyboard.type('mine ')
   const place = () => ann.locator('[role=tabpanel]:not([inert]) .cm-scroller').evaluate((element) => element.scrollTop)
   await ann.mouse.move(700, 400)
   await ann.mouse.wheel(0, 3_000)
   await reads(ann, 'line 140')
-  await ann.waitForTimeout(300) // the editor measures lines as they come into sight, and corrects itself
+  // The editor measures lines as they come into sight, and corrects itself.
+  await text(ann).evaluate(async (content) => {
+    const frame = () => new Promise(requestAnimationFrame)
+    for (let same = 0, last = -1; same < 10; await frame()) {
+      const now = content.parentElement.scrollTop
+      same = now === last ? same + 1 : 0
+      last = now
+    }
+  })
   const before = await place()
   await row(ann, 'short.js').click()
   await reads(ann, 'const a')
+  await focused(ann, TEXT)
   await ann.keyboard.type('also mine ')
   await ann.getByRole('tab', { name: 'long.txt' }).click()
   await reads(ann, 'line 140')
   assert.equal(await place(), before, 'the place is kept')
+  await focused(ann, TEXT)
   await ann.keyboard.press('Control+z')
   await ann.keyboard.press('Control+Home')
   await until(ann, () => document.querySelector('[role=tabpanel]:not([inert]) .cm-line').textContent === 'line 1')
@@ -217,8 +236,9 @@ test('tabs keep their undo and their place; a file is followed to whoever is in 
   await focused(ann, '[role=tab][aria-selected=true]')
   await reads(ann, 'also mine')
 
-  const bob = await stage.visitor()
-  await signIn(bob, stage.url + (await inviteFrom(ann)), 'Bob')
+  const guest = await stage.person(t, { name: 'Bob' })
+  await guest.join(owner)
+  const bob = guest.page
   await row(bob, 'long.txt').click()
   await text(bob).waitFor()
   await bob.keyboard.press('Control+End')
@@ -236,19 +256,11 @@ test('tabs keep their undo and their place; a file is followed to whoever is in 
   await ann.reload()
   await reads(ann, 'line 1')
   assert.deepEqual((await ann.getByRole('tab').allTextContents()).map((label) => label.trim()), ['long.txt'])
-  stage.calm()
 })
 
 test('a reader reads, and every screen says so', async (t) => {
-  const stage = await startStage(t)
-  const ann = await stage.visitor()
-  await signIn(ann, stage.url, 'Ann')
-  await ann.getByTestId('project-name').waitFor()
-  const id = await projectWith(ann, 'Read', { 'page.md': '# Title' })
-  const invite = await inviteFrom(ann, 'viewer')
-  const eve = await stage.visitor({ viewport: { width: 320, height: 640 }, colorScheme: 'dark' })
-  await signIn(eve, stage.url + invite, 'Eve with a name that is far too long for a phone of this size')
-  await row(eve, 'page.md').waitFor()
+  const long = { name: 'Eve with a name that is far too long for a phone of this size', role: 'viewer', viewport: { width: 320, height: 640 }, colorScheme: 'dark' }
+  const [{ project }, { page: eve }] = await stage.meet(t, 'Read', { 'page.md': '# Title' }, { name: 'Ann' }, long)
   assert.equal(await eve.getByTestId('file-path').count(), 0)
   await axe(eve, 'a reader, the files')
   await row(eve, 'page.md').click()
@@ -257,13 +269,12 @@ test('a reader reads, and every screen says so', async (t) => {
   await eve.keyboard.type('graffiti')
   assert.equal(await text(eve).evaluate((element) => element.textContent.includes('graffiti')), false)
   assert.ok(await eve.evaluate(() => document.documentElement.scrollWidth <= 320), 'nothing is wider than the window')
-  await axe(eve, 'a reader, the text')
-  await shot(eve, 'reader')
+  await inspect(eve, 'reader')
 
   // Whoever was not invited learns nothing.
-  const zed = await stage.visitor()
-  await signIn(zed, `${stage.url}/p/${id}`, 'Zed')
+  const stranger = await stage.person(t, { expected: [/status of 404/] })
+  const zed = stranger.page
+  await stranger.signIn('Zed', `/p/${project()}`)
   await zed.getByText('This project is not here').waitFor()
   await axe(zed, 'not here')
-  stage.calm()
 })

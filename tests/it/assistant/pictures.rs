@@ -24,7 +24,7 @@ on_both_engines![
 /// A scene with another model, which makes pictures.
 async fn with_painter(engine: Engine, change: impl FnOnce(&mut coterie::config::Config)) -> (Scene, FakeModel) {
     let painter = FakeModel::start().await;
-    let (name, idle) = ("painter".to_owned(), Duration::from_secs(1));
+    let (name, idle) = ("painter".to_owned(), Duration::from_secs(3));
     let images = ModelSettings { name, images: true, idle, ..settings(&painter) };
     let scene = Scene::with(engine, |config| {
         config.ai.models.push(images);

@@ -220,7 +220,7 @@ async fn a_model_that_wants_the_length_by_its_newer_name_is_asked_so() {
 #[tokio::test]
 async fn the_time_that_an_answer_waits_for_its_reader_is_no_silence() {
     let fake = FakeModel::start().await;
-    let idle = Duration::from_millis(400);
+    let idle = Duration::from_millis(1_600);
     let models = Models::new(&[ModelSettings { idle, ..settings(&fake.base_url) }]).unwrap();
     let (pieces, script) = fed();
     fake.then(script);
@@ -248,7 +248,7 @@ async fn the_time_that_an_answer_waits_for_its_reader_is_no_silence() {
 #[tokio::test]
 async fn pictures_come_with_the_answer_or_from_the_models_own_server() {
     let fake = FakeModel::start().await;
-    let images = ModelSettings { images: true, idle: Duration::from_millis(300), ..settings(&fake.base_url) };
+    let images = ModelSettings { images: true, ..settings(&fake.base_url) };
     let models = Models::new(&[images]).unwrap();
     assert_eq!(models.find(None).unwrap_err(), Fault::NotConnected, "it is asked for nothing else");
     let painter = models.painter(None).unwrap();
@@ -298,10 +298,10 @@ async fn pictures_come_with_the_answer_or_from_the_models_own_server() {
 #[tokio::test]
 async fn what_comes_instead_of_a_picture_is_told_in_words() {
     let fake = FakeModel::start().await;
+    let images = ModelSettings { images: true, ..settings(&fake.base_url) };
     let idle = Duration::from_millis(300);
-    let images = ModelSettings { images: true, idle, ..settings(&fake.base_url) };
-    let models = Models::new(&[images]).unwrap();
-    let painter = models.painter(None).unwrap();
+    let hasty = ModelSettings { name: "hasty".to_owned(), idle, ..images.clone() };
+    let models = Models::new(&[images, hasty]).unwrap();
     let error = |code: &str| json!({ "error": { "message": "no", "code": code } }).to_string();
     let data = |data: serde_json::Value| Script::Refuse(200, vec![], json!({ "data": data }).to_string());
     let flood = vec![vec![b'x'; 1024 * 1024]; coterie::limits::MODEL_PICTURE_BYTES / (1024 * 1024) + 1];
@@ -315,11 +315,12 @@ async fn what_comes_instead_of_a_picture_is_told_in_words() {
         (data(json!([{ "b64_json": "no base64" }])), Fault::Unreadable),
         (data(json!([{}])), Fault::Unreadable),
         (Script::Break(vec![b"{".to_vec()]), Fault::BrokeOff),
-        (Script::Hang(vec![b"{".to_vec()]), Fault::Silent(idle)),
         (Script::Stream(flood), Fault::TooLong),
+        (Script::Hang(vec![b"{".to_vec()]), Fault::Silent(idle)),
     ];
     for (script, fault) in cases {
         fake.then(script);
+        let painter = models.painter(matches!(fault, Fault::Silent(_)).then_some("hasty")).unwrap();
         let told = painter.picture(&Brief { prompt: "a red fox", size: None }).await;
         assert_eq!(told.map(|picture| picture.bytes.len()), Err(fault));
     }

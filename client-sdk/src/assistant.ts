@@ -1,4 +1,4 @@
-// What a model does on one's own account, beside the chat: it goes on with a text, and looks through a file. Told to nobody else.
+// What a model does on one's own account, beside the chat: it goes on with a text, looks through a file, makes a picture.
 
 import type { Http, Schema } from './http.ts'
 
@@ -11,11 +11,19 @@ export type Completion = Schema<'Completion'>
 /** What a model found in a file: faults, risks, what could be better. Its words are not to be trusted. */
 export type Analysis = Schema<'Analysis'>
 
+/** What is to be seen on a picture. */
+export type PictureWanted = Schema<'PictureWanted'>
+
+/** A picture that a model made, kept among those of the project. */
+export type Picture = Schema<'Picture'>
+
 /** Questions to a model that are no messages. For editors; each takes of the project's budget. */
 export interface Assistant {
   complete(wanted: CompletionWanted): Promise<Completion>
   /** Has a file looked through, by id or path; the others see the answer in `analysis`. */
   analyse(file: string, model?: string): Promise<Analysis>
+  /** Has a picture made, where a model is connected that makes some; `project.blobs` has it then. */
+  picture(wanted: PictureWanted): Promise<Picture>
   /** What was last found in a file; null where nobody asked yet. */
   analysis(file: string): Promise<Analysis | null>
 }
@@ -28,6 +36,7 @@ export function assistantOf(http: Http, p: string, idOf: (name: string) => strin
     analyse: (file, model) => http.post('/api/projects/{p}/documents/{d}/analysis', {
       params: document(file), body: model === undefined ? {} : { model },
     }),
+    picture: (wanted) => http.post('/api/projects/{p}/images', { params: { path: { p } }, body: wanted }),
     analysis: async (file) => (await http.get('/api/projects/{p}/documents/{d}/analysis', { params: document(file) })).items[0] ?? null,
   }
 }

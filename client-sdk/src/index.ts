@@ -1,7 +1,7 @@
 // The whole public API of the package. The app in ../app imports nothing else.
 
 export { createClient, type Client, type ClientOptions, type NewProject } from './client.ts'
-export type { Analysis, Assistant, Completion, CompletionWanted } from './assistant.ts'
+export type { Analysis, Assistant, Completion, CompletionWanted, Picture, PictureWanted } from './assistant.ts'
 export type { Archive, BlobInfo, Blobs, Imported } from './archive.ts'
 export type { Project, Session, Usage } from './project.ts'
 export type {

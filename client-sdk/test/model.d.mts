@@ -11,6 +11,7 @@ export interface Model {
   asked: Record<string, unknown>[]
   answer(text: string): void
   call(name: string, values: unknown): void
+  reply(body: unknown): void
   refuse(status: number, error: { message: string; code?: string }): void
   feed(): Fed
   stop(): Promise<void>

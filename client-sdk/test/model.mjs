@@ -50,6 +50,11 @@ export async function startModel() {
       response.write(chunk({ tool_calls: [call] }))
       end(response, 'tool_calls')
     }),
+    /** The next answer is no stream, but this as JSON. */
+    reply: (body) => void scripts.push((response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify(body))
+    }),
     /** The next one is refused. */
     refuse: (status, error) => void scripts.push((response) => {
       response.writeHead(status, { 'content-type': 'application/json' })

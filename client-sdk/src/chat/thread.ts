@@ -3,7 +3,7 @@
 // An answer on its way is told piece by piece, each with its offset. Pieces come to those who listen; whoever comes later
 // reads the text so far and goes on from there, and reads it again where a piece is missing.
 
-import { ApiError, type Http } from '../http.ts'
+import { ApiError, type Http, type Schema } from '../http.ts'
 import { newKey } from '../key.ts'
 import type { FeedEvent } from '../room.ts'
 import { createStore, type Store } from '../store.ts'
@@ -41,8 +41,8 @@ export interface Thread {
   remove(id: string): Promise<void>
   /** Ends an answer that is being written; what it says so far stays. For editors. */
   stop(id: string): Promise<Message>
-  /** Has an answer that failed or was stopped given again in its place. For editors. */
-  retry(id: string): Promise<Message>
+  /** Has an answer that failed or was stopped given again in its place, by another model or persona where one is named. For editors. */
+  retry(id: string, how?: Schema<'Retry'>): Promise<Message>
   /** Tells the others that I write; as often as one likes. */
   writing(): void
   /** Asks again for what is loaded. */
@@ -232,7 +232,7 @@ export function keepThread({ http, project, id, me }: ThreadParts): ThreadKeeper
     edit: (message, body) => act(() => http.patch('/api/projects/{p}/messages/{m}', { ...at(message), body: { body } })),
     remove: (message) => http.delete('/api/projects/{p}/messages/{m}', at(message)),
     stop: (message) => act(() => http.post('/api/projects/{p}/messages/{m}/stop', at(message))),
-    retry: (message) => act(() => http.post('/api/projects/{p}/messages/{m}/retry', at(message))),
+    retry: (message, how) => act(() => http.post('/api/projects/{p}/messages/{m}/retry', { ...at(message), ...(how ? { body: how } : {}) })),
     writing() {
       if (stopped || Date.now() - wroteAt < TYPING_AGAIN_MS) return
       wroteAt = Date.now()

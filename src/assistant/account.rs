@@ -238,14 +238,16 @@ async fn settle(state: &Shared, run: Uuid, spent: impl FnOnce(&Left) -> Spent) -
 }
 
 /// Settles what a run left open whose server was killed or whose task broke off: what was asked, and what is known to be
-/// written.
+/// written. Of a picture nobody knows.
 ///
 /// # Errors
 /// When the database fails.
 pub(super) async fn settle_left(state: &Shared, run: Uuid, written: usize) -> Result<()> {
     let spent = |left: &Left| {
-        let usage = estimate(&left.held, written);
         let model = state.models.iter().find(|model| model.name() == left.model);
+        let is_picture = model.is_some_and(Model::makes_pictures);
+        let written = if is_picture { tokens::bytes_of(limits::PICTURE_TOKENS) } else { written };
+        let usage = estimate(&left.held, written);
         model.map_or_else(|| Spent::unpriced(usage), |model| Spent::of(model, usage))
     };
     settle(state, run, spent).await

@@ -101,7 +101,10 @@ where
     let doing = tokio::spawn(async move {
         let _place = place;
         let done = working.await;
-        sql::end_run(&state.db, payer.run, now_us()).await?;
+        // What is done is done; a run that is not ended is by and by.
+        if let Err(error) = sql::end_run(&state.db, payer.run, now_us()).await {
+            tracing::warn!(run = %payer.run, %error, "a run cannot be ended");
+        }
         done
     });
     doing.await.map_err(|broke| Error::Internal(broke.into()))?
@@ -125,18 +128,27 @@ impl Waits {
     /// stops, and when nobody waits any more.
     ///
     /// # Errors
-    /// When the database fails.
-    pub(super) async fn hear<T>(&self, asking: impl Future<Output = Result<T, Fault>>) -> Result<Result<T, Fault>> {
+    /// Why there is none.
+    pub(super) async fn hear<T>(&self, asking: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         let deadline = Instant::now() + limits::ASSISTANT_TIME;
         let mut asking = pin!(asking);
         loop {
             tokio::select! {
-                outcome = &mut asking => return Ok(outcome),
-                () = sleep(limits::ASSISTANT_BEAT) => sql::beat(&self.state.db, self.run, now_us()).await?,
-                () = sleep_until(deadline) => return Ok(Err(Fault::Silent(limits::ASSISTANT_TIME))),
-                () = self.state.shutdown.cancelled() => return Ok(Err(Fault::BrokeOff)),
-                () = self.gone.cancelled() => return Ok(Err(Fault::BrokeOff)),
+                outcome = &mut asking => return outcome,
+                () = sleep(limits::ASSISTANT_BEAT) => self.beat().await,
+                () = sleep_until(deadline) => return Err(Fault::Silent(limits::ASSISTANT_TIME)),
+                () = self.state.shutdown.cancelled() => return Err(Fault::BrokeOff),
+                () = self.gone.cancelled() => return Err(Fault::BrokeOff),
             }
+        }
+    }
+}
+
+impl Waits {
+    /// Says that the run goes on. A word that is not written is no reason to give up what is paid for.
+    async fn beat(&self) {
+        if let Err(error) = sql::beat(&self.state.db, self.run, now_us()).await {
+            tracing::warn!(run = %self.run, %error, "cannot note that a run goes on");
         }
     }
 }
@@ -145,7 +157,7 @@ async fn exchange(waits: &Waits, account: &mut Account<'_>, model: &Model, ask: 
     let mut written = 0;
     let outcome = waits.hear(hear(model, ask, &mut written)).await;
     account.written = written;
-    match outcome? {
+    match outcome {
         Ok((text, end)) => {
             account.add(end.usage).await.map_err(ended)?;
             Ok((text, end.cut))

@@ -121,7 +121,7 @@ pub(super) async fn make(
         let painted = async {
             let brief = wanted.brief()?;
             hold(&mut account, painter, &brief).await.map_err(alone::ended)?;
-            let outcome = waits.hear(painter.picture(&brief)).await?;
+            let outcome = waits.hear(painter.picture(&brief)).await;
             let counted = outcome.as_ref().map(|picture| picture.usage);
             settle(&mut account, counted).await.map_err(alone::ended)?;
             outcome.map_err(|fault| refused(&fault))

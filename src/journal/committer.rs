@@ -85,7 +85,7 @@ pub enum Outcome {
 enum Fault {
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-    /// Ours. What was done of it is rolled back, and would end the same another time.
+    /// Ours, and would most likely end the same another time.
     #[error("writing it panicked: {0}")]
     Panicked(String),
 }
@@ -310,6 +310,7 @@ async fn try_until_answered(
     let slow = Instant::now() + limits::COMMIT_SLOW;
     let appends: Arc<[Append]> = group.iter().map(|waiting| waiting.append.clone()).collect();
     let mut pause = limits::COMMIT_RETRY_FIRST;
+    let mut panicked = false;
     loop {
         let trying = timeout(limits::COMMIT_TIME, db.try_once(&appends));
         tokio::pin!(trying);
@@ -333,6 +334,10 @@ async fn try_until_answered(
                 measured.retries.increment(1);
                 tokio::time::sleep(pause).await;
                 pause = Duration::min(pause * 2, limits::COMMIT_RETRY_LONGEST);
+            }
+            // An earlier try, or this one, may be committed although its answer was lost: the next finds out.
+            Err(Fault::Panicked(said)) if appends.len() == 1 && !std::mem::replace(&mut panicked, true) => {
+                tracing::warn!(%said, "writing an append panicked; it is tried once more");
             }
             Err(fault) => {
                 tell(Storage::Well);

@@ -142,6 +142,9 @@ pub const PICTURE_CHARS: usize = 4_000;
 /// Tokens that a picture counts as where its server counts none, and that are set aside for it: a square one of high quality,
 /// as OpenAI counts.
 pub const PICTURE_TOKENS: u32 = 4_160;
+/// Tokens that one exchange with a model is taken to have had at most: a thousand times what any model reads. Servers may say
+/// any number.
+pub const EXCHANGE_TOKENS: u64 = 1_000_000_000;
 /// Sides of a picture, in points.
 pub const PICTURE_POINTS: std::ops::RangeInclusive<u32> = 16..=4_096;
 /// What of its words a picture is called by, in characters.

@@ -1,20 +1,27 @@
 //! One event of an answer's stream, read leniently: compatible servers leave out, null and add fields.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+
+use crate::limits;
 
 /// Tokens that an exchange took, as the model's server counts them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Read.
-    #[serde(default, alias = "input_tokens")]
+    #[serde(default, alias = "input_tokens", deserialize_with = "count")]
     pub prompt_tokens: u64,
     /// Written.
-    #[serde(default, alias = "output_tokens")]
+    #[serde(default, alias = "output_tokens", deserialize_with = "count")]
     pub completion_tokens: u64,
     /// Both.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub total_tokens: u64,
+}
+
+/// A number of tokens; of one that no exchange takes, what it can take at most, so that sums of them stay numbers.
+fn count<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    Ok(u64::deserialize(from)?.min(limits::EXCHANGE_TOKENS))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -124,8 +124,8 @@ impl Model {
             return Err(Fault::Elsewhere(host));
         }
         match self.take(self.http.get(url), limits::BLOB_BYTES).await {
-            // It said that it is there.
-            Err(Fault::UnknownModel(_) | Fault::Refused { .. }) => Err(Fault::Unreadable),
+            // It said that it is there, and has made it.
+            Err(fault) if fault.costs_nothing() => Err(Fault::Unreadable),
             taken => taken,
         }
     }

@@ -4,29 +4,24 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { startModel } from '../../../client-sdk/test/model.mjs'
-import { axe, DESK, inviteFrom, PHONE, projectWith, reads, row, saved, shot, signIn, startStage, text, until } from '../studio-stage.mjs'
+import { axe, inspect, reads, row, saved, text, until } from '../look.mjs'
+import { DESK, PHONE, startStage } from '../stage.mjs'
 
 const DOT = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==', 'base64')
 
-async function stageWith(t, options = DESK) {
-  const model = await startModel()
-  t.after(model.stop)
-  const folder = await mkdtemp(join(tmpdir(), 'coterie-models-'))
-  t.after(() => rm(folder, { recursive: true }))
-  const models = ['quick', 'careful'].map((name) => ({ name, model: name, base_url: model.url }))
-  await writeFile(join(folder, 'models.json'), JSON.stringify(models))
-  const stage = await startStage(t, { AI_MODELS: join(folder, 'models.json'), AI_MODEL: 'quick', AI_RUNS_PER_MINUTE: '100' })
-  const ann = await stage.visitor({ ...options, permissions: ['clipboard-read', 'clipboard-write'] })
-  await signIn(ann, stage.url, 'Ann')
-  await ann.getByTestId('project-name').waitFor()
-  const project = await projectWith(ann, 'Greetings', { 'main.js': 'const a = 1\n', 'notes.md': 'notes\n' })
-  return { model, stage, ann, project }
-}
+const FILES = { 'main.js': 'const a = 1\n', 'notes.md': 'notes\n' }
+const model = await startModel()
+after(model.stop)
+const folder = await mkdtemp(join(tmpdir(), 'coterie-models-'))
+after(() => rm(folder, { recursive: true }))
+const models = ['quick', 'careful'].map((name) => ({ name, model: name, base_url: model.url }))
+await writeFile(join(folder, 'models.json'), JSON.stringify(models))
+const stage = await startStage({ AI_MODELS: join(folder, 'models.json'), AI_MODEL: 'quick', AI_RUNS_PER_MINUTE: '100' })
 
 test('code of an answer goes to the caret, or into a proposal; who answers and by which model is chosen', async (t) => {
-  const { model, stage, ann } = await stageWith(t, { ...DESK, reducedMotion: 'reduce' })
+  const [{ page: ann }] = await stage.meet(t, 'Greetings', FILES, { name: 'Ann' })
   await row(ann, 'main.js').click()
   await reads(ann, 'const a = 1')
   await text(ann).click()
@@ -36,16 +31,14 @@ test('code of an answer goes to the caret, or into a proposal; who answers and b
   await ann.getByTestId('chat-to').selectOption('debugger')
   await ann.getByTestId('chat-model').selectOption('careful')
   await ann.getByTestId('chat-text').fill('what comes next?')
-  await shot(ann, 'chat-choose')
-  await axe(ann, 'choosing who answers')
+  await inspect(ann, 'chat-choose')
   await ann.keyboard.press('Enter')
   await ann.locator('.code', { hasText: 'const b = 2' }).getByRole('button', { name: 'Insert' }).waitFor()
   assert.equal(model.asked.at(-1).model, 'careful')
   await ann.getByTestId('answer-account').getByText('careful').waitFor()
   assert.equal(await ann.getByTestId('chat-to').inputValue(), '')
   const code = ann.locator('.code', { hasText: 'const b = 2' })
-  await axe(ann, 'code with its buttons')
-  await shot(ann, 'chat-use')
+  await inspect(ann, 'chat-use')
   await code.getByRole('button', { name: 'Insert' }).click()
   await reads(ann, 'const b = 2')
   await saved(ann)
@@ -54,22 +47,14 @@ test('code of an answer goes to the caret, or into a proposal; who answers and b
   await ann.getByTestId('propose-summary').fill('Once more')
   await ann.getByTestId('propose-send').click()
   await ann.getByText('Once more').first().waitFor()
-  stage.calm()
 })
 
 test('a link leads to a message, on a phone too; the title counts what was not read; the chat is downloaded', async (t) => {
-  const { stage, ann, project } = await stageWith(t)
-  const bob = await stage.visitor(PHONE)
-  await signIn(bob, stage.url + (await inviteFrom(ann)), 'Bob')
-  await row(bob, 'notes.md').waitFor()
-  const say = (body) => ann.evaluate(async ([id, words]) => {
-    const answer = await fetch(`/api/projects/${id}/messages`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ body: words }) })
-    return (await answer.json()).id
-  }, [project, body])
+  const [owner, { page: bob }] = await stage.meet(t, 'Greetings', FILES, { name: 'Ann', expected: [/status of 404/] }, { name: 'Bob', ...PHONE })
+  const [ann, project] = [owner.page, owner.project()]
+  const say = async (body) => (await owner.ask(`/api/projects/${project}/messages`, { body })).id
   // Nobody answers what is not meant for them.
-  await ann.evaluate((id) => fetch(`/api/projects/${id}/conversations/${id}`, {
-    method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ answers: 'mentioned' }),
-  }), project)
+  await owner.ask(`/api/projects/${project}/conversations/${project}`, { answers: 'mentioned' }, 'PATCH')
   const wanted = await say('The word is onion')
   for (let i = 0; i < 3; i += 1) await say(`More ${i}`)
   await until(bob, () => document.title.startsWith('(4) '))
@@ -91,14 +76,13 @@ test('a link leads to a message, on a phone too; the title counts what was not r
   assert.equal(download.suggestedFilename(), 'chat.md')
   await ann.goto(`${stage.url}/p/${project}/m/0190f7a0-0000-7000-8000-000000000000`)
   await ann.getByText('That message is not here').waitFor()
-  stage.calm()
 })
 
-for (const [look, options] of Object.entries({ light: { ...DESK, colorScheme: 'light' }, 'phone-dark': { ...PHONE, colorScheme: 'dark' } })) {
+for (const [look, options] of Object.entries({ desk: DESK, phone: PHONE })) {
   test(`files of the device come in, pictures open as tabs, ${look}`, async (t) => {
-    const { stage, ann } = await stageWith(t, options)
+    const [{ page: ann }] = await stage.meet(t, 'Greetings', FILES, { name: 'Ann', ...options })
     await row(ann, 'notes.md').waitFor()
-    if (look === 'light') {
+    if (look === 'desk') {
       const data = await ann.evaluateHandle(() => {
         const carried = new DataTransfer()
         carried.items.add(new File(['dropped text'], 'dropped.md'))
@@ -122,31 +106,20 @@ for (const [look, options] of Object.entries({ light: { ...DESK, colorScheme: 'l
     ])
     await row(ann, 'list.txt').waitFor()
     await ann.getByTestId('pictures').click()
-    await axe(ann, 'pictures in the list')
-    await shot(ann, `pictures-list-${look}`)
+    await inspect(ann, `pictures-list-${look}`)
     await ann.getByTestId('picture-link').click()
     await until(ann, () => document.querySelector('[role=tabpanel]:not([inert]) [data-testid=picture]')?.naturalWidth === 1)
     await until(ann, () => document.title.startsWith('dot.png'))
-    await axe(ann, 'a picture')
-    await shot(ann, `picture-${look}`)
+    await inspect(ann, `picture-${look}`)
     await ann.reload()
     await ann.getByTestId('picture').waitFor()
-    stage.calm()
   })
 }
 
 test('projects are found, put in order, and say who is in them', async (t) => {
-  const stage = await startStage(t)
-  const ann = await stage.visitor()
-  await signIn(ann, stage.url, 'Ann')
-  await ann.getByTestId('project-name').waitFor()
-  const room = await projectWith(ann, 'A room', { 'a.md': 'a' })
-  const invite = await inviteFrom(ann)
-  for (let i = 1; i <= 7; i += 1) await ann.evaluate((name) => fetch('/api/projects', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name }) }), `Project ${i}`)
-  const bob = await stage.visitor()
-  await signIn(bob, stage.url + invite, 'Bob')
-  await row(bob, 'a.md').waitFor()
-  await ann.goto(stage.url)
+  const [{ page: ann, ask }] = await stage.meet(t, 'A room', { 'a.md': 'a' }, { name: 'Ann' }, { name: 'Bob' })
+  for (let i = 1; i <= 7; i += 1) await ask('/api/projects', { name: `Project ${i}` })
+  await ann.goto('/')
   const names = () => ann.getByTestId('project-link').locator('.name').allInnerTexts()
   const card = ann.getByTestId('project-link').filter({ hasText: 'A room' })
   await card.waitFor()
@@ -155,8 +128,7 @@ test('projects are found, put in order, and say who is in them', async (t) => {
   assert.equal((await names())[0], 'A room')
   // In sight now, it is asked about.
   await card.getByTestId('project-inside').getByText('Bob is there now').waitFor({ timeout: 40_000 })
-  await axe(ann, 'projects with somebody inside')
-  await shot(ann, 'projects-inside')
+  await inspect(ann, 'projects-inside')
   await ann.getByTestId('project-search').fill('project 3')
   await until(ann, () => document.querySelectorAll('[data-testid=project-link]').length === 1)
   assert.deepEqual(await names(), ['Project 3'])
@@ -164,6 +136,4 @@ test('projects are found, put in order, and say who is in them', async (t) => {
   await ann.getByText('No project has “nothing of this name”').waitFor()
   await ann.keyboard.press('Escape')
   await until(ann, () => document.querySelectorAll('[data-testid=project-link]').length === 8)
-  assert.ok(room)
-  stage.calm()
 })

@@ -3,20 +3,19 @@
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { test } from 'node:test'
-import { axe, DESK, projectWith, row, shot, signIn, startStage, text, until } from '../studio-stage.mjs'
+import { inspect, row, text, until } from '../look.mjs'
+import { startStage } from '../stage.mjs'
+
+const stage = await startStage()
 
 const inside = (page) => page.getByTestId('preview-frame').contentFrame()
 
 async function open(t, files, first) {
-  const stage = await startStage(t)
   // What the policy refuses is told in the console, and that is what is tried here.
-  const ann = await stage.visitor({ ...DESK, expected: [/./] })
-  await signIn(ann, stage.url, 'Ann')
-  await ann.getByTestId('project-name').waitFor()
-  await projectWith(ann, 'Preview', files)
+  const [{ page: ann }] = await stage.meet(t, 'Preview', files, { name: 'Ann', expected: [/./] })
   await row(ann, first).click()
   await ann.getByTestId('preview-open').click()
-  return { stage, ann }
+  return ann
 }
 
 /** What a script in a nested frame does with a browser's calls: a packet to a server is sent at once. */
@@ -33,7 +32,7 @@ test('no frame in the preview runs a script, however it is made, and nothing cal
   t.after(() => heard.close())
   const nested = (way) => `<script>${call(heard.address().port, way)}</script>`
   const attribute = (way) => nested(way).replaceAll('"', '&quot;')
-  const { stage, ann } = await open(t, {
+  const ann = await open(t, {
     'index.html': `<h1>Closed</h1><div id="place"></div>
       <iframe srcdoc="${attribute('page')}"></iframe>
       <script>
@@ -85,11 +84,10 @@ test('no frame in the preview runs a script, however it is made, and nothing cal
   assert.equal(await inside(ann).locator('h1').innerText(), 'Closed: done')
   await inside(ann).getByText('put by write').waitFor({ state: 'attached' })
   assert.deepEqual(packets, [])
-  stage.calm()
 })
 
 test('a page that leads away can be had back, leads to another file only when it is pressed, and takes in files that come later', async (t) => {
-  const { stage, ann } = await open(t, {
+  const ann = await open(t, {
     'index.html': `<link rel="stylesheet" href="late.css"><h1>Home</h1><a href="other.html">Other</a>
       <script>setInterval(() => parent.postMessage({ kind: 'go', address: 'other.html' }, '*'), 50)</script>`,
     'other.html': '<h1>The other page</h1>',
@@ -114,13 +112,11 @@ test('a page that leads away can be had back, leads to another file only when it
 
   await row(ann, 'away.html').click()
   await ann.getByTestId('preview-lost').waitFor()
-  await axe(ann, 'a preview that led away')
-  await shot(ann, 'preview-lost')
+  await inspect(ann, 'preview-lost')
   await ann.getByTestId('preview-again').click()
   await inside(ann).getByText('Going').waitFor()
 
   await row(ann, 'index.html').click()
   await inside(ann).getByRole('link', { name: 'Other' }).click()
   await inside(ann).getByText('The other page').waitFor()
-  stage.calm()
 })

@@ -2,21 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { axe, DESK, inviteFrom, PHONE, projectWith, reads, row, shot, signIn, startStage, text, until } from '../studio-stage.mjs'
+import { inspect, reads, row, shot, text, until } from '../look.mjs'
+import { PHONE, startStage } from '../stage.mjs'
+
+const stage = await startStage()
 
 test('who asks to be followed is, by those who want to, until they end it', async (t) => {
-  const stage = await startStage(t)
-  const ann = await stage.visitor({ ...DESK, colorScheme: 'light', reducedMotion: 'reduce' })
-  await signIn(ann, stage.url, 'Ann')
-  await ann.getByTestId('project-name').waitFor()
-  await projectWith(ann, 'Walk', { 'one.md': 'the first file\n', 'two.md': 'the second file\n' })
-  const invite = await inviteFrom(ann)
-  const ben = await stage.visitor({ ...DESK, colorScheme: 'dark', reducedMotion: 'reduce' })
-  const cleo = await stage.visitor({ ...PHONE, colorScheme: 'light' })
-  for (const [page, name] of [[ben, 'Ben'], [cleo, 'Cleo']]) {
-    await signIn(page, stage.url + invite, name)
-    await row(page, 'one.md').waitFor()
-  }
+  const files = { 'one.md': 'the first file\n', 'two.md': 'the second file\n' }
+  const [{ page: ann }, { page: ben }, { page: cleo }] = await stage.meet(t, 'Walk', files, { name: 'Ann' }, { name: 'Ben', colorScheme: 'dark' }, { name: 'Cleo', ...PHONE })
   await row(ann, 'one.md').click()
   await row(ben, 'one.md').click()
   await reads(ben, 'the first file')
@@ -41,14 +34,12 @@ test('who asks to be followed is, by those who want to, until they end it', asyn
   await ann.getByText('nobody does yet').waitFor()
   await ben.getByText('Ann asks you to follow').waitFor()
   await cleo.getByText('Ann asks you to follow').waitFor()
-  await axe(ben, 'being asked to follow')
-  await shot(ben, 'spotlight-asked-dark')
+  await inspect(ben, 'spotlight-asked')
   await shot(cleo, 'spotlight-asked-phone')
   await cleo.getByTestId('spotlight-decline').tap()
   await ben.getByTestId('spotlight-follow').click()
   await ann.getByText('You asked everybody to follow you: one does').waitFor()
-  await axe(ann, 'having the spotlight')
-  await shot(ann, 'spotlight-light')
+  await inspect(ann, 'spotlight')
   await row(ann, 'two.md').click()
   await reads(ben, 'the second file')
   await ben.getByTestId('following').getByText('Following Ann').waitFor()
@@ -60,5 +51,4 @@ test('who asks to be followed is, by those who want to, until they end it', asyn
   await row(ann, 'one.md').click()
   await reads(ann, 'the first file')
   await reads(ben, 'the second file')
-  stage.calm()
 })

@@ -127,6 +127,14 @@ async fn what_is_no_picture_or_has_no_place_is_refused(engine: Engine) {
         let used = scene.ann.get(&path).await.1["project_budget"]["used"].as_f64().unwrap();
         assert!((used - counted).abs() < 0.5, "{code}: {used} and not {counted}");
     }
+    // One that was made and is not given is paid for.
+    painter.then(picture_at(&painter.base_url.replace("/v1", "/kept/c.png")));
+    painter.then(Script::Refuse(401, vec![], "no".to_owned()));
+    assert_eq!(scene.ann.post(&scene.images(), json!({ "prompt": "x" })).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    counted += 4_161.0;
+    let path = format!("/api/projects/{}/usage", scene.project);
+    let used = scene.ann.get(&path).await.1["project_budget"]["used"].as_f64().unwrap();
+    assert!((used - counted).abs() < 0.5, "{used} and not {counted}");
     assert!(elsewhere.asked().is_empty() && scene.blobs().await.is_empty());
     // Where there is no room for it, nothing is asked.
     let asked = painter.asked().len();

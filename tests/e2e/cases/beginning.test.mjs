@@ -171,7 +171,7 @@ test('a page in the preview reaches nothing: no server, no cookie, no window but
   assert.deepEqual(asked, [], 'nobody was asked')
   assert.notEqual(ann.url(), address)
   // What is opened by its address is in nobody's origin either.
-  const { page: alone } = await stage.person(t)
+  const { page: alone } = await stage.person(t, { expected: LOUD })
   await alone.goto('/preview.html')
   assert.equal(await alone.evaluate(() => origin), 'null')
 })

@@ -66,7 +66,7 @@ test('who writes too often is told how long to wait, and keeps what was written'
     ? route.fulfill({ status: 429, headers: { 'retry-after': '2' }, json: { error: { code: 'rate_limited', message: 'Too many requests.' } } })
     : route.continue())
   await ann.getByTestId('chat-text').fill('Hello')
-  await ann.keyboard.press('Enter')
+  await ann.getByTestId('chat-text').press('Enter')
   await ann.getByText('Not sent: Too many requests.').waitFor()
   await ann.getByTestId('countdown').getByText(/You can try again in [12] seconds?\./).waitFor()
   await ann.getByTestId('countdown').getByText('You can try again now.').waitFor()

@@ -63,6 +63,8 @@ pub(super) struct Connection {
     /// Fires at the next deadline or before; setting it anew at each turn of the loop would cost more than that.
     pub(super) timer: Pin<Box<Sleep>>,
     pub(super) opened: Instant,
+    /// Since when it has no document open, while it has none.
+    pub(super) empty: Instant,
     pub(super) last_sent: Instant,
     pub(super) last_received: Instant,
 }
@@ -116,6 +118,7 @@ impl Connection {
             answers_pings: false,
             timer: Box::pin(sleep_until(now + limits::KEEP_ALIVE)),
             opened: now,
+            empty: now,
             last_sent: now,
             last_received: now,
         }
@@ -215,7 +218,8 @@ impl Connection {
         }
         self.write(frames).await?;
         for (address, close) in ended {
-            self.slots.insert(address.clone(), Slot::Refused);
+            let ended = self.slots.insert(address.clone(), Slot::Refused);
+            self.note_end_of(ended.as_ref());
             let alone = matches!(self.dialect, Dialect::Yjs(_));
             // What is over for good ends one document; what may come back ends the socket, since providers return
             // to a document only with a new one.
@@ -276,7 +280,8 @@ impl Connection {
                     self.join(address, Some(token))?;
                 }
                 Part::Detach(address) => {
-                    self.slots.remove(address.as_str());
+                    let left = self.slots.remove(address.as_str());
+                    self.note_end_of(left.as_ref());
                 }
             }
         }
@@ -424,7 +429,7 @@ impl Connection {
                     let stay = self.news.stay(&self.state, &address, standing, &caller.user);
                     let open = Open { attachment, standing, turn, caller, _stay: stay, calm: Calm::default() };
                     self.slots.insert(address, Slot::Open(Box::new(open)));
-                    self.stranger = None;
+                    self.is_no_stranger();
                     self.wire.admit();
                 }
                 if self.looks.take_missed() {
@@ -439,6 +444,13 @@ impl Connection {
                 }
                 self.put_out(address, close).await
             }
+        }
+    }
+
+    /// Notes that what was there is open no more. What never was open gives nobody more time.
+    fn note_end_of(&mut self, slot: Option<&Slot>) {
+        if matches!(slot, Some(Slot::Open(_))) {
+            self.empty = Instant::now();
         }
     }
 
@@ -477,7 +489,8 @@ impl Connection {
         }
         let message = hocuspocus::permission_denied(close.reason());
         let frame = hocuspocus::addressed(&address, &message).into();
-        self.slots.insert(address, Slot::Refused);
+        let ended = self.slots.insert(address, Slot::Refused);
+        self.note_end_of(ended.as_ref());
         self.write(vec![frame]).await.map_err(|_| Close::TryAgain)
     }
 

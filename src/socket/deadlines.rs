@@ -26,7 +26,7 @@ impl Connection {
         });
         let others = [presence.min(), self.frame_deadline(), self.looks.due(), self.pace.rests_until(Instant::now())];
         let silence = others.into_iter().flatten().fold(silence, Instant::min);
-        if self.is_admitted() { silence } else { silence.min(self.opened + self.admission_time()) }
+        if self.is_admitted() { silence } else { silence.min(self.empty + self.admission_time()) }
     }
 
     pub(super) fn may_read(&self) -> bool {
@@ -49,7 +49,7 @@ impl Connection {
         if self.looks.take_due(now) {
             self.look_again(None);
         }
-        if !self.is_admitted() && self.opened + self.admission_time() <= now {
+        if !self.is_admitted() && self.empty + self.admission_time() <= now {
             return Err(Some(Close::AuthTimeout));
         }
         if self.last_received + limits::SOCKET_SILENCE <= now {

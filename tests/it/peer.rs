@@ -117,18 +117,31 @@ impl Peer {
         (self.synced, self.answers, self.questions, self.sent, self.updates) = (false, 0, 0, 0, 0);
         (self.denied, self.statuses, self.presence) = (Vec::new(), Vec::new(), BTreeMap::new());
         if self.opening.dialect == Dialect::Hocuspocus {
-            let token = self.opening.token.clone();
-            self.send(&[2, 0], |out| {
-                out.write_string(&token);
-                out.write_string("4.8.0");
-            })
-            .await;
+            self.show_token().await;
         }
         self.ask().await;
         if let Some(state) = self.state.clone() {
             let (client, clock) = (self.client(), self.clock);
             self.send_presence(&[(client, clock, state)]).await;
         }
+    }
+
+    async fn show_token(&mut self) {
+        let token = self.opening.token.clone();
+        self.send(&[2, 0], |out| {
+            out.write_string(&token);
+            out.write_string("4.8.0");
+        })
+        .await;
+    }
+
+    /// Leaves the document and opens it again on the same socket. Hocuspocus only.
+    pub async fn open_again(&mut self) {
+        self.send(&[7], |out| out.write_string("")).await;
+        self.synced = false;
+        self.show_token().await;
+        self.ask().await;
+        self.until("it is synced again", |peer| peer.synced).await;
     }
 
     /// The clientID.

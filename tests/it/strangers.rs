@@ -94,6 +94,23 @@ async fn upgraded(opening: &Opening) -> Result<WebSocketStream<TcpStream>, Refus
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_may_leave_its_only_document_for_another_however_long_it_is_open() {
+    in_time(Box::pin(async {
+        let server = TestServer::start(Engine::Sqlite).await;
+        let ann = TestClient::guest(server.place(), "Ann").await;
+        let project = ann.project().await;
+        ann.create(project, "a", "").await;
+        let mut peer = ann.socket(Dialect::Hocuspocus, project, "a").join().await;
+        // Past the time that a stranger has.
+        tokio::time::sleep(limits::ADMISSION_TIME + Duration::from_secs(1)).await;
+        for _ in 0..20 {
+            peer.open_again().await;
+        }
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sockets_that_do_not_say_who_they_are_end_and_hold_up_nobody_who_does() {
     in_time(Box::pin(async {
         let server = TestServer::start(Engine::Sqlite).await;

@@ -297,8 +297,7 @@ mod tests {
             let levels = Levels::default();
             let subscriber = tracing_subscriber::registry().with(levels.clone());
             tracing::subscriber::with_default(subscriber, || drop(error.into_response()));
-            let logged = levels.0.lock().clone();
-            logged
+            levels.0.lock().clone()
         };
         assert_eq!(logged(Error::unavailable("the model's server does not know the model")), [Level::INFO]);
         assert_eq!(logged(Error::Internal(anyhow::anyhow!("broken"))), [Level::ERROR]);

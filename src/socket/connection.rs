@@ -447,13 +447,6 @@ impl Connection {
         }
     }
 
-    /// Notes that what was there is open no more. What never was open gives nobody more time.
-    fn note_end_of(&mut self, slot: Option<&Slot>) {
-        if matches!(slot, Some(Slot::Open(_))) {
-            self.empty = Instant::now();
-        }
-    }
-
     /// Notes that somebody showed who they are, whatever became of it.
     fn is_no_stranger(&mut self) {
         self.is_known = true;
@@ -496,18 +489,5 @@ impl Connection {
 
     pub(super) fn is_admitted(&self) -> bool {
         self.slots.values().any(|slot| matches!(slot, Slot::Open(..)))
-    }
-
-    /// Keeps a socket that ends early open for a while: stable y-websocket comes back from every close at once, and
-    /// only by being slow can a server slow it down.
-    async fn hold_back(&mut self, close: Close) {
-        if matches!(self.dialect, Dialect::Hocuspocus) || close == Close::Restart {
-            return;
-        }
-        tokio::select! {
-            () = self.wire.until_gone() => {}
-            () = self.state.shutdown.cancelled() => {}
-            () = sleep_until(self.opened + limits::SOCKET_LIFE_MIN) => {}
-        }
     }
 }

@@ -1,8 +1,9 @@
 //! What time brings to one socket: presence that waited, keep-alive, silence, and frames or joins that do not come on.
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::connection::{Connection, Ending};
+use super::dialect::Dialect;
 use super::slot::{Slot, input};
 use super::wire::{Out, Unwritten};
 use crate::limits;
@@ -82,5 +83,25 @@ impl Connection {
             }
         }
         self.unsent.send();
+    }
+
+    /// Notes that what was there is open no more. What never was open gives nobody more time.
+    pub(super) fn note_end_of(&mut self, slot: Option<&Slot>) {
+        if matches!(slot, Some(Slot::Open(_))) {
+            self.empty = Instant::now();
+        }
+    }
+
+    /// Keeps a socket that ends early open for a while: stable y-websocket comes back from every close at once, and
+    /// only by being slow can a server slow it down.
+    pub(super) async fn hold_back(&mut self, close: Close) {
+        if matches!(self.dialect, Dialect::Hocuspocus) || close == Close::Restart {
+            return;
+        }
+        tokio::select! {
+            () = self.wire.until_gone() => {}
+            () = self.state.shutdown.cancelled() => {}
+            () = sleep_until(self.opened + limits::SOCKET_LIFE_MIN) => {}
+        }
     }
 }

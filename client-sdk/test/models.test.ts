@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import type { Client, Project } from '../src/index.ts'
 import { startModel, type Model } from './model.mjs'
-import { guest, startServer, until, type Server } from './server.ts'
+import { begin, guest, startServer, until, type Server } from './server.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 
@@ -24,10 +24,7 @@ beforeAll(async () => {
   const all = [{ name: 'quick' }, { name: 'careful' }, { name: 'painter', images: true }].map((one) => ({ ...one, model: one.name, base_url: model.url }))
   await writeFile(join(folder, 'models.json'), JSON.stringify(all))
   server = await startServer({ AI_MODELS: join(folder, 'models.json'), AI_MODEL: 'quick', AI_RUNS_PER_MINUTE: '1000' })
-  const ann = await guest(server, 'Ann')
-  const { id } = await ann.ask<{ id: string }>('POST', '/api/projects', { name: 'Models' })
-  client = await ann.program(id)
-  project = await client.open(id)
+  ;({ client, project } = await begin(await guest(server, 'Ann'), 'Models'))
 }, 60_000)
 afterAll(async () => {
   project?.leave()

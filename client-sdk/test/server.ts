@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { WebSocket as NodeSocket } from 'ws'
 import { startProcess, type ServerProcess } from '../../tests/server.mjs'
-import { createClient, type Client } from '../src/index.ts'
+import { createClient, type Client, type Project } from '../src/index.ts'
 
 export interface Server extends ServerProcess {
   /** The file of its database. */
@@ -24,6 +24,14 @@ export interface Guest {
   program(projectId: string, line?: Line): Promise<Client>
   /** A client of the package in their browser, known by its cookie. */
   browser(): Promise<Client>
+}
+
+/** A project of somebody's with these texts in it, as a program of theirs has it open. */
+export async function begin(owner: Guest, name: string, files: Record<string, string> = {}): Promise<{ client: Client; project: Project }> {
+  const { id } = await owner.ask<{ id: string }>('POST', '/api/projects', { name })
+  for (const [path, content] of Object.entries(files)) await owner.ask('POST', `/api/projects/${id}/documents`, { path, content })
+  const client = await owner.program(id)
+  return { client, project: await client.open(id) }
 }
 
 export async function guest(server: Server, name: string): Promise<Guest> {

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Client, Project } from '../src/index.ts'
 import { bringIn, textOf } from '../app/upload.ts'
-import { guest, startServer, type Server } from './server.ts'
+import { begin, guest, startServer, type Server } from './server.ts'
 
 let server: Server
 let client: Client
@@ -11,10 +11,7 @@ let project: Project
 
 beforeAll(async () => {
   server = await startServer()
-  const ann = await guest(server, 'Ann')
-  const { id } = await ann.ask<{ id: string }>('POST', '/api/projects', { name: 'Uploads' })
-  client = await ann.program(id)
-  project = await client.open(id)
+  ;({ client, project } = await begin(await guest(server, 'Ann'), 'Uploads'))
 }, 60_000)
 afterAll(async () => {
   project?.leave()

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Client, Project } from '../src/index.ts'
 import { watchFiles } from '../app/preview/watch.ts'
-import { guest, startServer, until, type Guest, type Server } from './server.ts'
+import { begin, guest, startServer, until, type Guest, type Server } from './server.ts'
 
 let server: Server
 let ann: Guest
@@ -14,10 +14,8 @@ let id: string
 beforeAll(async () => {
   server = await startServer()
   ann = await guest(server, 'Ann')
-  id = (await ann.ask<{ id: string }>('POST', '/api/projects', { name: 'Pages' })).id
-  await ann.ask('POST', `/api/projects/${id}/documents`, { path: 'index.html', content: '<p>one' })
-  client = await ann.program(id)
-  project = await client.open(id)
+  ;({ client, project } = await begin(ann, 'Pages', { 'index.html': '<p>one' }))
+  id = project.id
 }, 60_000)
 afterAll(async () => {
   project?.leave()

@@ -142,9 +142,7 @@ impl Waits {
             }
         }
     }
-}
 
-impl Waits {
     /// Says that the run goes on. A word that is not written is no reason to give up what is paid for.
     async fn beat(&self) {
         if let Err(error) = sql::beat(&self.state.db, self.run, now_us()).await {

@@ -113,6 +113,8 @@ impl<'a> Account<'a> {
         let (db, ai) = (&self.state.db, &self.state.config.ai);
         let day = self.held.map_or_else(|| usage::day_of(now_us()), |(held, _)| held.day);
         let mut tx = db.begin().await.map_err(crate::error::Error::from)?;
+        // The run before those who pay, as where it is settled.
+        sql::lock_left(&mut tx, self.payer.run).await?;
         let mut left = usage::Left::default();
         for (owner, budget, whose) in usage::owners(ai, self.payer.project, self.payer.user) {
             left.hold_to(budget, sql::count(&mut tx, owner, day, 0, 0).await?, whose);

@@ -131,17 +131,15 @@ pub(super) fn owners(ai: &Ai, project: ProjectId, user: UserId) -> [(Uuid, Optio
 /// What the budgets of a day leave for a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Left {
-    /// Tokens; `i64::MAX` without a budget.
-    tokens: i64,
+    /// Tokens; `i64::MAX` without a budget. And whose budget says so, in words.
+    tokens: (i64, Option<&'static str>),
     /// Millionths of a dollar; the same.
-    micros: i64,
-    /// Whose budget is the tighter one, in words; nobody's without one.
-    whose: Option<&'static str>,
+    micros: (i64, Option<&'static str>),
 }
 
 impl Default for Left {
     fn default() -> Self {
-        Self { tokens: i64::MAX, micros: i64::MAX, whose: None }
+        Self { tokens: (i64::MAX, None), micros: (i64::MAX, None) }
     }
 }
 
@@ -154,25 +152,29 @@ impl Left {
             Some(Budget::Micros(most)) => (&mut self.micros, most, micros),
         };
         let rest = most.saturating_sub(taken).max(0);
-        if rest < *mine {
-            (*mine, self.whose) = (rest, Some(whose));
+        if rest < mine.0 {
+            *mine = (rest, Some(whose));
         }
     }
 
     /// How many tokens may be written of those that are wanted, after some are read; and whose budget allows no more, where
     /// that is fewer.
     pub(super) fn answer(&self, prices: Option<Prices>, asked: i64, most: u32) -> (u32, Option<&'static str>) {
-        let mut tokens = self.tokens.saturating_sub(asked);
-        if let Some(Prices { prompt, completion }) = prices.filter(|_| self.micros < i64::MAX) {
+        let (tokens, mut whose) = self.tokens;
+        let mut tokens = tokens.saturating_sub(asked);
+        let (micros, payer) = self.micros;
+        if let Some(Prices { prompt, completion }) = prices.filter(|_| micros < i64::MAX) {
             #[allow(clippy::cast_precision_loss, reason = "counts and money far below 2^52")]
             // One for the rounding of what it costs in the end.
-            let rest = (self.micros - 1) as f64 - asked as f64 * prompt;
+            let rest = (micros - 1) as f64 - asked as f64 * prompt;
             #[allow(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
             let paid = if rest < 0.0 { 0 } else { (rest / completion.max(f64::MIN_POSITIVE)) as i64 };
-            tokens = tokens.min(paid);
+            if paid < tokens {
+                (tokens, whose) = (paid, payer);
+            }
         }
         let answer = u32::try_from(tokens.max(0)).unwrap_or(u32::MAX).min(most);
-        (answer, self.whose.filter(|_| answer < most))
+        (answer, whose.filter(|_| answer < most))
     }
 }
 
@@ -227,6 +229,8 @@ mod tests {
         left.hold_to(Some(Budget::Micros(1_101)), (0, 500), "your");
         assert_eq!(left.answer(prices, 100, 4_096), (40, Some("your")));
         assert_eq!(left.answer(prices, 300, 4_096).0, 0);
+        let cheap = Some(Prices { prompt: 0.1, completion: 0.1 });
+        assert_eq!(left.answer(cheap, 800, 4_096), (100, Some("the project's")), "the money would do for more");
         assert_eq!(left.answer(None, 100, 4_096).0, 800, "what no price is known of costs no money");
     }
 }

@@ -49,6 +49,22 @@ test('code of an answer goes to the caret, or into a proposal; who answers and b
   await ann.getByText('Once more').first().waitFor()
 })
 
+test('what one model could not answer is asked of another', async (t) => {
+  const [{ page: ann }] = await stage.meet(t, 'Greetings', FILES, { name: 'Ann' })
+  await ann.getByTestId('chat-open').click()
+  model.refuse(401, { message: 'Incorrect API key' })
+  await ann.getByTestId('chat-text').fill('what is the word?')
+  await ann.keyboard.press('Enter')
+  await ann.getByTestId('answer-broken').waitFor()
+  await ann.getByTestId('answer-retry-with').click()
+  await inspect(ann, 'chat-another-model')
+  model.answer('The word is onion.')
+  await ann.getByRole('button', { name: 'careful' }).click()
+  await ann.getByTestId('message').getByText('The word is onion.').waitFor()
+  await ann.getByTestId('answer-broken').waitFor({ state: 'detached' })
+  assert.deepEqual(model.asked.slice(-2).map(({ model }) => model), ['quick', 'careful'])
+})
+
 test('a link leads to a message, on a phone too; the title counts what was not read; the chat is downloaded', async (t) => {
   const [owner, { page: bob }] = await stage.meet(t, 'Greetings', FILES, { name: 'Ann', expected: [/status of 404/] }, { name: 'Bob', ...PHONE })
   const [ann, project] = [owner.page, owner.project()]

@@ -1,6 +1,6 @@
 //! Every route on one page, and the layers around them. What a route does is its feature's affair.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -87,13 +87,12 @@ pub fn description() -> Value {
     openapi::complete(&features().merge(operation::routes()).into_openapi())
 }
 
+/// The same, encoded when it is first asked for.
+static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| description().to_string().into());
+
 /// The whole application of one server.
 pub fn app(state: AppState) -> Router {
-    let description = Bytes::from(description().to_string());
-    let describe = move || {
-        let answer = ([(header::CONTENT_TYPE, "application/json")], description.clone());
-        async move { answer }
-    };
+    let describe = || async { ([(header::CONTENT_TYPE, "application/json")], DESCRIPTION.clone()) };
     let api = Router::from(features())
         .route(openapi::ADDRESS, get(describe))
         .merge(openapi::page())

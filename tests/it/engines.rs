@@ -5,9 +5,11 @@ use std::time::Duration;
 use coterie::db::Db;
 use coterie::ids::DocumentId;
 use coterie::on_pool;
+use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 /// Where tests find a Postgres cluster in which they may create databases.
@@ -78,22 +80,31 @@ struct InCluster {
 }
 
 impl Database {
-    /// A fresh one.
+    /// A fresh one, with the tables that a server makes at its first start.
     pub async fn create(engine: Engine) -> Self {
         let folder = tempfile::tempdir().unwrap();
         match engine {
             Engine::Sqlite => {
-                let url = format!("sqlite://{}/coterie.db", folder.path().display());
-                Self { url, folder, in_cluster: None }
+                std::fs::write(folder.path().join(SQLITE_FILE), template::of_sqlite().await).unwrap();
+                Self { url: sqlite_url(&folder), folder, in_cluster: None }
             }
             Engine::Postgres => {
                 let (cluster, address) = cluster();
-                let name = format!("coterie_{}", Uuid::new_v4().simple());
-                run(&cluster, format!("create database {name}")).await;
-                let (server, _) = address.rsplit_once('/').expect("the address names a database");
-                Self { url: format!("{server}/{name}"), folder, in_cluster: Some(InCluster { name, cluster }) }
+                let template = template::of_postgres(&cluster, &address).await;
+                Self::of_cluster(folder, (cluster, address), &format!("template {template}")).await
             }
         }
+    }
+
+    /// One of Postgres in which there is nothing.
+    pub async fn empty() -> Self {
+        Self::of_cluster(tempfile::tempdir().unwrap(), cluster(), "").await
+    }
+
+    async fn of_cluster(folder: TempDir, (cluster, address): (PgConnectOptions, String), like: &str) -> Self {
+        let name = format!("coterie_{}", Uuid::new_v4().simple());
+        run(&cluster, format!("create database {name} {like}")).await;
+        Self { url: beside(&address, &name), folder, in_cluster: Some(InCluster { name, cluster }) }
     }
 
     /// The same database for another server; it goes with the first value.
@@ -184,11 +195,67 @@ impl Drop for Database {
     }
 }
 
+/// The file of SQLite in a server's folder.
+const SQLITE_FILE: &str = "coterie.db";
+
+fn sqlite_url(folder: &TempDir) -> String {
+    format!("sqlite://{}/{SQLITE_FILE}", folder.path().display())
+}
+
+/// The address of another database of the same cluster.
+fn beside(address: &str, name: &str) -> String {
+    let (server, _) = address.rsplit_once('/').expect("the address names a database");
+    format!("{server}/{name}")
+}
+
 /// The cluster of [`POSTGRES`] and its address.
 fn cluster() -> (PgConnectOptions, String) {
     #[allow(clippy::disallowed_methods, reason = "a setting of the tests, not of the server")]
     let address = std::env::var(POSTGRES).unwrap_or_else(|_| panic!("run make test (it starts a private Postgres)"));
     (address.parse().unwrap(), address)
+}
+
+/// What every test's database begins as a copy of: to make the tables anew for each would be a third of what most tests
+/// take.
+mod template {
+    use super::*;
+
+    /// The file, of which there is one in each run.
+    pub(super) async fn of_sqlite() -> &'static [u8] {
+        static FILE: OnceCell<Vec<u8>> = OnceCell::const_new();
+        let make = || async {
+            let folder = tempfile::tempdir().unwrap();
+            // The last connection takes everything into the file as it closes.
+            Db::connect(&sqlite_url(&folder)).await.unwrap().close().await;
+            std::fs::read(folder.path().join(SQLITE_FILE)).unwrap()
+        };
+        FILE.get_or_init(make).await
+    }
+
+    /// The name of the database, which stays in the cluster: the next run with the same tables finds it.
+    pub(super) async fn of_postgres(cluster: &PgConnectOptions, address: &str) -> &'static str {
+        static NAME: OnceCell<String> = OnceCell::const_new();
+        let make = || async {
+            let mut tables = Sha256::new();
+            sqlx::migrate!().iter().for_each(|migration| tables.update(&migration.checksum));
+            let tables = Uuid::from_slice(&tables.finalize()[..16]).unwrap();
+            let name = format!("coterie_template_{}", tables.simple());
+            let mut connection = PgConnection::connect_with(cluster).await.unwrap();
+            // Until the connection closes, so that runs beside this one wait.
+            sqlx::query("select pg_advisory_lock(1)").execute(&mut connection).await.unwrap();
+            let found = sqlx::query("select from pg_database where datname = $1").bind(&name);
+            if found.fetch_optional(&mut connection).await.unwrap().is_none() {
+                // By its name only once it is complete.
+                let half = format!("coterie_{}", Uuid::new_v4().simple());
+                run(cluster, format!("create database {half}")).await;
+                Db::connect(&beside(address, &half)).await.unwrap().close().await;
+                run(cluster, format!("alter database {half} rename to {name}")).await;
+            }
+            connection.close().await.unwrap();
+            name
+        };
+        NAME.get_or_init(make).await
+    }
 }
 
 async fn run(cluster: &PgConnectOptions, statement: String) {

@@ -184,7 +184,7 @@ const KEEPING: [&[&str]; 3] = [&["new-epoch"], &["doctor"], &["documents", "insp
 #[tokio::test]
 async fn what_looks_after_a_database_makes_none() {
     let folder = tempfile::tempdir().unwrap();
-    let postgres = Database::create(Engine::Postgres).await;
+    let postgres = Database::empty().await;
     for arguments in KEEPING {
         let mut command = coterie(folder.path(), &[("COTERIE_DATA_DIR", "mistyped")]);
         command.args(arguments);

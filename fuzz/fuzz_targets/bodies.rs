@@ -47,7 +47,7 @@ static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let mut stage =
         Stage { runtime, app, cookie: String::new(), place: Mutex::default(), _server: server, _folder: folder };
     let guest =
-        stage.ask(Method::POST, "/api/auth/guest", "application/json", json!({ "name": "Ann" }).to_string().into());
+        stage.ask(Method::POST, "/auth/guest", "application/json", json!({ "name": "Ann" }).to_string().into());
     assert_eq!(guest.0, StatusCode::OK);
     stage.cookie = guest.1;
     stage
@@ -57,7 +57,7 @@ impl Stage {
     /// Answers the status, the cookie that was set, and the body.
     fn ask(&self, method: Method, path: &str, kind: &str, body: Vec<u8>) -> (StatusCode, String, Vec<u8>) {
         let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, kind);
-        let request = request.header(header::COOKIE, &self.cookie).header(header::ORIGIN, "http://127.0.0.1:1");
+        let request = request.header(header::COOKIE, &self.cookie).header(header::ORIGIN, "http://localhost:1");
         let Ok(mut request) = request.body(Body::from(body)) else { return Default::default() };
         request.extensions_mut().insert(ClientAddress::new(Ipv4Addr::LOCALHOST.into()));
         self.runtime.block_on(async {
@@ -91,7 +91,7 @@ impl Stage {
 }
 
 /// The address after that of the project, the method, and what the body is.
-const ADDRESSES: [(&str, Method, &str); 14] = [
+const ADDRESSES: [(&str, Method, &str); 25] = [
     ("/documents", Method::POST, "application/json"),
     ("/documents/{d}", Method::PATCH, "application/json"),
     ("/documents/{d}/text", Method::PUT, "text/plain"),
@@ -106,6 +106,17 @@ const ADDRESSES: [(&str, Method, &str); 14] = [
     ("/search?q=", Method::GET, ""),
     ("/documents?", Method::GET, ""),
     ("/transfer", Method::POST, "application/json"),
+    ("/messages", Method::POST, "application/json"),
+    ("/conversations", Method::POST, "application/json"),
+    ("/conversations/import", Method::POST, "application/json"),
+    ("/proposals", Method::POST, "application/json"),
+    ("/members", Method::POST, "application/json"),
+    ("/typing", Method::POST, "application/json"),
+    ("/completions", Method::POST, "application/json"),
+    ("/images", Method::POST, "application/json"),
+    ("/documents/{d}/analysis", Method::POST, "application/json"),
+    ("/blobs?name=a", Method::PUT, "application/octet-stream"),
+    ("/import", Method::POST, "application/zip"),
 ];
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -12,6 +12,10 @@ use utoipa::ToSchema;
 /// The result of anything that can fail with an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// For how long whoever is put off is asked to wait where nothing says how long, in seconds: what was away for a moment is
+/// back.
+pub const RETRY_AFTER: u64 = 1;
+
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -63,6 +67,8 @@ pub enum Error {
     Unavailable {
         /// What is away.
         message: String,
+        /// Seconds to wait.
+        retry_after: u64,
     },
     /// 503: what is stored of the document cannot be read whole; it can be synced as far as it can, and not be written.
     #[error("{0}")]
@@ -88,7 +94,7 @@ impl Error {
 
     /// Not now.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self::Unavailable { message: message.into() }
+        Self::Unavailable { message: message.into(), retry_after: RETRY_AFTER }
     }
 
     /// The HTTP status this error is told with.
@@ -210,10 +216,10 @@ impl IntoResponse for Error {
             _ => {}
         }
         let retry_after = match &self {
-            Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => Some(*retry_after),
             // Until somebody mends it, which takes longer than any wait.
             Self::Damaged(_) => None,
-            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(1),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER),
             _ => None,
         };
         let mut response = tell(status, Told { code: self.code(), message: self.public_message(), request_id: None });

@@ -15,7 +15,7 @@ use super::sql::NewRun;
 use super::{prompt, sql, tokens, usage};
 use crate::auth;
 use crate::db::now_us;
-use crate::error::{Error, Result};
+use crate::error::{Error, RETRY_AFTER, Result};
 use crate::ids::{ProjectId, UserId};
 use crate::limits;
 use crate::model::{self, Ask, Fault, Model, Piece};
@@ -193,7 +193,10 @@ pub(super) fn refused(fault: &Fault) -> Error {
         Fault::NotConnected | Fault::MakesNone => Error::conflict("no_model", fault.to_string()),
         Fault::Policy(_) => Error::conflict("content_policy", fault.to_string()),
         Fault::ContextTooLong => Error::TooLarge(fault.to_string()),
-        _ => Error::unavailable(fault.to_string()),
+        _ => {
+            let retry_after = fault.retry_after().map_or(RETRY_AFTER, |wait| wait.as_secs());
+            Error::Unavailable { message: fault.to_string(), retry_after }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use coterie::config::Budget;
 use coterie::limits;
 use futures_util::future::join_all;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::{Scene, settings};
@@ -46,8 +46,10 @@ async fn a_question_is_answered_once_and_paid_for(engine: Engine) {
     ] {
         assert_eq!(scene.ann.post(&path, wrong.clone()).await.0, status, "{:.80}", wrong.to_string());
     }
-    scene.model.then(Script::Refuse(401, vec![], "no".to_owned()));
-    assert_eq!(scene.ann.post(&path, json!({ "prompt": "x" })).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    scene.model.then(Script::Refuse(429, vec![("retry-after", "7")], "no".to_owned()));
+    let limited = scene.ann.request(Method::POST, &path).json(&json!({ "prompt": "x" })).send().await.unwrap();
+    assert_eq!(limited.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(limited.headers()["retry-after"], "7", "as the model's server said");
     let (status, refused) = scene.ann.post(&path, json!({ "prompt": "x ".repeat(4_600) })).await;
     assert_eq!((status, &refused["error"]["code"]), (StatusCode::CONFLICT, &json!("budget_used_up")), "{refused}");
     assert_eq!(scene.model.asked().len(), 2, "nothing else was asked");

@@ -1,6 +1,7 @@
 //! Postgres killed under a running server, and commits whose outcome the server never learns.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -161,6 +162,8 @@ async fn outages(count: usize, lasting: Range<u64>) {
 
 /// A server with people at work who stay connected whatever happens.
 struct Scene {
+    /// The server's.
+    folder: PathBuf,
     place: Place,
     server: Server,
     work: Work,
@@ -185,7 +188,7 @@ impl Scene {
             }
         }
         let work = Work::begin(&place, server.address, &seats, rng);
-        Self { place, server, work, seats }
+        Self { folder: folder.path().to_owned(), place, server, work, seats }
     }
 
     async fn until_acks(&mut self, more: u64) {
@@ -200,7 +203,7 @@ impl Scene {
 
     fn assert_nobody_left(&mut self) {
         if let Some(error) = self.work.first_to_leave() {
-            panic!("somebody's socket was closed: {error}");
+            panic!("somebody's socket was closed: {error}; {}", log_of(&self.folder));
         }
     }
 

@@ -154,6 +154,10 @@ pub struct Settings {
     /// Bytes that all documents of a project may take, unless an operator allows it another number [default: 1073741824].
     #[arg(long, env = "COTERIE_DOCUMENT_BYTES", value_name = "BYTES", global = true)]
     pub document_bytes: Option<String>,
+    /// Bytes that open documents may keep in memory before those are closed that nobody is in, longest unused first
+    /// [default: 536870912].
+    #[arg(long, env = "COTERIE_ROOM_BYTES", value_name = "BYTES", global = true)]
+    pub room_bytes: Option<String>,
     /// Open sockets that one user may have [default: 500].
     #[arg(long, env = "COTERIE_SOCKETS_PER_USER", value_name = "NUMBER", global = true)]
     pub sockets_per_user: Option<String>,
@@ -201,6 +205,9 @@ pub struct Config {
     pub rates: Allowed,
     /// What all documents of a project may take, in bytes.
     pub document_bytes: i64,
+    /// What rooms may keep in memory, in bytes, before those end that nobody is in. A room with people in it stays, so where
+    /// those alone keep more, each ends as soon as its last one has left.
+    pub room_bytes: usize,
     /// Open sockets that one user may have.
     pub sockets_per_user: usize,
     /// Projects that one user may have made.
@@ -263,6 +270,7 @@ impl Config {
                 project: Rate::new(limits::PROJECT_RATE),
             },
             document_bytes: limits::DOCUMENTS_BYTES,
+            room_bytes: limits::ROOMS_BYTES,
             sockets_per_user: limits::SOCKETS_PER_USER,
             projects_per_user: limits::PROJECTS_PER_USER,
             demo: false,
@@ -312,6 +320,7 @@ impl TryFrom<Settings> for Config {
                 project: rate("COTERIE_PROJECT_RATE", given(settings.project_rate), limits::PROJECT_RATE)?,
             },
             document_bytes: number("COTERIE_DOCUMENT_BYTES", given(settings.document_bytes), limits::DOCUMENTS_BYTES)?,
+            room_bytes: number("COTERIE_ROOM_BYTES", given(settings.room_bytes), limits::ROOMS_BYTES)?,
             sockets_per_user: number(
                 "COTERIE_SOCKETS_PER_USER",
                 given(settings.sockets_per_user),

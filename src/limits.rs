@@ -258,6 +258,11 @@ pub const PRESENCE_CLIENTS: usize = 16;
 /// How long an empty room stays loaded, so that a reload of the page finds it; and no longer, so that the memory of many is
 /// the machine's again soon.
 pub const ROOM_IDLE: Duration = Duration::from_secs(8);
+/// What all rooms may keep in memory, in bytes, before those end that nobody is in, where the operator says no other number:
+/// thirty of the largest documents, or some thousands of usual ones. As much as may come in at once.
+pub const ROOMS_BYTES: usize = 512 * 1024 * 1024;
+/// What an open room takes beside its document and those in it, in bytes: its task and its mailbox.
+pub const ROOM_OVERHEAD: usize = 8 * 1024;
 /// State above which an answer is computed off the runtime's own threads, in bytes.
 pub const INLINE_BYTES: usize = 256 * 1024;
 /// Answers that a room remembers for one head; a herd that returns asks for few different ones.

@@ -21,7 +21,7 @@ const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 const NUMBERS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
 
 /// Every measurement: its name and what it says. A histogram's name ends with its unit.
-const DESCRIPTIONS: [(&str, &str); 27] = [
+const DESCRIPTIONS: [(&str, &str); 29] = [
     ("coterie_http_requests_total", "Requests answered, by method, route and status."),
     ("coterie_http_request_seconds", "How long answers took, by route."),
     ("coterie_requests_limited_total", "Requests refused for their rate, by whose limit it was."),
@@ -35,6 +35,8 @@ const DESCRIPTIONS: [(&str, &str); 27] = [
     ("coterie_answers_bytes", "Large answers that wait for their readers."),
     ("coterie_bodies_bytes", "Bodies of requests that are not answered yet."),
     ("coterie_rooms", "Rooms that are loaded."),
+    ("coterie_room_bytes", "What all rooms keep in memory."),
+    ("coterie_room_bytes_budget", "What they may keep before rooms end that nobody is in."),
     ("coterie_room_events_total", "What rooms did with updates and clients, by kind."),
     ("coterie_refusals_total", "Edits refused, by reason."),
     ("coterie_sockets", "Open sockets, by dialect."),

@@ -78,6 +78,8 @@ async fn observe(state: &Shared) {
     let gauge = |name, value| meters.gauge(name, &[]).set(value);
     gauge("coterie_up_seconds", seconds(state.began.elapsed()));
     gauge("coterie_rooms", float(state.rooms.len()));
+    gauge("coterie_room_bytes", float(state.rooms.memory()));
+    gauge("coterie_room_bytes_budget", float(state.config.room_bytes));
     gauge("coterie_limiter_keys", float(state.rates.len()));
     let (waiting, lag) = state.rooms.waiting();
     gauge("coterie_journal_waiting", float(waiting));

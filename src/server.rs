@@ -59,7 +59,7 @@ impl Server {
         let (full_tails, to_fold) = mpsc::channel(limits::FOLD_QUEUE);
         let meters = Arc::new(Meters::new());
         let quotas = Quotas::new(db.clone(), config.document_bytes);
-        let rooms = Rooms::new(db.clone(), quotas, full_tails, &meters);
+        let rooms = Rooms::new(db.clone(), quotas, config.room_bytes, full_tails, &meters);
         let replicas = Replicas::new(db.clone(), config.program.clone());
         let github = config.github.clone().map(Github::new).transpose().context("cannot prepare for GitHub")?;
         let models = Models::new(&config.ai.models)?;

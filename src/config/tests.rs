@@ -33,6 +33,7 @@ fn empty_values_count_as_not_set() {
         project_rate: empty.clone(),
         ai: AiSettings::default(),
         document_bytes: empty.clone(),
+        room_bytes: empty.clone(),
         sockets_per_user: empty.clone(),
         projects_per_user: empty.clone(),
         demo: empty,

@@ -116,6 +116,7 @@ async fn a_deleted_document_stays_deleted_until_it_is_created_explicitly() {
     let rooms = crate::room::Rooms::new(
         db.clone(),
         quotas.clone(),
+        crate::limits::ROOMS_BYTES,
         tokio::sync::mpsc::channel(1).0,
         &crate::meters::Meters::new(),
     );

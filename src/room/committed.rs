@@ -17,6 +17,9 @@ use crate::update::{
 /// A state without content.
 const NOTHING: Bytes = Bytes::from_static(EMPTY);
 
+/// What a row costs beside its bytes, in bytes: where they are, and who shares them.
+const ROW_OVERHEAD: usize = 64;
+
 /// The committed state of a document.
 #[derive(Debug, Clone)]
 pub struct Committed {
@@ -135,6 +138,12 @@ impl Committed {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.base.len() + self.tail_bytes
+    }
+
+    /// What it takes, in bytes, but for the clocks.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.bytes() + self.tail.len() * ROW_OVERHEAD
     }
 
     /// Asks for what `remote` lacks.

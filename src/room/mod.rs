@@ -12,6 +12,7 @@ mod committed;
 mod debts;
 mod follower;
 pub mod machine;
+mod memory;
 mod outbox;
 mod participant;
 mod presence;
@@ -58,6 +59,7 @@ use crate::replica::Source;
 use crate::update::{EMPTY, StateVector};
 use budget::Budget;
 use machine::{EditKind, Input, Machine};
+use memory::Memory;
 use outbox::Outbox;
 use ring::Ring;
 
@@ -78,6 +80,7 @@ struct Shared {
     full_tails: mpsc::Sender<DocumentId>,
     /// Edits of all documents that are not settled.
     unsettled: Budget,
+    memory: Arc<Memory>,
     quotas: Quotas,
 }
 
@@ -196,9 +199,9 @@ impl Handle {
 }
 
 impl Rooms {
-    /// No room is open yet. Documents whose logs have become long are told to `full_tails`.
+    /// No room is open yet. Empty ones end where all keep more than `most` bytes; long logs are told to `full_tails`.
     #[must_use]
-    pub fn new(db: Db, quotas: Quotas, full_tails: mpsc::Sender<DocumentId>, meters: &Meters) -> Self {
+    pub fn new(db: Db, quotas: Quotas, most: usize, full_tails: mpsc::Sender<DocumentId>, meters: &Meters) -> Self {
         let committer = Committer::start(db.clone(), meters);
         Self(Arc::new(Shared {
             db,
@@ -210,6 +213,7 @@ impl Rooms {
             tally: Arc::new(Tally::default()),
             full_tails,
             unsettled: Budget::new(limits::UNSETTLED_BYTES_OF_ALL),
+            memory: Memory::new(most),
             quotas,
         }))
     }
@@ -230,6 +234,12 @@ impl Rooms {
     #[must_use]
     pub fn unsettled(&self) -> usize {
         self.0.unsettled.taken()
+    }
+
+    /// What all rooms keep in memory, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.0.memory.kept()
     }
 
     /// How many appends wait for their commit, and for how long the first of them has.
@@ -408,8 +418,8 @@ impl Rooms {
         }
         let slot = self.0.rooms.entry(subject).or_default().clone();
         let loaded = slot.get_or_init(|| Box::pin(self.load(subject))).await.clone();
+        // After an error the next visitor tries again; those who waited got it.
         loaded.map_err(|error| {
-            // The next visitor tries again; those who waited got this error.
             self.0.rooms.remove_if(&subject, |_, kept| Arc::ptr_eq(kept, &slot));
             load_error(&error)
         })

@@ -18,6 +18,9 @@ use crate::update::{ClientId, Malformed};
 /// Milliseconds since the room began.
 pub(super) type Millis = u64;
 
+/// What a state costs beside its JSON, in bytes: its place here, and in two tables by its id.
+const STATE_OVERHEAD: usize = 256;
+
 /// The awareness states of a room.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
@@ -45,6 +48,12 @@ impl Presence {
     #[must_use]
     pub(super) fn clocks(&self) -> &Clocks {
         &self.clocks
+    }
+
+    /// What the states take, in bytes; it goes through all of them.
+    #[must_use]
+    pub(super) fn memory(&self) -> usize {
+        self.states.values().map(|state| STATE_OVERHEAD + state.json.as_ref().map_or(0, String::len)).sum()
     }
 
     /// Whose each announced clientID is.

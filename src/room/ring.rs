@@ -2,7 +2,7 @@
 //! position it has read to, and one that fell behind the ring is told so and brought back from the log.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -50,6 +50,8 @@ pub struct Lagged;
 pub struct Ring {
     /// The position after the newest frame; readable without the lock.
     head: AtomicU64,
+    /// What is kept; readable without the lock.
+    bytes: AtomicUsize,
     kept: RwLock<Kept>,
 }
 
@@ -80,16 +82,35 @@ impl Ring {
             kept.bytes -= oldest.message.len() + FRAME_OVERHEAD;
             kept.first += 1;
         }
+        self.bytes.store(kept.bytes, Ordering::Relaxed);
         self.head.store(kept.first + kept.frames.len() as u64, Ordering::Release);
     }
 
     /// Lets everything go: what comes next does not follow on what was kept.
     pub fn skip(&self) {
+        self.let_go(1);
+    }
+
+    /// Lets everything go that nobody follows.
+    pub fn clear(&self) {
+        if self.bytes.load(Ordering::Relaxed) > 0 {
+            self.let_go(0);
+        }
+    }
+
+    fn let_go(&self, skipped: u64) {
         let mut kept = self.kept.write();
-        kept.first += kept.frames.len() as u64 + 1;
-        kept.frames.clear();
+        kept.first += kept.frames.len() as u64 + skipped;
+        kept.frames = VecDeque::new();
         kept.bytes = 0;
+        self.bytes.store(0, Ordering::Relaxed);
         self.head.store(kept.first, Ordering::Release);
+    }
+
+    /// What the frames take, in bytes, with the copy of each that has an address in front.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        2 * self.bytes.load(Ordering::Relaxed)
     }
 
     /// Appends every frame from `position` on to `out` and returns the position after them.

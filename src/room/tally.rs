@@ -47,6 +47,8 @@ tally! {
     failed_loads,
     /// Documents that were opened for reading only, because what is stored of them is damaged.
     damaged,
+    /// Rooms that nobody was in and that ended before their time, because all rooms together kept more than they may.
+    evicted,
     /// Clients asked to send everything again, because what they built on never came.
     resyncs,
 }

@@ -13,6 +13,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 use super::chorus::Chorus;
 use super::committed::Answer;
 use super::machine::{Effect, Input, Machine, Message};
+use super::memory::Account;
 use super::outbox::Outbox;
 use super::presence::Millis;
 use super::{Envelope, Handle, Mail, Rooms, Subject};
@@ -88,8 +89,12 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Box<Machine>, 
         chorus: Chorus::default(),
         lookers: Vec::new(),
     };
+    let mut account = Account::open(&task.rooms.0.memory);
+    let told = account.bell();
     let mut envelopes = Vec::new();
     let mut idle_since = Instant::now();
+    // Whether anybody was served yet: a room is not to end before whoever had it loaded has reached it.
+    let (mut asked, mut served) = (false, false);
     loop {
         let tick = task
             .machine
@@ -102,11 +107,19 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Box<Machine>, 
         if !idle {
             idle_since = Instant::now();
         }
+        if idle && served {
+            // Nobody follows it.
+            task.room.ring.clear();
+            account.idle(task.memory(), std::mem::take(&mut asked));
+        } else {
+            account.in_use(task.memory());
+        }
         tokio::select! {
             received = mailbox.recv_many(&mut envelopes, limits::ROOM_MAILBOX), if task.machine.accepts() => {
                 if received == 0 {
                     break;
                 }
+                (asked, served) = (true, true);
                 for envelope in envelopes.drain(..) {
                     task.open(*envelope);
                 }
@@ -140,6 +153,12 @@ pub(super) async fn run(rooms: Rooms, room: Arc<Handle>, machine: Box<Machine>, 
                 task.look_whether_mended();
             }
             () = sleep_until(idle_since + kept), if idle => break,
+            () = told.notified() => {
+                if account.is_told() && mailbox.is_empty() {
+                    task.rooms.0.tally.evicted.add();
+                    break;
+                }
+            }
             () = shutdown.cancelled(), if idle || task.machine.is_settled() => break,
         }
         task.machine.dispatch(&mut task.effects);
@@ -178,6 +197,11 @@ impl Drop for Task {
 impl Task {
     fn now(&self) -> Millis {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What the room keeps in memory, in bytes.
+    fn memory(&mut self) -> usize {
+        self.machine.memory() + self.room.ring.memory() + limits::ROOM_OVERHEAD
     }
 
     fn open(&mut self, envelope: Envelope) {

@@ -12,6 +12,9 @@ use super::{ClientId, Id, Malformed, StateVector};
 /// one pass is the cheaper way and the one whose cost an adversary cannot choose.
 const FEW_RANGES: usize = 8;
 
+/// What a client takes beside its ranges, in bytes: its place in the tree, and their list with the places that are free.
+const CLIENT_BYTES: usize = 96;
+
 /// Ids by client, as sorted, disjoint, non-adjacent, half-open ranges of clocks; so equal sets compare equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdSet(BTreeMap<ClientId, Vec<Range<u32>>>);
@@ -106,6 +109,11 @@ impl IdSet {
     /// How many ranges the set is made of.
     pub fn ranges(&self) -> usize {
         self.0.values().map(Vec::len).sum()
+    }
+
+    /// What the set takes in memory, in bytes, about.
+    pub fn memory(&self) -> usize {
+        self.ranges() * size_of::<Range<u32>>() + self.0.len() * CLIENT_BYTES
     }
 
     /// Appends the set as a Yjs v1 delete set: highest client first, ranges by clock.

@@ -42,6 +42,7 @@ mod logs;
 mod machine;
 mod matrix;
 mod meetings;
+mod memory;
 mod model;
 mod names;
 mod once;

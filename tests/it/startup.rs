@@ -61,6 +61,7 @@ fn a_bad_setting_is_refused_in_one_line_that_names_it() {
         ("SENTRY_DSN", "nonsense"),
         ("SENTRY_DSN", "http://key@sentry.example.com/1"),
         ("COTERIE_DOCUMENT_BYTES", "0"),
+        ("COTERIE_ROOM_BYTES", "-1"),
         ("COTERIE_SOCKETS_PER_USER", "many"),
         ("COTERIE_DEMO", "perhaps"),
         ("COTERIE_LISTEN", "127.0.0.1:99999"),

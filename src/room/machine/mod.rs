@@ -6,6 +6,7 @@
 
 mod commit;
 mod edits;
+mod memory;
 mod questions;
 mod rows;
 
@@ -31,6 +32,7 @@ use crate::room::seat::{Held, Ordinal, Seat};
 use crate::room::tally::Tally;
 use crate::update::{ClientId, IdSet, Malformed};
 use commit::InFlight;
+use memory::Counted;
 
 /// What happens to a room.
 #[derive(Debug)]
@@ -204,6 +206,8 @@ pub struct Machine {
     ended: Option<Close>,
     /// What the project may still take; `None` where nothing is stored.
     share: Option<Share>,
+    /// Part of what it keeps in memory.
+    counted: Counted,
     tally: Arc<Tally>,
 }
 
@@ -241,6 +245,7 @@ impl Machine {
             storage: Storage::Well,
             ended: None,
             share: None,
+            counted: Counted::default(),
             tally,
         })
     }

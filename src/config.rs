@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use axum::http::Uri;
 use clap::{Args, Parser, Subcommand};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -158,6 +158,9 @@ pub struct Settings {
     /// [default: 536870912].
     #[arg(long, env = "COTERIE_ROOM_BYTES", value_name = "BYTES", global = true)]
     pub room_bytes: Option<String>,
+    /// Bytes of documents that all workers may keep in memory for the next request about their text [default: 268435456].
+    #[arg(long, env = "COTERIE_WORKER_BYTES", value_name = "BYTES", global = true)]
+    pub worker_bytes: Option<String>,
     /// Open sockets that one user may have [default: 500].
     #[arg(long, env = "COTERIE_SOCKETS_PER_USER", value_name = "NUMBER", global = true)]
     pub sockets_per_user: Option<String>,
@@ -208,6 +211,8 @@ pub struct Config {
     /// What rooms may keep in memory, in bytes, before those end that nobody is in. A room with people in it stays, so where
     /// those alone keep more, each ends as soon as its last one has left.
     pub room_bytes: usize,
+    /// What all workers may keep of documents between requests, in bytes.
+    pub worker_bytes: usize,
     /// Open sockets that one user may have.
     pub sockets_per_user: usize,
     /// Projects that one user may have made.
@@ -271,6 +276,7 @@ impl Config {
             },
             document_bytes: limits::DOCUMENTS_BYTES,
             room_bytes: limits::ROOMS_BYTES,
+            worker_bytes: limits::WORKERS_BYTES,
             sockets_per_user: limits::SOCKETS_PER_USER,
             projects_per_user: limits::PROJECTS_PER_USER,
             demo: false,
@@ -321,6 +327,7 @@ impl TryFrom<Settings> for Config {
             },
             document_bytes: number("COTERIE_DOCUMENT_BYTES", given(settings.document_bytes), limits::DOCUMENTS_BYTES)?,
             room_bytes: number("COTERIE_ROOM_BYTES", given(settings.room_bytes), limits::ROOMS_BYTES)?,
+            worker_bytes: worker_bytes(given(settings.worker_bytes))?,
             sockets_per_user: number(
                 "COTERIE_SOCKETS_PER_USER",
                 given(settings.sockets_per_user),
@@ -345,6 +352,13 @@ fn number<N: FromStr + Default + PartialOrd>(name: &str, given: Option<String>, 
     let Some(text) = given else { return Ok(default) };
     let number = text.parse().ok().filter(|number| *number > N::default());
     number.with_context(|| format!("{name} is {text:?}, but must be a whole number above 0"))
+}
+
+fn worker_bytes(given: Option<String>) -> anyhow::Result<usize> {
+    let bytes = number("COTERIE_WORKER_BYTES", given, limits::WORKERS_BYTES)?;
+    let most = limits::WORKERS_BYTES_MAX;
+    ensure!(bytes <= most, "COTERIE_WORKER_BYTES is {bytes}, but workers have no room for more than {most}");
+    Ok(bytes)
 }
 
 fn rate(name: &str, given: Option<String>, default: (u32, u32)) -> anyhow::Result<Rate> {

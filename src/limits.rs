@@ -401,10 +401,15 @@ pub const WORKER_TIME: Duration = Duration::from_secs(10);
 pub const WORKER_MEMORY_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// Stack of the thread that integrates, in bytes; reading recurses with the nesting of a document.
 pub const WORKER_STACK_BYTES: usize = 64 * 1024 * 1024;
-/// Updates of which a worker keeps the documents for the next request, in bytes; documents take some ten times as much.
-pub const WORKER_WARM_BYTES: usize = 16 * 1024 * 1024;
-/// What a kept document costs beside its updates, in bytes; so that many small ones count too.
+/// What all workers may keep of documents for the next request, in bytes, where the operator says no other number: those of
+/// a busy team. Each has an equal part of it.
+pub const WORKERS_BYTES: usize = 256 * 1024 * 1024;
+/// The same at most: an eighth of its address space in each, which leaves the rest to what is asked.
+pub const WORKERS_BYTES_MAX: usize = WORKERS * 256 * 1024 * 1024;
+/// What a kept document costs beside its content, in bytes; so that many small ones count too.
 pub const WORKER_WARM_OVERHEAD: usize = 4 * 1024;
+/// What an integrated struct takes in a worker beside its content, in bytes: a run of typed characters, a mark, a deletion.
+pub const WORKER_STRUCT_BYTES: usize = 256;
 /// How long a worker is kept that nobody asks; its memory is the machine's again.
 pub const WORKER_IDLE: Duration = Duration::from_secs(300);
 /// How often a worker looks whether its server still runs; a busy one cannot see its input end.
@@ -476,6 +481,9 @@ pub const FOLD_REST: u32 = 4;
 pub const FOLD_BYTES: usize = 256 * 1024;
 /// After so long without an edit a document with any rows after its snapshot is folded.
 pub const FOLD_IDLE: Duration = Duration::from_secs(600);
+/// Documents among which one sweep looks for idle ones, and for rows that may go; so that what it costs does not grow with
+/// all that are stored.
+pub const FOLD_LOOK: i64 = 2_000;
 /// How often idle documents are looked for.
 pub const FOLD_SWEEP: Duration = Duration::from_secs(60);
 /// Idle documents folded in one sweep, so that folding never crowds out editing.

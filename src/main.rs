@@ -20,7 +20,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(worker::ARGUMENT) {
-        return worker::run().map_or_else(|error| refuse(&error.to_string()), |()| ExitCode::SUCCESS);
+        let Some(most) = std::env::args().nth(2).and_then(|bytes| bytes.parse().ok()) else {
+            return refuse("a worker is started by the server, which tells it how many bytes it may keep");
+        };
+        return worker::run(most).map_or_else(|error| refuse(&error.to_string()), |()| ExitCode::SUCCESS);
     }
     give_memory_back();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

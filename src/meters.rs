@@ -21,7 +21,7 @@ const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 const NUMBERS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
 
 /// Every measurement: its name and what it says. A histogram's name ends with its unit.
-const DESCRIPTIONS: [(&str, &str); 29] = [
+const DESCRIPTIONS: [(&str, &str); 32] = [
     ("coterie_http_requests_total", "Requests answered, by method, route and status."),
     ("coterie_http_request_seconds", "How long answers took, by route."),
     ("coterie_requests_limited_total", "Requests refused for their rate, by whose limit it was."),
@@ -44,6 +44,12 @@ const DESCRIPTIONS: [(&str, &str); 29] = [
     ("coterie_worker_requests_total", "Requests to workers."),
     ("coterie_workers_lost_total", "Workers that crashed, took too long or were killed."),
     ("coterie_workers", "Workers that run."),
+    ("coterie_worker_documents", "Documents that workers keep for the next request."),
+    ("coterie_worker_document_bytes", "What those take, by estimate."),
+    (
+        "coterie_worker_document_bytes_budget",
+        "What they may take before those are dropped that were asked for longest ago.",
+    ),
     ("coterie_worker_memory_bytes", "Resident memory of all workers."),
     ("coterie_memory_bytes", "Resident memory of the server."),
     ("coterie_documents_set_aside", "Documents whose text functions are set aside."),

@@ -99,6 +99,10 @@ async fn observe(state: &Shared) {
     gauge("coterie_workers", float(workers.len()));
     let memory: u64 = workers.iter().filter_map(|process| memory_of(&process.to_string())).sum();
     gauge("coterie_worker_memory_bytes", memory as f64);
+    let (documents, bytes) = state.replicas.kept();
+    gauge("coterie_worker_documents", float(documents));
+    gauge("coterie_worker_document_bytes", float(bytes));
+    gauge("coterie_worker_document_bytes_budget", float(state.config.worker_bytes));
     meters.counter("coterie_worker_requests_total", &[]).absolute(state.replicas.asked());
     meters.counter("coterie_workers_lost_total", &[]).absolute(state.replicas.lost());
     if let Some(memory) = memory_of("self") {

@@ -60,7 +60,7 @@ impl Server {
         let meters = Arc::new(Meters::new());
         let quotas = Quotas::new(db.clone(), config.document_bytes);
         let rooms = Rooms::new(db.clone(), quotas, config.room_bytes, full_tails, &meters);
-        let replicas = Replicas::new(db.clone(), config.program.clone());
+        let replicas = Replicas::new(db.clone(), config.program.clone(), config.worker_bytes);
         let github = config.github.clone().map(Github::new).transpose().context("cannot prepare for GitHub")?;
         let models = Models::new(&config.ai.models)?;
         let rights_seen = rights::head(&db).await.context("cannot read the database")?;

@@ -10,6 +10,7 @@ use coterie::error::Error;
 use coterie::gate::{Context, State, Writer, decide};
 use coterie::head::Head;
 use coterie::ids::{DocumentId, UserId};
+use coterie::limits;
 use coterie::replica::{Part, Replicas, Reply, Source, Turn, Verb};
 use coterie::update::{ClientId, StateVector, merge, seed};
 use coterie_fuzz::tally::count;
@@ -28,7 +29,7 @@ static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let program = std::env::var_os("COTERIE_BIN").expect("COTERIE_BIN names the server's binary").into();
     let db = runtime.block_on(Db::connect(&format!("sqlite://{}/f.db", folder.path().display()))).unwrap();
-    let replicas = runtime.block_on(async { Replicas::new(db, program) });
+    let replicas = runtime.block_on(async { Replicas::new(db, program, limits::WORKERS_BYTES) });
     Stage { runtime, replicas, _folder: folder }
 });
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::db::{Db, micros, now_us};
 use crate::error::{Error, Result};
@@ -32,6 +33,18 @@ pub enum Folded {
     Nothing,
 }
 
+/// Some of all documents, by their ids: those after one, through another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    after: DocumentId,
+    through: DocumentId,
+}
+
+impl Window {
+    /// All documents.
+    pub const ALL: Self = Self { after: DocumentId(Uuid::nil()), through: DocumentId(Uuid::max()) };
+}
+
 /// Folds what rooms report and, now and then, what has been idle, until the server stops. What a worker folded is shown
 /// to `tell`, with the head it amounts to.
 pub async fn run(
@@ -43,6 +56,7 @@ pub async fn run(
 ) {
     let mut sweep = interval(limits::FOLD_SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut after = Window::ALL.after;
     loop {
         let documents = tokio::select! {
             () = stop.cancelled() => return,
@@ -51,10 +65,9 @@ pub async fn run(
                 None => return,
             },
             _ = sweep.tick() => {
-                if let Err(error) = forget(&db, now_us() - micros(limits::FOLDED_KEPT)).await {
-                    tracing::warn!(%error, "rows that were folded long ago cannot be deleted");
-                }
-                idle(&db).await
+                let due;
+                (due, after) = look(&db, after, limits::FOLD_LOOK).await;
+                due
             }
         };
         tokio::select! {
@@ -80,12 +93,32 @@ async fn fold_each(db: &Db, replicas: &Replicas, documents: Vec<DocumentId>, tel
     }
 }
 
-async fn idle(db: &Db) -> Vec<DocumentId> {
+/// Looks at so many documents after one: deletes what was folded long ago, and answers which have been idle and are to be
+/// folded, of which there may be more; and after which to look next.
+pub async fn look(db: &Db, after: DocumentId, count: i64) -> (Vec<DocumentId>, DocumentId) {
+    let window = match sql::window(db, after, count).await {
+        Ok(window) => window,
+        Err(error) => {
+            tracing::warn!(%error, "cannot look for documents to fold");
+            return (Vec::new(), after);
+        }
+    };
+    if let Err(error) = forget(db, window, now_us() - micros(limits::FOLDED_KEPT)).await {
+        tracing::warn!(%error, "rows that were folded long ago cannot be deleted");
+    }
     let before_us = now_us() - micros(limits::FOLD_IDLE);
-    sql::idle(db, before_us, limits::FOLDS_AT_ONCE).await.unwrap_or_else(|error| {
+    let due = sql::idle(db, window, before_us, limits::FOLDS_AT_ONCE).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "cannot look for documents to fold");
         Vec::new()
-    })
+    });
+    let is_full = i64::try_from(due.len()).is_ok_and(|count| count == limits::FOLDS_AT_ONCE);
+    let next = match due.last() {
+        // The next look goes on behind them: some may never be folded.
+        Some(last) if is_full => *last,
+        _ if window.through == Window::ALL.through => Window::ALL.after,
+        _ => window.through,
+    };
+    (due, next)
 }
 
 /// Folds one document. It may be broken off anywhere: the new snapshot is there, or it is not.
@@ -112,13 +145,13 @@ async fn fold_to(db: &Db, replicas: &Replicas, document: DocumentId) -> Result<(
     Ok((how, Some((loaded.head, state))))
 }
 
-/// Deletes rows and older snapshots that a snapshot from before `before_us` holds, of documents that have any; of a
-/// bounded number of documents. Answers of how many.
+/// Deletes rows and older snapshots that a snapshot from before `before_us` holds, of documents in a window that
+/// have any; of a bounded number of documents. Answers of how many.
 ///
 /// # Errors
 /// A database that refuses.
-pub async fn forget(db: &Db, before_us: i64) -> Result<usize> {
-    let documents = sql::forgettable(db, before_us, limits::FORGOTTEN_AT_ONCE).await?;
+pub async fn forget(db: &Db, window: Window, before_us: i64) -> Result<usize> {
+    let documents = sql::forgettable(db, window, before_us, limits::FORGOTTEN_AT_ONCE).await?;
     for document in &documents {
         sql::forget(db, *document, before_us).await?;
     }

@@ -34,6 +34,7 @@ fn empty_values_count_as_not_set() {
         ai: AiSettings::default(),
         document_bytes: empty.clone(),
         room_bytes: empty.clone(),
+        worker_bytes: empty.clone(),
         sockets_per_user: empty.clone(),
         projects_per_user: empty.clone(),
         demo: empty,

@@ -29,6 +29,7 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::ids::DocumentId;
+use crate::limits;
 use pool::{Lost, Pool};
 
 /// A document's bytes for a worker.
@@ -62,10 +63,11 @@ pub struct Told {
 }
 
 impl Replicas {
-    /// Workers of `program`, which is the server's own binary; none is started before it is needed.
+    /// Workers of `program`, which is the server's own binary, that together keep so many bytes of documents between
+    /// requests; none is started before it is needed.
     #[must_use]
-    pub fn new(db: Db, program: PathBuf) -> Self {
-        let pool = Pool::new(&db, &program);
+    pub fn new(db: Db, program: PathBuf, most: usize) -> Self {
+        let pool = Pool::new(&db, &program, most / limits::WORKERS);
         Self(Arc::new(Shared { db, pool }))
     }
 
@@ -106,6 +108,12 @@ impl Replicas {
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
         self.0.pool.processes()
+    }
+
+    /// How many documents workers keep for the next request, and the bytes that these take, by estimate.
+    #[must_use]
+    pub fn kept(&self) -> (usize, usize) {
+        self.0.pool.kept()
     }
 
     /// How many requests workers were asked since the start.

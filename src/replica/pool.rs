@@ -60,8 +60,16 @@ struct Job {
     answer: oneshot::Sender<Result<Told, Lost>>,
 }
 
-/// What the workers have: for each document which worker, and where.
-type Warm = Arc<DashMap<DocumentId, (usize, Head)>>;
+/// What the workers have.
+type Warm = Arc<DashMap<DocumentId, Kept>>;
+
+/// A document that a worker has: which one, where, and what it takes there, in bytes.
+#[derive(Debug)]
+struct Kept {
+    worker: usize,
+    head: Head,
+    bytes: usize,
+}
 
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -89,6 +97,8 @@ type Processes = Arc<Mutex<Vec<Option<u32>>>>;
 struct Supervisor {
     index: usize,
     program: PathBuf,
+    /// What the worker may keep, in bytes.
+    most: usize,
     db: Db,
     warm: Warm,
     lost: Arc<AtomicU64>,
@@ -114,7 +124,7 @@ enum Broken {
 }
 
 impl Pool {
-    pub(super) fn new(db: &Db, program: &Path) -> Self {
+    pub(super) fn new(db: &Db, program: &Path, most: usize) -> Self {
         let warm: Warm = Arc::default();
         let lost: Arc<AtomicU64> = Arc::default();
         let processes: Processes = Arc::new(Mutex::new(vec![None; limits::WORKERS]));
@@ -124,6 +134,7 @@ impl Pool {
             let supervisor = Supervisor {
                 index,
                 program: program.to_owned(),
+                most,
                 db: db.clone(),
                 warm: warm.clone(),
                 lost: lost.clone(),
@@ -141,7 +152,12 @@ impl Pool {
 
     /// The epoch and row at which a worker has a document.
     pub(super) fn warm(&self, document: DocumentId) -> Option<Head> {
-        self.warm.get(&document).map(|kept| kept.1)
+        self.warm.get(&document).map(|kept| kept.head)
+    }
+
+    /// How many documents workers have, and their bytes.
+    pub(super) fn kept(&self) -> (usize, usize) {
+        (self.warm.len(), self.warm.iter().map(|kept| kept.bytes).sum())
     }
 
     pub(super) fn asked(&self) -> u64 {
@@ -219,7 +235,7 @@ impl Supervisor {
         loop {
             let running = match &mut self.running {
                 Some(running) => running,
-                None => match start(&self.program) {
+                None => match start(&self.program, self.most) {
                     Ok(running) => {
                         self.processes.lock()[self.index] = running.child.id();
                         self.running.insert(running)
@@ -263,11 +279,10 @@ impl Supervisor {
         gone.iter().for_each(|document| {
             self.warm.remove(document);
         });
-        if kept {
-            self.warm.insert(document, (self.index, head));
-        } else {
-            self.warm.remove(&document);
-        }
+        match kept {
+            Some(bytes) => self.warm.insert(document, Kept { worker: self.index, head, bytes }).map(drop),
+            None => self.warm.remove(&document).map(drop),
+        };
         match reply {
             Reply::Unreadable(said) => self.blame(document, 1, &format!("it cannot be read: {said}")).await,
             reply => Ok(Told { head, reply }),
@@ -285,7 +300,7 @@ impl Supervisor {
 
     /// Ends the worker, if it has not ended by itself, and forgets what it had. Answers how it ended by itself.
     async fn end(&mut self) -> Option<ExitStatus> {
-        self.warm.retain(|_, kept| kept.0 != self.index);
+        self.warm.retain(|_, kept| kept.worker != self.index);
         let Running { mut child, input, output } = self.running.take()?;
         self.processes.lock()[self.index] = None;
         drop((input, output));
@@ -299,9 +314,9 @@ impl Supervisor {
     }
 }
 
-fn start(program: &Path) -> io::Result<Running> {
+fn start(program: &Path, most: usize) -> io::Result<Running> {
     let mut child = Command::new(program)
-        .arg(ARGUMENT)
+        .args([ARGUMENT, &most.to_string()])
         .env_clear()
         .current_dir("/")
         // What is typed at the server's terminal is for the server alone.

@@ -149,8 +149,8 @@ pub(super) struct Answer {
     pub(super) reply: Reply,
     /// Where the document was; a worker may have been further than it was asked for.
     pub(super) head: Head,
-    /// Whether the worker keeps the document for the next request.
-    pub(super) kept: bool,
+    /// What the document takes, in bytes, if the worker keeps it for the next request.
+    pub(super) kept: Option<usize>,
     /// Other documents that it let go.
     pub(super) gone: Vec<DocumentId>,
 }

@@ -16,6 +16,7 @@ use super::{confine, hunks, said, verbs};
 use crate::head::Head;
 use crate::ids::DocumentId;
 use crate::limits;
+use crate::update::summary;
 
 /// The argument that makes the binary a worker.
 pub const ARGUMENT: &str = "replica-worker";
@@ -24,16 +25,17 @@ pub const ARGUMENT: &str = "replica-worker";
 struct Warm {
     head: Head,
     doc: Doc,
-    /// Bytes of updates it was built from: the measure of the budget.
+    /// What it takes, in bytes, by estimate: the measure of the budget.
     bytes: usize,
     used: u64,
 }
 
-/// Serves requests from standard input until it ends, or the server does.
+/// Serves requests from standard input until it ends, or the server does. It keeps so many bytes of documents for the next
+/// requests, those that were asked for last.
 ///
 /// # Errors
 /// When the process cannot be confined, or the pipes break.
-pub fn run() -> io::Result<()> {
+pub fn run(most: usize) -> io::Result<()> {
     let server = getppid();
     confine::limit_resources()?;
     let main = thread::current();
@@ -41,7 +43,7 @@ pub fn run() -> io::Result<()> {
     let worker = thread::Builder::new().name("replica".to_owned()).stack_size(limits::WORKER_STACK_BYTES);
     let worker = worker.spawn(move || {
         let served = confine::forbid_files_and_network()
-            .and_then(|()| serve(&mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock()));
+            .and_then(|()| serve(most, &mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock()));
         main.unpark();
         served
     })?;
@@ -55,17 +57,17 @@ pub fn run() -> io::Result<()> {
     worker.join().map_err(|_| io::Error::other("panicked"))?
 }
 
-fn serve(input: &mut impl io::Read, output: &mut impl io::Write) -> io::Result<()> {
+fn serve(most: usize, input: &mut impl io::Read, output: &mut impl io::Write) -> io::Result<()> {
     let mut warm: HashMap<DocumentId, Warm> = HashMap::new();
     let mut requests = 0;
     while let Some(request) = wire::read::<Request>(input)? {
         requests += 1;
         let (document, asked) = (request.document, request.head);
         let reply = answer(&mut warm, request, requests);
-        let gone = evict(&mut warm, document);
+        let gone = evict(&mut warm, most, document);
         let kept = warm.get(&document);
         let head = kept.map_or(asked, |kept| kept.head);
-        let answer = |reply| Answer { reply, head, kept: kept.is_some(), gone: gone.clone() };
+        let answer = |reply| Answer { reply, head, kept: kept.map(|kept| kept.bytes), gone: gone.clone() };
         let frame = wire::encode(&answer(reply)).or_else(|_| wire::encode(&answer(Reply::TooLong)))?;
         wire::write(output, &frame)?;
     }
@@ -76,7 +78,7 @@ fn serve(input: &mut impl io::Read, output: &mut impl io::Write) -> io::Result<(
 fn answer(warm: &mut HashMap<DocumentId, Warm>, request: Request, now: u64) -> Reply {
     let kept = warm.remove(&request.document);
     let mut document = match request.from {
-        None => Warm { head: request.head, doc: new_doc(), bytes: 0, used: now },
+        None => Warm { head: request.head, doc: new_doc(), bytes: limits::WORKER_WARM_OVERHEAD, used: now },
         // One that is further than the update's beginning knows some of it already, which does no harm.
         Some(from) => match kept {
             Some(kept) if kept.head.epoch == request.head.epoch && kept.head.seq >= from => kept,
@@ -87,7 +89,7 @@ fn answer(warm: &mut HashMap<DocumentId, Warm>, request: Request, now: u64) -> R
         return Reply::Unreadable(said);
     }
     document.head.seq = document.head.seq.max(request.head.seq);
-    document.bytes += request.update.len();
+    document.bytes += integrated(&request.update);
     document.used = now;
     let reply = match request.verb {
         Verb::Text { root, part } => verbs::text(&document.doc, &root, part),
@@ -138,14 +140,20 @@ pub(super) fn state(doc: &Doc) -> Vec<u8> {
     doc.transact().encode_state_as_update_v1(&StateVector::default())
 }
 
+/// What an update takes once it is integrated, in bytes: its content, and its structs, of which adjacent ones may become one.
+fn integrated(update: &[u8]) -> usize {
+    // What our own reading does not take has no more structs than bytes.
+    let structs = summary(update).map_or(update.len(), |summary| summary.structs + summary.deleted.ranges());
+    update.len() + structs * limits::WORKER_STRUCT_BYTES
+}
+
 /// Lets the documents go that were longest not asked for, beyond the budget. Answers those other than `asked`.
-fn evict(warm: &mut HashMap<DocumentId, Warm>, asked: DocumentId) -> Vec<DocumentId> {
-    let cost = |document: &Warm| document.bytes + limits::WORKER_WARM_OVERHEAD;
-    let mut bytes: usize = warm.values().map(cost).sum();
+fn evict(warm: &mut HashMap<DocumentId, Warm>, most: usize, asked: DocumentId) -> Vec<DocumentId> {
+    let mut bytes: usize = warm.values().map(|document| document.bytes).sum();
     let mut gone = Vec::new();
-    while bytes > limits::WORKER_WARM_BYTES {
+    while bytes > most {
         let Some((&oldest, _)) = warm.iter().min_by_key(|(_, document)| document.used) else { break };
-        bytes -= warm.remove(&oldest).as_ref().map_or(0, cost);
+        bytes -= warm.remove(&oldest).map_or(0, |document| document.bytes);
         gone.push(oldest);
     }
     gone.retain(|&document| document != asked);

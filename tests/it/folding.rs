@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::task::Poll;
 use std::time::Duration;
 
-use coterie::compaction::{self, Folded};
+use coterie::compaction::{self, Folded, Window};
 use coterie::db::{Db, now_us};
 use coterie::doctor;
 use coterie::head::Head;
@@ -41,7 +41,7 @@ on_both_engines![
 ];
 
 pub fn replicas(db: &Db) -> Replicas {
-    Replicas::new(db.clone(), PROGRAM.into())
+    Replicas::new(db.clone(), PROGRAM.into(), limits::WORKERS_BYTES)
 }
 
 /// What a worker answers about an update.
@@ -131,7 +131,7 @@ async fn without_a_worker_the_bytes_are_merged(engine: Engine) {
     let ann = TestClient::guest(server.place(), "Ann").await;
     let project = ann.project().await;
     let db = server.db();
-    let nobody = Replicas::new(db.clone(), "/nowhere/coterie".into());
+    let nobody = Replicas::new(db.clone(), "/nowhere/coterie".into(), limits::WORKERS_BYTES);
     let mut oracle = Oracle::start();
     for seed in 0..10 {
         let session = oracle.session(seed, true, true);
@@ -213,7 +213,7 @@ async fn a_fold_may_end_at_any_of_its_steps(engine: Engine) {
         }
         let folded = broken_off(steps, compaction::fold(db, &replicas, document)).await;
         assert_eq!(text_of(&merge(&parts(db, document).await).unwrap()), peer.text(), "folding, {steps} steps");
-        let forgot = broken_off(steps, compaction::forget(db, now_us() + 1)).await;
+        let forgot = broken_off(steps, compaction::forget(db, Window::ALL, now_us() + 1)).await;
         assert_eq!(text_of(&merge(&parts(db, document).await).unwrap()), peer.text(), "forgetting, {steps} steps");
         assert_eq!(ann.read_text(project, document).await.1, peer.text(), "{steps} steps");
         assert_eq!(server.db_findings().await, Vec::<String>::new(), "{steps} steps");
@@ -286,7 +286,7 @@ async fn rows_leave_after_they_were_folded_long_ago(engine: Engine) {
         }
     };
     type_five(&mut peer).await;
-    assert_eq!(compaction::forget(db, now_us()).await.unwrap(), 0, "what is not folded stays, however old");
+    assert_eq!(compaction::forget(db, Window::ALL, now_us()).await.unwrap(), 0, "only what is folded leaves");
     let replicas = replicas(db);
     compaction::fold(db, &replicas, document).await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;
@@ -295,12 +295,12 @@ async fn rows_leave_after_they_were_folded_long_ago(engine: Engine) {
     compaction::fold(db, &replicas, document).await.unwrap();
     type_five(&mut peer).await;
     assert_eq!(rows_of(db, document).await, 15);
-    assert_eq!(compaction::forget(db, between - 3_600_000_000).await.unwrap(), 0);
+    assert_eq!(compaction::forget(db, Window::ALL, between - 3_600_000_000).await.unwrap(), 0);
     assert_eq!(rows_of(db, document).await, 15, "what was folded lately stays");
-    assert_eq!(compaction::forget(db, between).await.unwrap(), 1);
+    assert_eq!(compaction::forget(db, Window::ALL, between).await.unwrap(), 1);
     assert_eq!(rows_of(db, document).await, 10, "what was folded and is older leaves");
-    assert_eq!(compaction::forget(db, between).await.unwrap(), 0);
-    assert_eq!(compaction::forget(db, now_us() + 1).await.unwrap(), 1);
+    assert_eq!(compaction::forget(db, Window::ALL, between).await.unwrap(), 0);
+    assert_eq!(compaction::forget(db, Window::ALL, now_us() + 1).await.unwrap(), 1);
     assert_eq!(rows_of(db, document).await, 5);
     assert_eq!(text_of(&merge(&parts(db, document).await).unwrap()), "x".repeat(15));
     assert_eq!(server.db_findings().await, Vec::<String>::new());
@@ -362,7 +362,7 @@ async fn who_is_in_a_document_notices_no_fold(engine: Engine) {
         author.delete(0, 600_000).await;
         author.until_saved().await;
         compaction::fold(server.db(), &replicas, document).await.unwrap();
-        compaction::forget(server.db(), now_us() + 1).await.unwrap();
+        compaction::forget(server.db(), Window::ALL, now_us() + 1).await.unwrap();
         author.insert(0, &format!("round {round}\n")).await;
         author.until_saved().await;
         if round == 3 {

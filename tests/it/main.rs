@@ -37,6 +37,7 @@ mod folding;
 mod gate;
 mod herd;
 mod hostile;
+mod idle;
 mod keys;
 mod logs;
 mod machine;

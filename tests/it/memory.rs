@@ -2,6 +2,7 @@
 //! all of it.
 
 use coterie::ids::{DocumentId, ProjectId};
+use coterie::limits;
 use futures_util::future::join_all;
 use reqwest::Method;
 
@@ -13,6 +14,7 @@ use crate::server::{TestServer, until};
 on_both_engines![
     the_room_that_was_empty_longest_goes_first_and_whoever_comes_back_finds_all,
     whoever_comes_is_served_also_when_rooms_in_use_keep_more_than_all_may,
+    workers_keep_the_documents_that_were_asked_for_last,
 ];
 
 /// The length of a document's text here, in bytes. A room keeps it, and once more what it answered to its first visitor.
@@ -114,4 +116,34 @@ async fn whoever_comes_is_served_also_when_rooms_in_use_keep_more_than_all_may(e
     drop(stays);
     until("nothing is kept", async || rooms.is_empty() && rooms.memory() == 0).await;
     assert_eq!((server.tally("failed_loads"), server.tally("refused"), server.db_findings().await), (0, 0, Vec::new()));
+}
+
+async fn workers_keep_the_documents_that_were_asked_for_last(engine: Engine) {
+    let database = Database::create(engine).await;
+    let mut config = TestServer::config(&database);
+    // Three in each worker.
+    config.worker_bytes = limits::WORKERS * (3 * LONG + LONG / 2);
+    let budget = config.worker_bytes;
+    let server = TestServer::with(config, database).await;
+    let replicas = &server.state().replicas;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let documents: [DocumentId; 12] = long_documents(&ann, project).await;
+    for round in 0..2 {
+        for (n, document) in documents.iter().enumerate() {
+            assert_eq!(ann.read_text(project, *document).await.1, text(n), "round {round}");
+            assert!(replicas.warm(*document).is_some(), "the last one that was asked for");
+            assert_eq!(ann.read_text(project, documents[0]).await.1, text(0), "round {round}");
+            assert!(replicas.warm(documents[0]).is_some(), "asked for again and again");
+            let (kept, bytes) = replicas.kept();
+            assert!(bytes >= kept * LONG && bytes <= budget, "{kept} documents with {bytes} bytes");
+        }
+        let warm = documents.iter().filter(|document| replicas.warm(**document).is_some()).count();
+        assert!((3..=6).contains(&warm), "{warm} are kept");
+        assert_eq!(replicas.kept().0, warm);
+    }
+    let as_float = |bytes| f64::from(u32::try_from(bytes).unwrap());
+    assert!((measured(&ann, "coterie_worker_document_bytes").await - as_float(replicas.kept().1)).abs() < 1.0);
+    assert!((measured(&ann, "coterie_worker_document_bytes_budget").await - as_float(budget)).abs() < 1.0);
+    assert_eq!(replicas.lost(), 0);
 }

@@ -6,9 +6,12 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use coterie::limits;
 use tempfile::TempDir;
 
+use crate::client::TestClient;
 use crate::engines::{Database, Engine, POSTGRES};
+use crate::server::{TestServer, until};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_coterie");
 
@@ -62,6 +65,7 @@ fn a_bad_setting_is_refused_in_one_line_that_names_it() {
         ("SENTRY_DSN", "http://key@sentry.example.com/1"),
         ("COTERIE_DOCUMENT_BYTES", "0"),
         ("COTERIE_ROOM_BYTES", "-1"),
+        ("COTERIE_WORKER_BYTES", "99999999999"),
         ("COTERIE_SOCKETS_PER_USER", "many"),
         ("COTERIE_DEMO", "perhaps"),
         ("COTERIE_LISTEN", "127.0.0.1:99999"),
@@ -124,18 +128,29 @@ fn a_postgres_without_fsync_is_refused() {
 struct Running {
     child: Child,
     address: String,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Running {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = coterie(folder.path(), &[("RUST_LOG", "info")]);
+        let command = coterie(folder.path(), &[("RUST_LOG", "info")]);
+        Self::of(command, Some(folder))
+    }
+
+    fn of(mut command: Command, folder: Option<TempDir>) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("Coterie is ready: open ").expect("it says where it is");
         Self { child, address: address.to_owned(), _folder: folder }
+    }
+
+    /// The bytes that it read from files and pipes.
+    #[cfg(target_os = "linux")]
+    fn read(&self) -> u64 {
+        let said = std::fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
+        said.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
     }
 }
 
@@ -144,6 +159,44 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Documents that are stored when a server starts. They are alike, with a row each that has been idle for long.
+const MANY: usize = 20_000;
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_reads_a_small_part_of_many_documents() {
+    let mut server = TestServer::start(Engine::Sqlite).await;
+    let ann = TestClient::guest(server.place(), "Ann").await;
+    let project = ann.project().await;
+    let document = ann.create(project, "a", &"some text\n".repeat(50)).await;
+    server.shutdown().await;
+    let database = &server.database;
+    let one = format!("x'{}'", document.0.simple());
+    database
+        .execute(format!(
+            "with recursive n (i) as (select 1 union all select i + 1 from n where i < {MANY})
+             insert into document (id, project_id, path, created_by, created_us)
+                select cast(printf('%016d', i) as blob), d.project_id, 'f' || i, d.created_by, d.created_us
+                from n, document d where d.id = {one};
+             insert into document_head (document_id, head, epoch, bytes)
+                select d.id, h.head, h.epoch, h.bytes from document d, document_head h
+                where h.document_id = {one} and d.id <> {one};
+             insert into document_update (document_id, seq, batch_id, author_id, bytes, checksum, created_us)
+                select d.id, u.seq, u.batch_id, u.author_id, u.bytes, u.checksum, 0 from document d, document_update u
+                where u.document_id = {one} and d.id <> {one};"
+        ))
+        .await;
+    let stored = std::fs::metadata(database.folder.path().join("coterie.db")).unwrap().len();
+    let running = Running::of(coterie(database.folder.path(), &[("DATABASE_URL", &database.url)]), None);
+    assert!(reqwest::get(format!("{}/readyz", running.address)).await.unwrap().status().is_success());
+    // Then it has looked for them.
+    let folded = "select count(*) from document_snapshot where document_id <> $1";
+    until("idle ones are folded", async || database.number(folded, document).await >= limits::FOLDS_AT_ONCE).await;
+    let read = running.read();
+    println!("{read} bytes read at the start, {stored} stored");
+    assert!(stored > 10_000_000 && read < stored / 2, "{read} bytes read at the start, {stored} stored");
 }
 
 #[tokio::test]

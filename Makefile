@@ -10,7 +10,7 @@ STUDIO_SOURCES := $(shell find client-sdk -name node_modules -prune -o -path cli
 # What Cargo built for the tests: what runs there is what was tested.
 COTERIE_BIN = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/coterie
 
-.PHONY: help run dev check test openapi conformance $(SUITES) mutants release bench bench-micro studio chromium python strace compiler
+.PHONY: help run dev check test openapi conformance $(SUITES) mutants release bench bench-growth bench-micro studio chromium python strace compiler
 
 help: ## Says what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
@@ -141,6 +141,12 @@ bench: release ## Holds the server against other servers on this machine, and pr
 	@cd benches/load && { [ -f traces/big.v1 ] || target/release/harness state; }
 	cd benches/load && COTERIE=$(abspath $(or $(CARGO_TARGET_DIR),target))/release/coterie \
 		../../tests/with-postgres node bench.mjs $(BENCH)
+
+# The server's own figures need no other servers.
+bench-growth: release ## What things cost as one number grows: rooms, clients of a room, the document, its log.
+	cd benches/load && cargo build --release
+	cd benches/load && COTERIE=$(abspath $(or $(CARGO_TARGET_DIR),target))/release/coterie \
+		BIN=$(abspath $(or $(CARGO_TARGET_DIR),benches/load/target))/release node growth.mjs $(GROWTH)
 
 bench-micro: ## Criterion's benches of the parts an edit passes, on SQLite and on a private Postgres; some ten minutes.
 	cd benches/micro && ../../tests/with-postgres cargo bench -- $(MICRO)

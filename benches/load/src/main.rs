@@ -1,4 +1,6 @@
 //! harness SCENARIO --peer NAME [--key value ...]; one JSON line per run on stdout. See README.md.
+mod growth;
+
 use harness::{
     hist::Hist,
     now,
@@ -14,6 +16,8 @@ use yrs::{updates::decoder::Decode, Doc, GetString, ReadTxn, Transact, Update};
 /// Client ids of writers: BASE + room * writers + writer.
 const BASE: u64 = 1_000_000;
 const S: u64 = 1_000_000_000;
+/// Open files that 10,000 rooms of two take.
+const FILES: u64 = 32_768;
 
 struct Args(HashMap<String, String>);
 impl Args {
@@ -794,8 +798,12 @@ fn main() {
     unsafe {
         let mut l: libc::rlimit = std::mem::zeroed();
         libc::getrlimit(libc::RLIMIT_NOFILE, &mut l);
-        l.rlim_cur = l.rlim_max;
-        libc::setrlimit(libc::RLIMIT_NOFILE, &l);
+        // Root may have more than it was given.
+        let more = libc::rlimit { rlim_cur: l.rlim_max.max(FILES), rlim_max: l.rlim_max.max(FILES) };
+        if libc::setrlimit(libc::RLIMIT_NOFILE, &more) != 0 {
+            l.rlim_cur = l.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &l);
+        }
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
     }
     if scenario == "state" {
@@ -823,7 +831,8 @@ fn main() {
         "herd" => run.herd(),
         "crash" => run.crash(),
         "awareness" => run.awareness(),
-        _ => panic!("fanout | saturate | idle | load | herd | crash | awareness | state"),
+        "growth" => run.growth(),
+        _ => panic!("fanout | saturate | idle | load | herd | crash | awareness | growth | state"),
     };
     j["scenario"] = json!(a.get("as", scenario));
     j["peer"] = json!(name);

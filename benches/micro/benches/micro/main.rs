@@ -14,8 +14,10 @@ use coterie::replica::worker;
 use criterion::Criterion;
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some(worker::ARGUMENT) {
-        return if worker::run().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(worker::ARGUMENT) {
+        let most = arguments.next().and_then(|bytes| bytes.parse().ok());
+        return if most.is_some_and(|most| worker::run(most).is_ok()) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     // Half of Criterion's own times: all of it is to be done in a few minutes.
     let criterion = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));

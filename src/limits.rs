@@ -212,8 +212,9 @@ pub const COMMIT_BYTES: usize = 4 * 1024 * 1024;
 pub const COMMIT_RETRY_FIRST: Duration = Duration::from_millis(50);
 /// How long a commit may fail or hang before people are told.
 pub const COMMIT_SLOW: Duration = Duration::from_secs(2);
-/// How long one try may take before it is broken off and tried on another connection; its outcome is then looked up.
-pub const COMMIT_TIME: Duration = Duration::from_secs(8);
+/// How long one try may take before it is broken off and tried on another connection; its outcome is then looked up. One that
+/// was begun while a silent database was away must not keep what waits from being saved within ten seconds of its return.
+pub const COMMIT_TIME: Duration = Duration::from_secs(6);
 /// How long the database keeps a transaction of whom it does not hear, whose locks keep others from writing.
 pub const TRANSACTION_IDLE: Duration = Duration::from_secs(5);
 /// The longest pause between two tries, so that what waits is saved soon after the database is back.

@@ -156,9 +156,10 @@ test('nothing that anybody is called or writes does anything in the pages of oth
       const item = page.locator('[role=treeitem]').and(page.locator(`[data-path=${JSON.stringify(path)}]`))
       await item.click()
       await until(page, (wanted) => document.title.includes(wanted.replaceAll(/\s+/g, ' ')) && document.querySelector('[role=tab][aria-selected=true]') !== null, path)
-      await item.focus()
-      await page.keyboard.press('F2')
       await eventually('its name', async (saw) => {
+        // The text that was opened takes the focus once it is there, and the key with it.
+        await item.focus()
+        await page.keyboard.press('F2')
         const value = await page.locator('#rename-path').inputValue()
         saw(value)
         return value !== '' && path.includes(value)

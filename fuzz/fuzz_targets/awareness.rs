@@ -37,7 +37,11 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
             avatar: None,
         };
         let connection = ConnectionId(at as u64);
-        machine.handle(Input::Join { connection, participant: participant.into(), may_write: at == 0 }, 0, &mut effects);
+        machine.handle(
+            Input::Join { connection, participant: participant.into(), may_write: at == 0 },
+            0,
+            &mut effects,
+        );
     }
     let mut plan = Plan::new(bytes);
     let mut now = 0;

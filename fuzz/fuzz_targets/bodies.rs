@@ -46,8 +46,7 @@ static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let app = coterie::router::app(server.state().clone());
     let mut stage =
         Stage { runtime, app, cookie: String::new(), place: Mutex::default(), _server: server, _folder: folder };
-    let guest =
-        stage.ask(Method::POST, "/auth/guest", "application/json", json!({ "name": "Ann" }).to_string().into());
+    let guest = stage.ask(Method::POST, "/auth/guest", "application/json", json!({ "name": "Ann" }).to_string().into());
     assert_eq!(guest.0, StatusCode::OK);
     stage.cookie = guest.1;
     stage

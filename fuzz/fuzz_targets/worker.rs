@@ -76,7 +76,9 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if STAGE.replicas.lost() > lost {
         count("documents that cost a worker");
         let honest = seed(ClientId(3), "content", "honest");
-        let Ok(Reply::Text(text)) = ask(&honest, Verb::Text { root: root(), part: Part::Whole }) else { panic!("the next is not read") };
+        let Ok(Reply::Text(text)) = ask(&honest, Verb::Text { root: root(), part: Part::Whole }) else {
+            panic!("the next is not read")
+        };
         assert_eq!(text, "honest");
     }
 });

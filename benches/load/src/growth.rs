@@ -56,7 +56,16 @@ impl Run<'_> {
         }
         let of = |room: usize| &projects[room / ROOMS_OF_A_PROJECT];
         let mut s = Sess::new(&self.p, names("g", n), 2, 1);
-        s.rooms = (0..n).map(|r| if of(r).room.is_empty() { format!("g-{r}") } else { of(r).room.replace("{room}", &format!("g-{r}")) }).collect();
+        s.rooms =
+            (0..n)
+                .map(|r| {
+                    if of(r).room.is_empty() {
+                        format!("g-{r}")
+                    } else {
+                        of(r).room.replace("{room}", &format!("g-{r}"))
+                    }
+                })
+                .collect();
         let (rss0, c0) = (self.srv.rss(), self.srv.cpu());
         let mut io = Io::new(self.srv.port);
         for r in 0..n {
@@ -153,7 +162,10 @@ impl Run<'_> {
     fn with_logs(&mut self, at: &[u64]) -> Vec<Value> {
         let (p, said) = self.srv.prepared_with(&[AUTHORS.to_string()]);
         let (token, project) = (&said["token"], &said["project"]);
-        let authors: Vec<Peer> = said["authors"].split(' ').map(|t| Peer { path: p.path.replace(token, t), token: t.to_string(), ..p.clone() }).collect();
+        let authors: Vec<Peer> = said["authors"]
+            .split(' ')
+            .map(|t| Peer { path: p.path.replace(token, t), token: t.to_string(), ..p.clone() })
+            .collect();
         let room = names("g", 1).remove(0);
         let (mut clock, mut typed, mut steps) = (0, 0, vec![]);
         let mut u = Vec::with_capacity(64);
@@ -223,7 +235,14 @@ impl Run<'_> {
     /// a part of the large trace, or several of it side by side.
     fn document_of(&self, bytes: usize) -> (Vec<Vec<u8>>, Vec<(u64, u64)>, (u64, u64)) {
         let trace = self.trace(1000);
-        let of = |n: usize| whole(&BigDoc { updates: trace.updates[..n].to_vec(), source: String::new(), edits: 0, text: String::new() });
+        let of = |n: usize| {
+            whole(&BigDoc {
+                updates: trace.updates[..n].to_vec(),
+                source: String::new(),
+                edits: 0,
+                text: String::new(),
+            })
+        };
         let all = of(trace.updates.len());
         let size = all.updates[0].len();
         let copies = ((bytes as f64 / size as f64).round() as u64).max(1);
@@ -273,7 +292,14 @@ impl Run<'_> {
 }
 
 /// What fresh clients wait for a document, one after the other.
-fn opened(p: &Peer, port: u16, room: &str, need: Option<(u64, u64)>, times: usize, cpu: impl Fn() -> (f64, f64)) -> Value {
+fn opened(
+    p: &Peer,
+    port: u16,
+    room: &str,
+    need: Option<(u64, u64)>,
+    times: usize,
+    cpu: impl Fn() -> (f64, f64),
+) -> Value {
     let (c0, mut ms, mut bytes) = (cpu(), vec![], 0);
     for _ in 0..times {
         if let Some((us, t)) = fetch_room(p, port, room, need, 0.0) {
@@ -296,7 +322,9 @@ fn total(cpu: (f64, f64)) -> f64 {
 /// How many rows the log of a project's only document has.
 fn head(port: u16, project: &str, token: &str) -> u64 {
     let mut socket = std::net::TcpStream::connect(("127.0.0.1", port)).expect("the server");
-    let request = format!("GET /api/projects/{project}/documents HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "GET /api/projects/{project}/documents HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
     socket.write_all(request.as_bytes()).expect("a request");
     let mut answer = String::new();
     socket.read_to_string(&mut answer).expect("an answer");

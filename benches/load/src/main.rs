@@ -6,12 +6,12 @@ use harness::{
     now,
     peer::{Peer, Server},
     proto::{self, Framing, Msg},
-    trace::{big_doc, BigDoc},
+    trace::{BigDoc, big_doc},
     ws::{Handler, Io},
 };
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 use std::{collections::BTreeMap, collections::HashMap, thread::sleep, time::Duration};
-use yrs::{updates::decoder::Decode, Doc, GetString, ReadTxn, Transact, Update};
+use yrs::{Doc, GetString, ReadTxn, Transact, Update, updates::decoder::Decode};
 
 /// Client ids of writers: BASE + room * writers + writer.
 const BASE: u64 = 1_000_000;
@@ -74,7 +74,13 @@ impl Sess {
         let all = rooms.len() * writers;
         // What a room is named in full already stays so.
         let prefix = p.room.split("{room}").next().unwrap_or("");
-        let full = |r: String| if p.room.is_empty() || (!prefix.is_empty() && r.starts_with(prefix)) { r } else { p.room.replace("{room}", &r) };
+        let full = |r: String| {
+            if p.room.is_empty() || (!prefix.is_empty() && r.starts_with(prefix)) {
+                r
+            } else {
+                p.room.replace("{room}", &r)
+            }
+        };
         let rooms: Vec<String> = rooms.into_iter().map(full).collect();
         Sess {
             fr: p.framing,
@@ -314,11 +320,7 @@ fn phase(io: &mut Io, s: &mut Sess, srv: &Server, clock: &mut u64, rate: f64, wa
         if s.delivered >= expected || now() > hard_end || (s.closed > 0 && g >= total) {
             break;
         }
-        let wait = if g < total {
-            (s.t0 + (g as f64 * s.step) as u64).saturating_sub(now())
-        } else {
-            S / 100
-        };
+        let wait = if g < total { (s.t0 + (g as f64 * s.step) as u64).saturating_sub(now()) } else { S / 100 };
         io.poll(s, wait.min(S / 100));
     }
     let end = now();
@@ -723,7 +725,9 @@ impl Run<'_> {
         let acked: u64 = (0..w).map(|i| s.cli[i].acks).sum();
         let acks: Vec<u64> = (0..w).map(|i| s.cli[i].acks.saturating_sub(1)).collect();
         self.srv.up();
-        let Some((us, _)) = fetch_room(&self.p, self.srv.port, &s.rooms[0], None, 3.0) else { return json!({"error": "no sync after restart"}) };
+        let Some((us, _)) = fetch_room(&self.p, self.srv.port, &s.rooms[0], None, 3.0) else {
+            return json!({"error": "no sync after restart"});
+        };
         let mut have = BTreeMap::new();
         for u in &us {
             let _ = proto::ranges(u, |c, _, to| {
@@ -793,7 +797,13 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let scenario = words.first().cloned().unwrap_or_default();
     let a = Args(
-        words.get(1..).unwrap_or(&[]).chunks(2).filter(|c| c.len() == 2).map(|c| (c[0].trim_start_matches("--").to_string(), c[1].clone())).collect(),
+        words
+            .get(1..)
+            .unwrap_or(&[])
+            .chunks(2)
+            .filter(|c| c.len() == 2)
+            .map(|c| (c[0].trim_start_matches("--").to_string(), c[1].clone()))
+            .collect(),
     );
     unsafe {
         let mut l: libc::rlimit = std::mem::zeroed();
@@ -815,7 +825,8 @@ fn main() {
     }
     let name: String = a.get("peer", "relay".to_string());
     let peers: BTreeMap<String, Peer> =
-        serde_json::from_str(&std::fs::read_to_string(a.get("peers", "peers.json".to_string())).expect("peers.json")).expect("peers.json");
+        serde_json::from_str(&std::fs::read_to_string(a.get("peers", "peers.json".to_string())).expect("peers.json"))
+            .expect("peers.json");
     let p = peers.get(&name).unwrap_or_else(|| panic!("no peer {name}")).clone();
     let core = a.get("server-core", 0i64);
     let port = a.get("port", 9100 + (std::process::id() % 800) as u16);

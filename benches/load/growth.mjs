@@ -17,47 +17,40 @@ const bin = process.env.BIN ?? join(here, 'target/release')
 const out = options.out ?? join(here, 'results-growth.jsonl')
 const peer = options.peer ?? 'coterie'
 
+// Rows that several axes have: words, and where in the JSON of a step.
+const LATENCY = [['p50 ms', 'p50_ms'], ['p99 ms', 'p99_ms']]
+const OF_ALL = ['MiB of all', (step) => step.kib_each * step.at / 1024]
+const DELIVERY = [['CPU µs a delivery', 'cpu_s_per_million'], ...LATENCY]
+const COLD = [['open cold, ms', 'cold_ms'], ['… CPU ms', 'cold_cpu_ms']]
+const EDIT = [['an edit, CPU µs', 'edit_cpu_us'], ['… of workers, which fold', 'fold_cpu_us'], ...LATENCY, ['server MiB', 'rss_mib']]
+
 // axis: [words, its steps, its rows: words, and where in the JSON of a step]
 const AXES = {
   rooms: ['rooms of two; 1,000 updates/s in all of them together', [10, 100, 1_000, 10_000], [
     ['to open one and join twice, CPU ms', 'open_cpu_ms'],
-    ['MiB of all', (step) => step.kib_each * step.at / 1024],
+    OF_ALL,
     ['idle, share of a core', 'idle_cpu'],
-    ['CPU µs a delivery', 'cpu_s_per_million'],
-    ['p50 ms', 'p50_ms'],
-    ['p99 ms', 'p99_ms'],
+    ...DELIVERY,
   ]],
   clients: ['clients of one room; 20 updates/s', [2, 20, 200, 2_000], [
     ['to join, CPU ms', 'join_cpu_ms'],
-    ['MiB of all', (step) => step.kib_each * step.at / 1024],
-    ['CPU µs a delivery', 'cpu_s_per_million'],
-    ['p50 ms', 'p50_ms'],
-    ['p99 ms', 'p99_ms'],
+    OF_ALL,
+    ...DELIVERY,
   ]],
   document: ['bytes of a document, as a snapshot; 50 updates/s', [1_000, 10_000, 100_000, 1_000_000, 10_000_000], [
     ['bytes', 'bytes'],
     ['open warm, ms', 'warm.p50_ms'],
     ['… CPU ms', 'warm.cpu_ms'],
-    ['open cold, ms', 'cold_ms'],
-    ['… CPU ms', 'cold_cpu_ms'],
-    ['an edit, CPU µs', 'edit_cpu_us'],
-    ['… of workers, which fold', 'fold_cpu_us'],
-    ['p50 ms', 'p50_ms'],
-    ['p99 ms', 'p99_ms'],
-    ['server MiB', 'rss_mib'],
+    ...COLD,
+    ...EDIT,
     ['workers MiB', 'workers_mib'],
   ]],
   log: ['rows of one document of a constant text; 50 updates/s', [100, 1_000, 10_000, 100_000, 1_000_000], [
     ['rows', 'rows'],
     ['a row of 50 authors, CPU µs', 'grow_cpu_us'],
-    ['open cold, ms', 'cold_ms'],
-    ['… CPU ms', 'cold_cpu_ms'],
+    ...COLD,
     ['… bytes', 'bytes'],
-    ['an edit, CPU µs', 'edit_cpu_us'],
-    ['… of workers, which fold', 'fold_cpu_us'],
-    ['p50 ms', 'p50_ms'],
-    ['p99 ms', 'p99_ms'],
-    ['server MiB', 'rss_mib'],
+    ...EDIT,
     ['workers MiB', 'workers_mib'],
   ]],
 }

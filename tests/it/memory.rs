@@ -4,10 +4,10 @@
 use coterie::ids::{DocumentId, ProjectId};
 use coterie::limits;
 use futures_util::future::join_all;
-use reqwest::Method;
 
 use crate::client::TestClient;
 use crate::engines::{Database, Engine, on_both_engines};
+use crate::operation::{measurements, value};
 use crate::peer::{DIALECTS, Dialect};
 use crate::server::{TestServer, until};
 
@@ -32,9 +32,8 @@ async fn with_budget(engine: Engine, bytes: usize) -> TestServer {
 
 /// What is measured under this name.
 async fn measured(client: &TestClient, name: &str) -> f64 {
-    let said = client.program(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
-    let line = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {name} in {said}")).parse().unwrap()
+    let said = measurements(client).await;
+    value(&said, name).unwrap_or_else(|| panic!("no {name} in {said}"))
 }
 
 /// Documents with a long text of their own each.

@@ -19,7 +19,8 @@ on_both_engines! {
     refusals_have_one_shape_whoever_refuses,
 }
 
-async fn measurements(client: &TestClient) -> String {
+/// What a server measures, as Prometheus reads it.
+pub async fn measurements(client: &TestClient) -> String {
     let response = client.program(Method::GET, "/metrics").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
@@ -27,7 +28,7 @@ async fn measurements(client: &TestClient) -> String {
 }
 
 /// The value of a measurement, with its labels as Prometheus writes them.
-fn value(measurements: &str, name: &str) -> Option<f64> {
+pub fn value(measurements: &str, name: &str) -> Option<f64> {
     let line = measurements.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.map(|value| value.parse().unwrap())
 }

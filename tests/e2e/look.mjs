@@ -11,7 +11,10 @@ const THEMES = ['light', 'dark']
 
 export const row = (page, path) => page.locator(`[role=treeitem][data-path="${path}"]`)
 /** The text in sight. */
-export const text = (page) => page.locator('[role=tabpanel]:not([inert]) .cm-content')
+export const TEXT = '[role=tabpanel]:not([inert]) .cm-content'
+export const text = (page) => page.locator(TEXT)
+/** The way back that the news with these words offers. */
+export const undoOf = (page, words) => page.getByTestId('toast').filter({ hasText: words }).getByTestId('toast-undo')
 
 /** Waits until this is true in the page. */
 export async function until(page, what, argument, timeout = PATIENCE) {

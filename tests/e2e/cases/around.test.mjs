@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { axe, inspect, reads, row, saved, text, until } from '../look.mjs'
+import { axe, focused, inspect, reads, row, saved, TEXT, text, until } from '../look.mjs'
 import { startStage } from '../stage.mjs'
 
 const LONG = Array.from({ length: 300 }, (_, i) => `line ${i + 1}`).join('\n')
@@ -13,12 +13,13 @@ test('by keyboard to files and commands, and after somebody', async (t) => {
   const [{ page: ann }, { page: bob }] = await stage.meet(t, 'Around', files, { name: 'Ann' }, { name: 'Bob' })
 
   await ann.keyboard.press('Control+p')
-  await until(ann, () => document.activeElement?.dataset.testid === 'palette')
+  await focused(ann, '[data-testid=palette]')
   await ann.keyboard.type('mrs')
   await inspect(ann, 'palette')
   await ann.keyboard.press('Enter')
   await reads(ann, 'fn main')
   await ann.keyboard.press('Control+Shift+p')
+  await focused(ann, '[data-testid=palette]')
   await ann.keyboard.type('keyb')
   await axe(ann, 'commands')
   await ann.keyboard.press('Enter')
@@ -31,7 +32,7 @@ test('by keyboard to files and commands, and after somebody', async (t) => {
   await ann.getByTestId('follow').click()
   await ann.getByTestId('following').getByText('Following Bob').waitFor()
   await row(bob, 'docs/plan.md').click()
-  await text(bob).waitFor()
+  await focused(bob, TEXT)
   await reads(ann, 'line 1')
   await bob.keyboard.press('Control+End')
   await bob.keyboard.type(' the end')
@@ -44,6 +45,44 @@ test('by keyboard to files and commands, and after somebody', async (t) => {
   // She knows where he is now.
   await until(ann, () => document.querySelector('[data-path="docs/other.md"]')?.getAttribute('aria-describedby'))
   await reads(ann, 'the end')
+})
+
+test('a text that comes late leaves the focus to who has gone elsewhere with it', async (t) => {
+  // A service worker would ask for the editor itself, past the test.
+  const [{ page: ann }] = await stage.meet(t, 'Late', { 'a.md': 'the first', 'b.md': 'the second' }, { name: 'Ann', serviceWorkers: 'block' })
+  const project = ann.url()
+  /** Opens a file whose editor comes after what somebody does meanwhile. */
+  async function openLate(meanwhile) {
+    await ann.goto(project)
+    let come
+    const late = new Promise((done) => (come = done))
+    await ann.route('**/assets/editor-*.js', async (route) => { await late; await route.continue() })
+    await row(ann, 'a.md').click()
+    await ann.getByText('Opening a.md').waitFor()
+    await meanwhile()
+    come()
+    await reads(ann, 'the first')
+    await ann.unroute('**/assets/editor-*.js')
+  }
+
+  await openLate(async () => {})
+  await focused(ann, TEXT)
+
+  await openLate(() => row(ann, 'b.md').focus())
+  await ann.keyboard.press('F2')
+  await focused(ann, '#rename-path')
+  assert.equal(await ann.locator('#rename-path').inputValue(), 'b.md')
+  await ann.keyboard.press('Escape')
+
+  await openLate(() => ann.keyboard.press('Control+p'))
+  await ann.keyboard.type('b.md')
+  await ann.keyboard.press('Enter')
+  await reads(ann, 'the second')
+  await focused(ann, TEXT)
+
+  // Who waits for the text where it will be gets it.
+  await openLate(() => ann.locator('#main').focus())
+  await focused(ann, TEXT)
 })
 
 test('edits that were refused are kept, shown, and become a file', async (t) => {
@@ -76,6 +115,7 @@ test('edits that were refused are kept, shown, and become a file', async (t) => 
   await become('editor')
   await bob.getByTestId('copy-keep').click({ timeout: 30_000 })
   await reads(bob, 'typed in a train')
+  await focused(bob, TEXT)
   await row(ann, 'plan (copy).md').waitFor()
   assert.equal(await bob.getByTestId('copy').count(), 0)
 })

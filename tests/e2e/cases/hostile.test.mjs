@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { request } from 'playwright-core'
 import { startModel } from '../../../client-sdk/test/model.mjs'
-import { eventually, row, shot, until } from '../look.mjs'
+import { eventually, focused, row, shot, TEXT, undoOf, until } from '../look.mjs'
 import { startStage } from '../stage.mjs'
 
 /** Each short enough to be a name. */
@@ -156,18 +156,17 @@ test('nothing that anybody is called or writes does anything in the pages of oth
       const item = page.locator('[role=treeitem]').and(page.locator(`[data-path=${JSON.stringify(path)}]`))
       await item.click()
       await until(page, (wanted) => document.title.includes(wanted.replaceAll(/\s+/g, ' ')) && document.querySelector('[role=tab][aria-selected=true]') !== null, path)
-      await eventually('its name', async (saw) => {
-        // The text that was opened takes the focus once it is there, and the key with it.
-        await item.focus()
-        await page.keyboard.press('F2')
-        const value = await page.locator('#rename-path').inputValue()
-        saw(value)
-        return value !== '' && path.includes(value)
-      })
+      // The text that was opened takes the focus once it is there, and the keys with it.
+      await focused(page, TEXT)
+      await item.focus()
+      await page.keyboard.press('F2')
+      await focused(page, '#rename-path')
+      assert.equal(await page.locator('#rename-path').inputValue(), path)
       await page.keyboard.press('Escape')
       await item.focus()
       await page.keyboard.press('Delete')
-      await page.getByTestId('toast-undo').last().click()
+      await item.waitFor({ state: 'detached' })
+      await undoOf(page, `Deleted ${path.split('/').at(-1)}`).click()
       await item.waitFor()
     }
     await shot(page, 'hostile-files')
@@ -177,6 +176,7 @@ test('nothing that anybody is called or writes does anything in the pages of oth
     }
     await at('file-filter').fill('')
     await page.keyboard.press('Control+p')
+    await focused(page, '[data-testid=palette]')
     await page.keyboard.type('pwned')
     await page.getByRole('option').first().waitFor()
     await page.keyboard.press('Escape')

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { axe, inspect, reads, row, saved, text, until } from '../look.mjs'
+import { axe, focused, inspect, reads, row, saved, TEXT, until } from '../look.mjs'
 import { PHONE, startStage } from '../stage.mjs'
 
 const stage = await startStage()
@@ -24,13 +24,13 @@ async function answering(page, answer, during) {
 test('words are found in all files and lead to their line', async (t) => {
   const [{ page: ann }, { page: bob }] = await stage.meet(t, 'Haystack', FILES, { name: 'Ann', expected: [/status of 503/] }, { name: 'Bob' })
   await row(bob, 'src/main.rs').click()
-  await text(bob).waitFor()
+  await focused(bob, TEXT)
   await bob.keyboard.type('// a needle of the last second\n')
   await saved(bob)
 
   // By keyboard alone.
   await ann.keyboard.press('Control+Shift+F')
-  await until(ann, () => document.activeElement?.id === 'search-words')
+  await focused(ann, '#search-words')
   await inspect(ann, 'search-begun')
   await ann.keyboard.type('needle')
   await until(ann, () => document.querySelector('#search-news')?.textContent.startsWith('4 lines in 3 files.'))
@@ -43,7 +43,7 @@ test('words are found in all files and lead to their line', async (t) => {
   await ann.keyboard.press('Enter')
   await reads(ann, 'The Needle is here.')
   // The caret stands at the words, and typing goes on there.
-  await until(ann, () => document.activeElement?.classList.contains('cm-content'))
+  await focused(ann, TEXT)
   await ann.keyboard.type('sharp ')
   await reads(ann, 'The sharp Needle is here.')
   await saved(ann)
@@ -72,7 +72,7 @@ test('words are found in all files and lead to their line', async (t) => {
   // Back to the files, as they were.
   await ann.getByTestId('search-words').press('Escape')
   await row(ann, 'docs/plan.md').waitFor()
-  await until(ann, () => document.activeElement?.classList.contains('cm-content'))
+  await focused(ann, TEXT)
 })
 
 test('a search on a phone', async (t) => {
@@ -107,6 +107,7 @@ test('words are replaced everywhere by a proposal, and the list shows only files
   await row(ann, 'notes.md').waitFor()
 
   await ann.keyboard.press('Control+Shift+F')
+  await focused(ann, '#search-words')
   await ann.keyboard.type('needle')
   await ann.getByTestId('replace-by').focus()
   await ann.keyboard.type('$& pin')

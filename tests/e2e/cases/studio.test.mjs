@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { axe, focused, inspect, reads, row, saved, shot, tabTo, text, until } from '../look.mjs'
+import { axe, focused, inspect, reads, row, saved, shot, tabTo, TEXT, text, undoOf, until } from '../look.mjs'
 import { PHONE, startStage } from '../stage.mjs'
 
 const stage = await startStage()
-const TEXT = '[role=tabpanel]:not([inert]) .cm-content'
 
 test('the first minute: one by keyboard alone, one on a phone, in one text', async (t) => {
   const { page: ann } = await stage.person(t)
@@ -170,13 +169,13 @@ test('the tree by pointer: drag, the button way, folders whole, undo; seen by ot
   await row(ann, 'src/docs/old/x.md').waitFor()
   await seen('src/docs/old/x.md')
   await shot(ann, 'moved')
-  await ann.getByTestId('toast-undo').last().click()
+  await undoOf(ann, 'Moved docs to src').click()
   await seen('docs/old/x.md')
 
   await row(ann, 'docs/a.md').focus()
   await ann.keyboard.press('Delete')
   await row(bob, 'docs/a.md').waitFor({ state: 'detached', timeout: 4_000 })
-  await ann.getByTestId('toast-undo').last().click()
+  await undoOf(ann, 'Deleted a.md').click()
   await seen('docs/a.md')
   await row(ann, 'docs/a.md').click()
   await reads(ann, 'text of a')
@@ -240,7 +239,7 @@ test('tabs keep their undo and their place; a file is followed to whoever is in 
   await guest.join(owner)
   const bob = guest.page
   await row(bob, 'long.txt').click()
-  await text(bob).waitFor()
+  await focused(bob, TEXT)
   await bob.keyboard.press('Control+End')
   await bob.keyboard.type(' the end')
   await saved(bob)

@@ -1,18 +1,21 @@
 //! Accepting connections and reading requests from them. What `axum::serve` lacks: a bound on how long a head may take
 //! and on how many connections wait for one, and the address that a request came from.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -24,17 +27,20 @@ use crate::address::{self, ClientAddress};
 use crate::door::{Turn, Uncounted};
 use crate::drain::{Drain, Pace};
 use crate::limits;
+use crate::socket::{Asked, Connection, Entrance, Opening, Refused};
 use crate::state::AppState;
 
-/// Accepts connections and serves their requests until stopped, and then waits until those under way are answered.
+/// Accepts connections and serves their requests until stopped, and then waits until those under way are answered and the
+/// sockets have said goodbye.
 pub async fn run(listener: TcpListener, app: Router, state: AppState, stop: CancellationToken) {
     let connections = TaskTracker::new();
+    let house = Arc::new(House { app, entrance: Entrance::new(state.clone()), state });
     let places = Arc::new(Semaphore::new(most_connections()));
     while let Some(place) = stop.run_until_cancelled(places.clone().acquire_owned()).await {
         let Some(accepted) = stop.run_until_cancelled(listener.accept()).await else { break };
         match accepted {
             Ok((stream, peer)) => {
-                let serving = serve(stream, peer, app.clone(), state.clone(), stop.clone());
+                let serving = serve(stream, peer, house.clone(), stop.clone());
                 connections.spawn(async move {
                     serving.await;
                     drop(place);
@@ -65,102 +71,139 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
 }
 
-/// Serves one connection. It is read only when it is its turn among those of its address that have not asked anything.
-async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, state: AppState, stop: CancellationToken) {
+/// Serves one connection: its requests, and the socket that one of them may make of it.
+async fn serve(stream: TcpStream, peer: SocketAddr, house: Arc<House>, stop: CancellationToken) {
+    // What reads requests takes some room, which a socket does not keep.
+    if let Some(socket) = Box::pin(converse(stream, peer, house, stop)).await {
+        socket.serve().await;
+    }
+}
+
+/// Reads requests and answers them, until there are no more or one of them has made a socket of the connection. It is read only
+/// when it is its turn among those of its address that have not asked anything.
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    house: Arc<House>,
+    stop: CancellationToken,
+) -> Option<Box<Connection>> {
     let deadline = Instant::now() + limits::HEAD_TIME;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection goes on with Nagle's delay");
     }
+    let state = &house.state;
     // A trusted proxy speaks for many; whom it speaks for is counted where they open a socket.
-    let visit = if state.config.trusted_proxies.has(peer.ip()) {
-        None
-    } else {
-        let Some(visit) = state.door.visit(ClientAddress::new(peer.ip())) else { return };
-        Some(visit)
-    };
+    let is_proxy = state.config.trusted_proxies.has(peer.ip());
+    let visit = if is_proxy { None } else { Some(state.door.visit(ClientAddress::new(peer.ip()))?) };
     let turn = match &visit {
         None => None,
-        Some(visit) => match timeout_at(deadline, visit.silent_turn()).await {
-            Ok(turn) => turn,
-            Err(_) => return,
-        },
+        Some(visit) => timeout_at(deadline, visit.silent_turn()).await.ok()?,
     };
-    let heard = Arc::new(Heard::new(turn));
-    let uncounted = visit.is_none().then_some(Uncounted);
+    let visitor = Arc::new(Visitor { turn: Mutex::new(turn), ..Visitor::default() });
     let service = service_fn({
-        let (heard, state) = (heard.clone(), state.clone());
-        move |mut request: Request<Incoming>| {
-            heard.now();
-            if let Some(uncounted) = uncounted {
-                request.extensions_mut().insert(uncounted);
-            }
-            answer(request, peer, app.clone(), &state)
+        let (visitor, house) = (visitor.clone(), house.clone());
+        move |request| {
+            visitor.is_heard();
+            // In a box, since a connection that may become a socket wants what it can move.
+            Box::pin(answer(request, peer, is_proxy, house.clone(), visitor.clone()))
         }
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_TIME)
         .max_buf_size(limits::HEAD_BYTES)
-        .serve_connection(TokioIo::new(Drain::new(stream, Pace::default())), service)
-        .with_upgrades();
-    tokio::pin!(connection);
+        .serve_connection(TokioIo::new(Drain::new(stream, Pace::default())), service);
     let mut stopping = false;
     loop {
         tokio::select! {
-            ended = &mut connection => {
-                if let Err(error) = ended {
+            ended = poll_fn(|context| connection.poll_without_shutdown(context)) => match ended {
+                Ok(()) => break,
+                Err(error) => {
                     tracing::debug!(%error, "a connection ended");
+                    return None;
                 }
-                return;
-            }
+            },
             // Asked before the wait as well as after it: a request is heard while this waits.
-            () = sleep_until(deadline), if !heard.is_so() => {
-                if !heard.is_so() {
-                    return;
+            () = sleep_until(deadline), if !visitor.was_heard() => {
+                if !visitor.was_heard() {
+                    return None;
                 }
             }
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
-                connection.as_mut().graceful_shutdown();
+                Pin::new(&mut connection).graceful_shutdown();
             }
+        }
+    }
+    let Parts { io, read_buf, .. } = connection.into_parts();
+    let mut stream = io.into_inner();
+    let opening = visitor.opening.lock().take();
+    match opening {
+        Some(opening) => opening.on(stream, read_buf, visit).await,
+        None => {
+            if let Err(error) = stream.shutdown().await {
+                tracing::debug!(%error, "a connection ended");
+            }
+            None
         }
     }
 }
 
-/// Answers a request, noting where it came from.
-fn answer(
-    request: Request<Incoming>,
+/// Answers a request, noting where it came from. One that asks for a socket goes past all that only HTTP needs.
+async fn answer(
+    mut request: Request<Incoming>,
     peer: SocketAddr,
-    app: Router,
-    state: &AppState,
-) -> impl Future<Output = Result<axum::response::Response, std::convert::Infallible>> + use<> {
+    is_proxy: bool,
+    house: Arc<House>,
+    visitor: Arc<Visitor>,
+) -> Result<Response<Body>, Infallible> {
+    let state = &house.state;
     let from = ClientAddress::of(peer.ip(), request.headers(), &state.config.trusted_proxies);
     if from.is_local() && address::is_forwarded(request.headers()) {
         state.warn_of_untrusted_proxy();
     }
-    let mut request = request.map(Body::new);
+    if let Some(asked) = Asked::of(&request) {
+        match house.entrance.open(asked, request.headers(), is_proxy.then_some(from)).await {
+            Ok((response, opening)) => {
+                *visitor.opening.lock() = Some(opening);
+                return Ok(response);
+            }
+            // Told as every error over HTTP is.
+            Err(error) => drop(request.extensions_mut().insert(Refused::from(error))),
+        }
+    }
     request.extensions_mut().insert(from);
-    app.oneshot(request)
+    if is_proxy {
+        request.extensions_mut().insert(Uncounted);
+    }
+    house.app.clone().oneshot(request.map(Body::new)).await
 }
 
-/// Whether a connection has asked anything yet; until then it holds a turn.
-struct Heard {
+/// What all connections share.
+struct House {
+    app: Router,
+    entrance: Entrance,
+    state: AppState,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Default)]
+struct Visitor {
+    /// Held until something is asked.
     turn: Mutex<Option<Turn>>,
     heard: AtomicBool,
+    /// The socket that was agreed to.
+    opening: Mutex<Option<Box<Opening>>>,
 }
 
-impl Heard {
-    fn new(turn: Option<Turn>) -> Self {
-        Self { turn: Mutex::new(turn), heard: AtomicBool::new(false) }
-    }
-
-    fn now(&self) {
+impl Visitor {
+    fn is_heard(&self) {
         if !self.heard.swap(true, Ordering::Relaxed) {
             self.turn.lock().take();
         }
     }
 
-    fn is_so(&self) -> bool {
+    fn was_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
     }
 }

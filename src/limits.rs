@@ -183,7 +183,8 @@ pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 /// Connections the kernel queues before they are accepted; a herd that returns after a restart fits.
 pub const LISTEN_BACKLOG: i32 = 4_096;
 
-/// Connections at most, however many files the process may open; each costs some tens of KiB.
+/// Connections at most, sockets among them, however many files the process may open. One that asks over HTTP costs some tens
+/// of KiB, a socket a few.
 pub const CONNECTIONS: usize = 65_536;
 /// Files kept back from connections: the database's, the workers' pipes, and what is uploaded or served.
 pub const FILES_KEPT: usize = 128;
@@ -303,20 +304,23 @@ pub const UNSETTLED_BYTES_OF_ALL: usize =
     INBOUND_BYTES - LARGE_FRAMES * DOCUMENT_BYTES - SMALL_BODIES_BYTES - LARGE_BODIES_BYTES;
 /// Joins under way at once: what sixteen connections to the database serve, and some that wait for their room.
 pub const JOINS_AT_ONCE: usize = 64;
+/// How long those who ask the same wait after an answer was found before the next is looked up, as a multiple of how long
+/// that took: a crowd asks a fifth of the time.
+pub const LOOK_UP_REST: u32 = 4;
+/// And no longer than that; a person does not notice it.
+pub const LOOK_UP_REST_LONGEST: Duration = Duration::from_millis(20);
 /// How long a join may take, the wait for its turn included, before the client is told to come back.
 pub const JOIN_TIME: Duration = Duration::from_secs(15);
-/// What is sent above this goes out in fragments of this, in bytes, of which a socket holds one.
-pub const FRAGMENT_BYTES: usize = 64 * 1024;
+/// What is sent is copied up to this, in bytes: one more piece for the system costs about as much.
+pub const COPIED_BYTES: usize = 1024;
 /// Bytes read after a close was sent, so that it arrives before the end of the connection.
 pub const GOODBYE_BYTES: u64 = 4 * 1024 * 1024;
 /// Buffer that a socket reads into, in bytes: some ten keystrokes. Each open socket has one, and the library clears it
 /// at every read, so a large one costs more than it saves.
 pub const SOCKET_READ_BUFFER: usize = 512;
-/// Bytes that a socket gathers before it writes unasked.
-pub const SOCKET_WRITE_BUFFER: usize = 16 * 1024;
-/// Bytes that a socket may hold at most: two fragments, and the small frames between.
-pub const SOCKET_WRITE_BUFFER_MAX: usize = 4 * FRAGMENT_BYTES;
-/// How long one frame or fragment may take; a peer that reads nothing for so long is dropped, and comes back when it can.
+/// Bytes of pings, their answers and closes that a socket holds at most; each has some hundred.
+pub const SOCKET_WRITE_BUFFER: usize = 1024;
+/// How long the system may take nothing of what is written; a peer that reads nothing for so long is dropped, and comes back when it can.
 pub const SOCKET_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a peer may keep a connection waiting, in all, until it is looked at what it took meanwhile.
 pub const SOCKET_WRITE_WINDOW: Duration = Duration::from_secs(60);
@@ -473,12 +477,17 @@ pub const ACCEPT_HELD: Duration = Duration::from_secs(1);
 
 // --- folding ---
 
-/// Rows after the last snapshot at which a document is folded; loading them takes some milliseconds.
+/// Rows after the last snapshot at which a small document is folded; loading them takes some milliseconds.
 pub const FOLD_ROWS: usize = 200;
+/// A larger one is folded when it has a row for so many of its bytes, and has had [`FOLD_ROWS`]: folding costs what the
+/// document is large, and each row is to pay no more for it than in a small one.
+pub const FOLD_BYTES_PER_ROW: usize = 1024;
+/// Rows at which the largest is folded.
+pub const FOLD_ROWS_MOST: usize = 4_000;
 /// How much longer than a fold took the next one waits: folding takes a fifth of one core at most, and never crowds out
 /// editing when a hundred documents are due together.
 pub const FOLD_REST: u32 = 4;
-/// Their bytes at which it is folded.
+/// Their bytes at which it is folded, unless what was folded before is more.
 pub const FOLD_BYTES: usize = 256 * 1024;
 /// After so long without an edit a document with any rows after its snapshot is folded.
 pub const FOLD_IDLE: Duration = Duration::from_secs(600);

@@ -21,7 +21,7 @@ const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 const NUMBERS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
 
 /// Every measurement: its name and what it says. A histogram's name ends with its unit.
-const DESCRIPTIONS: [(&str, &str); 32] = [
+const DESCRIPTIONS: [(&str, &str); 33] = [
     ("coterie_http_requests_total", "Requests answered, by method, route and status."),
     ("coterie_http_request_seconds", "How long answers took, by route."),
     ("coterie_requests_limited_total", "Requests refused for their rate, by whose limit it was."),
@@ -40,6 +40,7 @@ const DESCRIPTIONS: [(&str, &str); 32] = [
     ("coterie_room_events_total", "What rooms did with updates and clients, by kind."),
     ("coterie_refusals_total", "Edits refused, by reason."),
     ("coterie_sockets", "Open sockets, by dialect."),
+    ("coterie_sockets_opened_total", "Sockets that were agreed to, by dialect."),
     ("coterie_connections", "Open connections of any kind."),
     ("coterie_worker_requests_total", "Requests to workers."),
     ("coterie_workers_lost_total", "Workers that crashed, took too long or were killed."),
@@ -101,14 +102,6 @@ impl Meters {
         self.recorder.register_histogram(&key(name, labels), &HERE)
     }
 
-    /// Counts one more of something that is open, until what this gives is dropped.
-    #[must_use]
-    pub fn open(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Open {
-        let gauge = self.gauge(name, labels);
-        gauge.increment(1.0);
-        Open(gauge)
-    }
-
     /// Everything in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
@@ -133,6 +126,15 @@ impl fmt::Debug for Meters {
 
 /// Something that is counted as open.
 pub struct Open(Gauge);
+
+impl Open {
+    /// Counts one more, until this is dropped.
+    #[must_use]
+    pub fn new(gauge: &Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge.clone())
+    }
+}
 
 impl fmt::Debug for Open {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -182,7 +184,7 @@ mod tests {
         let (one, other) = (Meters::new(), Meters::new());
         one.counter("coterie_refusals_total", &[("reason", "read_only")]).increment(2);
         one.histogram("coterie_commit_seconds", &[]).record(0.003);
-        let open = one.open("coterie_sockets", &[("dialect", "yjs")]);
+        let open = Open::new(&one.gauge("coterie_sockets", &[("dialect", "yjs")]));
         let said = one.render();
         assert!(said.contains("coterie_refusals_total{reason=\"read_only\"} 2"), "{said}");
         assert!(said.contains("# HELP coterie_refusals_total Edits refused, by reason."), "{said}");

@@ -150,13 +150,8 @@ impl Running {
         let halfway = Instant::now() + limits::SHUTDOWN_DEADLINE / 2;
         self.stop.cancel();
         self.state.shutdown.cancel();
-        self.state.sockets.close();
-        let connections = async {
-            let _ = (&mut self.accepting).await;
-            self.state.sockets.wait().await;
-        };
-        if timeout_at(halfway, connections).await.is_err() {
-            tracing::warn!(sockets = self.state.sockets.len(), "some connections did not end in time");
+        if timeout_at(halfway, &mut self.accepting).await.is_err() {
+            tracing::warn!(connections = self.state.door.open(), "some connections did not end in time");
             self.accepting.abort();
         }
         let storage = async {

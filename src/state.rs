@@ -8,7 +8,6 @@ use axum::extract::FromRef;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::bodies::{Intake, Outflow};
 use crate::config::{Config, Guests, PublicUrl};
@@ -54,8 +53,6 @@ pub struct Shared {
     pub rates: Rates,
     /// When it was made.
     pub began: Instant,
-    /// Every open socket's task, so that a shutdown can wait for them: axum forgets upgraded connections.
-    pub sockets: TaskTracker,
     /// Tells open sockets that what people may do has changed.
     pub rights: Rights,
     /// How much strangers hold.
@@ -106,7 +103,6 @@ impl AppState {
             replicas,
             models,
             shutdown,
-            sockets: TaskTracker::new(),
             rights: Rights::default(),
             github,
             listening: OnceLock::new(),

@@ -1,5 +1,6 @@
 //! Questions that many ask at once: while one is being answered, those who come with the same gather for the next answer,
-//! and share it.
+//! and share it. A crowd whose every answer were followed by the next at once would keep the database busier the slower it is;
+//! so between two answers there is a rest, the longer the longer they take.
 //!
 //! Nobody is given an answer that was begun before they asked, so whatever changed before is in it. *Absent: a cache.*
 
@@ -9,6 +10,9 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::{Instant, sleep_until};
+
+use crate::limits;
 
 /// Who asks what. Cheap to clone.
 #[derive(Debug)]
@@ -26,11 +30,13 @@ struct Line<V> {
     turn: Semaphore,
     /// The answer that is looked up next.
     next: Mutex<Arc<OnceCell<V>>>,
+    /// When that may begin.
+    from: Mutex<Option<Instant>>,
 }
 
 impl<V> Default for Line<V> {
     fn default() -> Self {
-        Self { turn: Semaphore::new(1), next: Mutex::default() }
+        Self { turn: Semaphore::new(1), next: Mutex::default(), from: Mutex::default() }
     }
 }
 
@@ -60,9 +66,17 @@ impl<K: Hash + Eq + Clone, V: Clone> Together<K, V> {
         let found = next.get_or_init(|| async {
             // It is never closed.
             let _turn = line.turn.acquire().await;
+            let from = *line.from.lock();
+            if let Some(from) = from {
+                sleep_until(from).await;
+            }
             // Who asks from here on is not served by this answer.
             *line.next.lock() = Arc::default();
-            look_up().await
+            let began = Instant::now();
+            let answer = look_up().await;
+            let rest = (began.elapsed() * limits::LOOK_UP_REST).min(limits::LOOK_UP_REST_LONGEST);
+            *line.from.lock() = Some(Instant::now() + rest);
+            answer
         });
         found.await.clone()
     }

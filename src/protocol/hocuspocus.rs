@@ -84,7 +84,7 @@ pub fn addressed(address: &str, message: &[u8]) -> Bytes {
     out.into()
 }
 
-/// The address alone, for a message that follows in another fragment.
+/// The address alone, for a message that is written after it.
 #[must_use]
 pub fn address(address: &str) -> Bytes {
     addressed(address, &[])

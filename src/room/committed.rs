@@ -127,7 +127,8 @@ impl Committed {
     /// much has come since.
     pub fn take_full_tail(&mut self) -> bool {
         let (rows, bytes) = self.unfolded;
-        let full = rows >= limits::FOLD_ROWS || bytes >= limits::FOLD_BYTES;
+        let most = (self.bytes() / limits::FOLD_BYTES_PER_ROW).clamp(limits::FOLD_ROWS, limits::FOLD_ROWS_MOST);
+        let full = rows >= most || bytes >= limits::FOLD_BYTES.max(self.bytes() / 2);
         if full {
             self.unfolded = (0, 0);
         }
@@ -250,5 +251,22 @@ mod tests {
         assert_eq!(committed.since(2), rows[2], "what came later is still apart");
         assert!(!committed.has_rows_after(1));
         assert!(!committed.adopt(Head { seq: 1, epoch: 1 }, folded), "what is older is of no use");
+    }
+
+    #[test]
+    fn the_larger_a_document_the_longer_its_log_may_become() {
+        let row: Bytes = seed(ClientId(2), "content", "a").into();
+        for (size, most) in [(10, limits::FOLD_ROWS), (1_000_000, 1_000), (20_000_000, limits::FOLD_ROWS_MOST)] {
+            let snapshot: Bytes = seed(ClientId(1), "content", &"x".repeat(size)).into();
+            let loaded = Loaded { snapshot: Some((0, snapshot)), ..Loaded::default() };
+            let (mut committed, _) = Committed::new(loaded).unwrap();
+            let mut rows = 0;
+            while !committed.take_full_tail() {
+                committed.push(row.clone(), []);
+                rows += 1;
+            }
+            assert!((most..most + most / 10).contains(&rows), "{rows} rows in {size} bytes");
+            assert!(!committed.take_full_tail(), "it is said once");
+        }
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 use super::admission::{self, Admissions};
 use super::calm::Calm;
 use super::dialect::{Dialect, Part};
+use super::entrance::Opening;
 use super::inflow::LargePlace;
 use super::look::Looks;
 use super::news::News;
@@ -32,7 +33,7 @@ use crate::room::{Attachment, Bell};
 use crate::state::AppState;
 
 /// One socket.
-pub(super) struct Connection {
+pub struct Connection {
     pub(super) state: AppState,
     admissions: Admissions,
     pub(super) wire: Wire,
@@ -69,19 +70,6 @@ pub(super) struct Connection {
     pub(super) last_received: Instant,
 }
 
-/// A socket as it is opened.
-pub(super) struct Opening {
-    pub(super) state: AppState,
-    pub(super) admissions: Admissions,
-    pub(super) dialect: Dialect,
-    /// Who opens it, by its cookie or query.
-    pub(super) caller: Option<Arc<Caller>>,
-    /// Counts it as its address's while it lasts.
-    pub(super) visit: Visit,
-    /// Counts it as open while it lasts.
-    pub(super) counted: meters::Open,
-}
-
 /// How a join went: the place in the room, and as what; no place for somebody who has one and showed a credential again.
 struct Joined {
     address: Arc<str>,
@@ -93,8 +81,9 @@ struct Joined {
 pub(super) type Ending = Option<Close>;
 
 impl Connection {
-    pub(super) fn new(opening: Opening, wire: Wire) -> Self {
-        let Opening { state, admissions, dialect, caller, visit, counted } = opening;
+    /// The socket that was agreed to, over a wire; it counts as its address's by `visit`.
+    pub(super) fn new(opening: Opening, visit: Visit, wire: Wire) -> Self {
+        let Opening { state, admissions, dialect, caller, counted, .. } = opening;
         let now = Instant::now();
         Self {
             looks: Looks::new(state.rights.follow()),
@@ -125,15 +114,10 @@ impl Connection {
     }
 
     /// Serves the socket until either side ends it.
-    pub(super) async fn serve(mut self: Box<Self>) {
-        let ending = if self.caller.is_some() || Box::pin(self.take_turn()).await {
-            if let Dialect::Yjs(name) = &self.dialect {
-                // The first document of a socket is never one too many.
-                let _ = self.join(name.clone(), None);
-            }
-            self.run().await
-        } else {
-            Some(Close::TryAgain)
+    pub async fn serve(mut self: Box<Self>) {
+        let ending = match Box::pin(self.enter()).await {
+            Ok(()) => self.run().await,
+            Err(ending) => ending,
         };
         // Leaves every room before the goodbye, which may take a while.
         self.slots.clear();
@@ -141,6 +125,25 @@ impl Connection {
             Box::pin(self.hold_back(close)).await;
             Box::pin(self.wire.say_goodbye(close)).await;
         }
+    }
+
+    /// What comes before anything is read: a stranger's turn, and where the address names the one document, its join.
+    async fn enter(&mut self) -> Result<(), Ending> {
+        if self.caller.is_none() && !self.take_turn().await {
+            return Err(Some(Close::TryAgain));
+        }
+        let Dialect::Yjs(name) = &self.dialect else { return Ok(()) };
+        let address: Arc<str> = name.as_str().into();
+        self.slots.insert(address.clone(), Slot::waiting(Queue::default(), self.turns));
+        let joining = self.joining(address, self.turns, None, false);
+        let joined = self.state.shutdown.run_until_cancelled(joining).await.ok_or(Some(Close::Restart))?;
+        self.joined(joined).await.map_err(Some)?;
+        // What the client asked meanwhile is answered with the greeting, in one flush.
+        if let Some(received) = self.wire.receive_now() {
+            self.receive(received)?;
+            yield_now().await;
+        }
+        Ok(())
     }
 
     /// Waits until a stranger is read.
@@ -347,33 +350,30 @@ impl Connection {
         };
         let is_in = matches!(slot, Slot::Open(..));
         self.slots.insert(address.clone(), slot);
-        let (state, admissions, caller) = (self.state.clone(), self.admissions.clone(), self.caller.clone());
-        let caller = async move {
-            match token.filter(|token| !token.is_empty()) {
-                // What is shown counts, and not who opened the socket, also where it is no good.
-                Some(token) => admissions.by_token(&state, &token).await.map_err(admission::away),
-                None => Ok(caller),
-            }
-        };
-        self.admit(address, turn, caller, is_in);
+        self.joins.spawn(self.joining(address, turn, token, is_in));
         Ok(())
     }
 
     /// Finds out what a caller may join at an address and, unless they are in already, joins it.
-    fn admit(
-        &mut self,
+    fn joining(
+        &self,
         address: Arc<str>,
         turn: Turn,
-        caller: impl Future<Output = Result<Option<Arc<Caller>>, Close>> + Send + 'static,
+        token: Option<String>,
         is_in: bool,
-    ) {
+    ) -> impl Future<Output = Box<Joined>> + Send + use<> {
         let (state, admissions, bell) = (self.state.clone(), self.admissions.clone(), self.bell.clone());
-        let name = self.dialect.name_in(&address).len();
-        self.joins.spawn(async move {
+        let (caller, name) = (self.caller.clone(), self.dialect.name_in(&address).len());
+        async move {
             let outcome = async {
                 // Looking again at what is open is not kept waiting by those who come.
                 let _turn = if is_in { None } else { state.door.join().await };
-                let caller = caller.await?.ok_or(Close::Unauthorized)?;
+                let caller = match token.filter(|token| !token.is_empty()) {
+                    // What is shown counts, and not who opened the socket, also where it is no good.
+                    Some(token) => admissions.by_token(&state, &token).await.map_err(admission::away)?,
+                    None => caller,
+                };
+                let caller = caller.ok_or(Close::Unauthorized)?;
                 let admission = admissions.admit(&state, &caller, &address[..name]).await?;
                 let (standing, caller) = (admission.standing(), admission.caller);
                 if is_in {
@@ -385,7 +385,7 @@ impl Connection {
             // The database hangs, or too many come at once.
             let outcome = timeout(limits::JOIN_TIME, outcome).await.unwrap_or(Err(Close::TryAgain));
             Box::new(Joined { address, turn, outcome })
-        });
+        }
     }
 
     async fn joined(&mut self, joined: Box<Joined>) -> Result<(), Close> {

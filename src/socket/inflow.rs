@@ -7,13 +7,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::PollSemaphore;
 
+use crate::drain::Drain;
 use crate::limits;
 
 /// Large frames that may come in at once. Cheap to clone.
@@ -25,7 +26,9 @@ pub(super) type LargePlace = OwnedSemaphorePermit;
 /// A stream that is counted.
 #[derive(Debug)]
 pub struct Inflow {
-    stream: TokioIo<Upgraded>,
+    stream: Drain<TcpStream>,
+    /// What came with the request for the socket, and is not read yet.
+    read: Bytes,
     /// Bytes since the last frame was complete.
     come: usize,
     /// When the first of them came.
@@ -42,10 +45,10 @@ pub struct Inflow {
 pub(super) struct TooMuch;
 
 impl Inflow {
-    /// A stranger's.
-    pub(super) fn new(stream: TokioIo<Upgraded>, large: Large) -> Self {
+    /// A stranger's, of which so much was read with the request for the socket.
+    pub(super) fn new(stream: Drain<TcpStream>, read: Bytes, large: Large) -> Self {
         let most = limits::UNADMITTED_BYTES + limits::FRAME_ENVELOPE;
-        Self { stream, come: 0, began: None, most, large: PollSemaphore::new(large), place: None }
+        Self { stream, read, come: 0, began: None, most, large: PollSemaphore::new(large), place: None }
     }
 
     /// Whoever sends is known now: the frame's own limit is enough.
@@ -84,7 +87,13 @@ impl AsyncRead for Inflow {
             self.place = ready!(self.large.poll_acquire(cx));
         }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if self.read.is_empty() {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        } else {
+            let now = self.read.len().min(buffer.remaining());
+            buffer.put_slice(&self.read[..now]);
+            self.read.advance(now);
+        }
         let read = buffer.filled().len() - before;
         if read > 0 {
             self.come += read;
@@ -97,6 +106,18 @@ impl AsyncRead for Inflow {
 impl AsyncWrite for Inflow {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -8,103 +8,57 @@ mod calm;
 mod connection;
 mod deadlines;
 mod dialect;
+mod entrance;
+mod handshake;
 mod inflow;
 mod look;
 mod news;
 mod pace;
+mod packed;
 mod slot;
 mod unsent;
-mod upgrade;
 mod wire;
 
 use std::sync::Arc;
 
-use axum::extract::{OriginalUri, Query, State};
-use axum::http::HeaderMap;
-use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
-use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use bytes::Bytes;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Error as WebSocketError;
 
-use crate::address::ClientAddress;
-use crate::auth;
-use crate::error::{Error, Result};
-use crate::limits;
+use crate::drain::{Drain, Pace};
+use crate::error::Error;
 use crate::state::AppState;
-use admission::Admissions;
-use connection::{Connection, Opening};
-use dialect::Dialect;
 
+pub use connection::Connection;
+pub use entrance::{Asked, Entrance, Opening, Refused};
 pub use inflow::Inflow;
-pub use upgrade::Upgrade;
 
-/// The addresses of the dialects.
+/// What is answered over HTTP at the addresses of the dialects: to those who ask for no socket, or get none.
 pub fn routes() -> Router<AppState> {
     Router::new()
-        .route("/yjs/{project}/{*document}", get(yjs))
-        .route("/hocuspocus", get(hocuspocus))
-        .route("/hocuspocus/", get(hocuspocus))
-        .layer(Extension(Admissions::default()))
+        .route("/yjs/{project}/{*document}", get(no_socket))
+        .route("/hocuspocus", get(no_socket))
+        .route("/hocuspocus/", get(no_socket))
 }
 
-#[derive(Debug, Deserialize)]
-struct Credentials {
-    token: Option<String>,
+async fn no_socket(refused: Option<Extension<Refused>>) -> Error {
+    let why = refused.and_then(|Extension(refused)| refused.why());
+    why.unwrap_or_else(|| Error::invalid("not_a_socket", "this address takes WebSockets (version 13) only"))
 }
 
-async fn yjs(
-    State(state): State<AppState>,
-    Extension(admissions): Extension<Admissions>,
-    OriginalUri(uri): OriginalUri,
-    Query(credentials): Query<Credentials>,
-    headers: HeaderMap,
-    address: ClientAddress,
-    upgrade: Upgrade,
-) -> Result<Response> {
-    // From the path as it was sent, so that a name with encoded slashes reads like one with plain ones.
-    let path = uri.path().trim_start_matches("/yjs/");
-    let name =
-        percent_decode_str(path).decode_utf8().map_err(|_| Error::invalid("bad_path", "a path is text in UTF-8"))?;
-    let name = name.into_owned();
-    open(state, admissions, &headers, credentials, address, upgrade, Dialect::Yjs(name)).await
-}
-
-async fn hocuspocus(
-    State(state): State<AppState>,
-    Extension(admissions): Extension<Admissions>,
-    Query(credentials): Query<Credentials>,
-    headers: HeaderMap,
-    address: ClientAddress,
-    upgrade: Upgrade,
-) -> Result<Response> {
-    open(state, admissions, &headers, credentials, address, upgrade, Dialect::Hocuspocus).await
-}
-
-async fn open(
-    state: AppState,
-    admissions: Admissions,
-    headers: &HeaderMap,
-    credentials: Credentials,
-    address: ClientAddress,
-    upgrade: Upgrade,
-    dialect: Dialect,
-) -> Result<Response> {
-    let retry_after = limits::ADMISSION_TIME.as_secs();
-    let visit = state.door.visit(address).ok_or(Error::RateLimited { retry_after })?;
-    let caller = match &credentials.token {
-        Some(token) => admissions.by_token(&state, token).await?,
-        None => auth::authenticate_socket(&state, headers).await?.map(Arc::new),
-    };
-    let tracker = state.sockets.clone();
-    let kind = match dialect {
-        Dialect::Yjs(_) => "yjs",
-        Dialect::Hocuspocus => "hocuspocus",
-    };
-    let counted = state.meters.open("coterie_sockets", &[("dialect", kind)]);
-    let large_frames = state.large_frames.clone();
-    // A future holds twice what it is handed and keeps, so what is large is handed over in boxes.
-    let opening = Box::new(Opening { state, admissions, dialect, caller, visit, counted });
-    Ok(upgrade
-        .accept(large_frames, move |wire| tracker.track_future(Box::new(Connection::new(*opening, wire)).serve())))
+/// A WebSocket on a stream that was just accepted, with the settings of every other and nothing of what is said on them.
+///
+/// # Errors
+/// When the other side does not ask for one.
+pub async fn bare(stream: TcpStream) -> Result<WebSocketStream<Inflow>, WebSocketError> {
+    let large = Arc::new(Semaphore::new(1));
+    let mut stream = Inflow::new(Drain::new(stream, Pace::default()), Bytes::new(), large);
+    stream.admit();
+    // The library's own frames are not bounded by what it holds of ours.
+    let config = handshake::config().max_write_buffer_size(usize::MAX);
+    tokio_tungstenite::accept_async_with_config(stream, Some(config)).await
 }

@@ -1,10 +1,8 @@
-//! One WebSocket, as the loop of a connection uses it: frames in, frames out, and an end that is told.
-//!
-//! What is large goes out in fragments, so that a socket never holds a copy of a document: only the fragment that the
-//! system has not taken yet.
+//! One WebSocket, as the loop of a connection uses it: frames in, frames out, and an end that is told. Data goes out past the
+//! library's buffer, which would keep a copy of what was last written for each socket.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use axum::body::Bytes;
@@ -13,11 +11,10 @@ use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::inflow::{Inflow, LargePlace, TooMuch};
+use super::packed::Packed;
 use crate::limits;
 use crate::protocol::close::Close;
 
@@ -26,6 +23,8 @@ pub(super) struct Wire {
     socket: WebSocketStream<Inflow>,
     /// What comes cannot be read as frames any more.
     broken: bool,
+    /// What went ended inside a frame: nothing that follows would be read as one.
+    is_cut: bool,
 }
 
 /// What came.
@@ -60,7 +59,7 @@ pub(super) struct Unwritten;
 
 impl Wire {
     pub(super) fn new(socket: WebSocketStream<Inflow>) -> Self {
-        Self { socket, broken: false }
+        Self { socket, broken: false, is_cut: false }
     }
 
     /// Lets frames be as large as a document.
@@ -95,38 +94,23 @@ impl Wire {
         self.receive().now_or_never()
     }
 
-    /// Writes frames, in one flush unless they are large.
+    /// Writes frames, with one call to the system where it takes them all.
     ///
     /// # Errors
     /// When the peer takes nothing for [`limits::SOCKET_WRITE_TIMEOUT`], or has gone.
     pub(super) async fn write(&mut self, frames: Vec<Out>) -> Result<(), Unwritten> {
-        for frame in frames {
-            self.feed(frame).await?;
-        }
-        in_time(self.socket.flush()).await
+        let written = self.write_all(Packed::new(frames)).await;
+        self.is_cut |= written.is_err();
+        written
     }
 
-    async fn feed(&mut self, Out { address, body }: Out) -> Result<(), Unwritten> {
-        if address.len() + body.len() <= limits::FRAGMENT_BYTES {
-            let frame = if address.is_empty() { body } else { [&address[..], &body[..]].concat().into() };
-            return in_time(self.socket.feed(Message::Binary(frame))).await;
-        }
-        let mut code = OpCode::Data(Data::Binary);
-        let mut rest = body;
-        if !address.is_empty() {
-            self.fragment(address, code, false).await?;
-            code = OpCode::Data(Data::Continue);
-        }
-        while !rest.is_empty() {
-            let fragment = rest.split_to(rest.len().min(limits::FRAGMENT_BYTES));
-            self.fragment(fragment, code, rest.is_empty()).await?;
-            code = OpCode::Data(Data::Continue);
+    async fn write_all(&mut self, mut packed: Packed) -> Result<(), Unwritten> {
+        // What the library says by itself, such as the answer to a ping, may be half written.
+        in_time(self.socket.flush()).await?;
+        while !packed.is_written() {
+            in_time(poll_fn(|context| packed.poll_write(Pin::new(self.socket.get_mut()), context))).await?;
         }
         Ok(())
-    }
-
-    async fn fragment(&mut self, bytes: Bytes, code: OpCode, last: bool) -> Result<(), Unwritten> {
-        in_time(self.socket.feed(Message::Frame(Frame::message(bytes, code, last)))).await
     }
 
     /// Sends a ping, which the peer's WebSocket answers.
@@ -156,7 +140,7 @@ impl Wire {
     pub(super) async fn say_goodbye(mut self, close: Close) {
         let frame = CloseFrame { code: close.code().into(), reason: close.reason().into() };
         let goodbye = async {
-            if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
+            if !self.is_cut && self.socket.send(Message::Close(Some(frame))).await.is_ok() {
                 self.until_gone().await;
             }
         };
@@ -165,7 +149,7 @@ impl Wire {
     }
 }
 
-async fn in_time(writing: impl Future<Output = Result<(), tungstenite::Error>>) -> Result<(), Unwritten> {
+async fn in_time<E>(writing: impl Future<Output = Result<(), E>>) -> Result<(), Unwritten> {
     let mut writing = pin!(writing);
     // Nearly always the system takes it at once, and no time needs to be kept.
     if let Poll::Ready(written) = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await {

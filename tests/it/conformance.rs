@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use axum::Router;
-use axum::routing::get;
-use coterie::socket::{Inflow, Upgrade};
+use coterie::socket;
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpListener;
-use tokio_tungstenite::WebSocketStream;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Limits (9) take minutes, and compression (12, 13) is not spoken, so that nobody can send a bomb.
 const NOT_RUN: [&str; 3] = ["9.*", "12.*", "13.*"];
@@ -27,8 +24,11 @@ async fn our_sockets_pass_the_cases_of_autobahn() {
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let echo = Router::new().route("/", get(async |upgrade: Upgrade| upgrade.accept_bare(echo)));
-    tokio::spawn(axum::serve(listener, echo).into_future());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(echo(stream));
+        }
+    });
 
     let reports = tempfile::tempdir().unwrap();
     let mut kosoku = Command::new(program);
@@ -54,7 +54,8 @@ async fn our_sockets_pass_the_cases_of_autobahn() {
     assert!(index.values().map(BTreeMap::len).sum::<usize>() >= CASES, "{said}");
 }
 
-async fn echo(mut socket: WebSocketStream<Inflow>) {
+async fn echo(stream: TcpStream) {
+    let Ok(mut socket) = socket::bare(stream).await else { return };
     while let Some(Ok(message)) = socket.next().await {
         // The library answers pings and closes.
         if (message.is_text() || message.is_binary()) && socket.send(message).await.is_err() {

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,15 +37,14 @@ pub async fn run(listener: TcpListener, app: Router, state: AppState, stop: Canc
     let connections = TaskTracker::new();
     let house = Arc::new(House { app, entrance: Entrance::new(state.clone()), state });
     let places = Arc::new(Semaphore::new(most_connections()));
-    while let Some(place) = stop.run_until_cancelled(places.clone().acquire_owned()).await {
+    while let Some(Ok(place)) = stop.run_until_cancelled(places.clone().acquire_owned()).await {
         let Some(accepted) = stop.run_until_cancelled(listener.accept()).await else { break };
         match accepted {
             Ok((stream, peer)) => {
-                let serving = serve(stream, peer, house.clone(), stop.clone());
-                connections.spawn(async move {
-                    serving.await;
-                    drop(place);
-                });
+                // In boxes: what reads requests takes some room, which a socket does not keep, and a task that is small is
+                // made quicker.
+                let conversation = Box::pin(converse(stream, peer, house.clone(), stop.clone()));
+                connections.spawn(serve(conversation, place));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -72,11 +72,11 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
 }
 
 /// Serves one connection: its requests, and the socket that one of them may make of it.
-async fn serve(stream: TcpStream, peer: SocketAddr, house: Arc<House>, stop: CancellationToken) {
-    // What reads requests takes some room, which a socket does not keep.
-    if let Some(socket) = Box::pin(converse(stream, peer, house, stop)).await {
-        socket.serve().await;
+async fn serve(conversation: Pin<Box<impl Future<Output = Option<Box<Connection>>>>>, place: OwnedSemaphorePermit) {
+    if let Some(socket) = conversation.await {
+        Box::pin(socket.serve()).await;
     }
+    drop(place);
 }
 
 /// Reads requests and answers them, until there are no more or one of them has made a socket of the connection. It is read only
@@ -88,9 +88,6 @@ async fn converse(
     stop: CancellationToken,
 ) -> Option<Box<Connection>> {
     let deadline = Instant::now() + limits::HEAD_TIME;
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection goes on with Nagle's delay");
-    }
     let state = &house.state;
     // A trusted proxy speaks for many; whom it speaks for is counted where they open a socket.
     let is_proxy = state.config.trusted_proxies.has(peer.ip());

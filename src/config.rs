@@ -440,16 +440,5 @@ pub fn own_settings() -> anyhow::Result<PathBuf> {
     folder.context("set HOME or XDG_CONFIG_HOME to where keys may be kept")
 }
 
-/// How long the allocator (mimalloc) keeps what is free, in milliseconds. It is no setting of ours: the program sets it for
-/// itself where the environment does not.
-pub const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
-
-/// Whether the environment says how long that is.
-#[must_use]
-#[allow(clippy::disallowed_methods, reason = "this is the file that reads it")]
-pub fn allocator_is_told() -> bool {
-    std::env::var_os(PURGE_DELAY).is_some()
-}
-
 #[cfg(test)]
 mod tests;

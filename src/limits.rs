@@ -108,6 +108,11 @@ pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
 pub const READY_LAG: Duration = Duration::from_secs(10);
 /// How often what histograms gathered is taken into their buckets; a busy server gathers some thousands a second.
 pub const METERS_UPKEEP: Duration = Duration::from_secs(5);
+/// How often the allocator (mimalloc) is asked to give back what has been free for its delay, which is a second too.
+pub const GIVE_BACK: Duration = Duration::from_secs(1);
+/// What it does not share with anything else, in bytes, so that it looks when that is freed; never touched, so that it costs
+/// no memory.
+pub const LARGE_FOR_THE_ALLOCATOR: usize = 8 * 1024 * 1024;
 /// Requests of one user, a second and at once, when the operator does not say; a program that syncs a tree needs the burst.
 pub const USER_RATE: (u32, u32) = (20, 200);
 /// Requests of one address; a company behind one router.

@@ -25,26 +25,10 @@ fn main() -> ExitCode {
         };
         return worker::run(most).map_or_else(|error| refuse(&error.to_string()), |()| ExitCode::SUCCESS);
     }
-    give_memory_back();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(act()),
         Err(error) => refuse(&format!("cannot start: {error}")),
-    }
-}
-
-/// Has the allocator give back what is free at once: what ten thousand sockets took is the machine's again when they have
-/// gone. mimalloc takes that from its environment only, and before anything else runs; so the program begins anew with it,
-/// as the same process. Where that is not possible, it goes on as it is.
-fn give_memory_back() {
-    #[cfg(unix)]
-    {
-        use std::os::unix::process::CommandExt;
-        let mut args = std::env::args_os();
-        if let (false, Some(name), Ok(program)) = (config::allocator_is_told(), args.next(), std::env::current_exe()) {
-            // It returns only when it failed.
-            let _ = std::process::Command::new(program).arg0(name).args(args).env(config::PURGE_DELAY, "0").exec();
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One server: made from a configuration, given a listener, shut down. Making is not listening, so tests run the very
 //! same object on a free port, two at a time if they like.
 
+use std::hint::black_box;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -76,8 +77,9 @@ impl Server {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
             // A restart must not wait for the connections of the process before; not needed for a free port.
             socket.set_reuse_address(true)?;
-            // What is accepted has it from here.
+            // What is accepted has these from here.
             socket.set_send_buffer_size(limits::SEND_BUFFER)?;
+            socket.set_tcp_nodelay(true)?;
             socket.bind(&address.into())?;
             socket.listen(limits::LISTEN_BACKLOG)?;
             socket.set_nonblocking(true)?;
@@ -204,9 +206,17 @@ async fn tidy(state: AppState) {
             state.rates.forget();
         }
     };
+    // The allocator gives back what has been free for a while when something large is freed, and an idle server frees nothing.
+    let give_back = async {
+        loop {
+            sleep(limits::GIVE_BACK).await;
+            drop(black_box(Vec::<u8>::with_capacity(limits::LARGE_FOR_THE_ALLOCATOR)));
+        }
+    };
     tokio::select! {
         () = state.meters.upkeep() => {}
         () = forget => {}
+        () = give_back => {}
         () = state.shutdown.cancelled() => {}
     }
 }

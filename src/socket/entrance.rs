@@ -4,13 +4,11 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::Query;
 use axum::http::{HeaderMap, Request, Response, Uri};
 use bytes::Bytes;
 use metrics::{Counter, Gauge};
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -34,7 +32,7 @@ use crate::state::AppState;
 #[derive(Debug)]
 pub struct Asked {
     dialect: Result<Dialect>,
-    token: Result<Option<String>>,
+    token: Option<String>,
     handshake: Handshake,
 }
 
@@ -63,15 +61,10 @@ fn dialect_of(path: &str) -> Option<Result<Dialect>> {
     })
 }
 
-#[derive(Deserialize)]
-struct Credentials {
-    token: Option<String>,
-}
-
-fn token_of(uri: &Uri) -> Result<Option<String>> {
-    let credentials = Query::<Credentials>::try_from_uri(uri);
-    let read = credentials.map_err(|error| Error::invalid("bad_query", error.body_text()));
-    read.map(|Query(Credentials { token })| token)
+/// The token that an address brings.
+fn token_of(uri: &Uri) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(uri.query()?.as_bytes());
+    pairs.find(|(name, _)| name == "token").map(|(_, token)| token.into_owned())
 }
 
 /// Where sockets are opened.
@@ -115,7 +108,7 @@ impl Entrance {
         from: Option<ClientAddress>,
     ) -> Result<(Response<Body>, Box<Opening>)> {
         let Asked { dialect, token, handshake } = asked;
-        let (dialect, token) = (dialect?, token?);
+        let dialect = dialect?;
         let state = &self.state;
         let full = || Error::RateLimited { retry_after: limits::ADMISSION_TIME.as_secs() };
         let visit = from.map(|from| state.door.visit(from).ok_or_else(full)).transpose()?;

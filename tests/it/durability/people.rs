@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -60,24 +60,31 @@ pub(super) struct Place {
 pub(super) struct Work {
     tasks: JoinSet<(usize, Seat, io::Error)>,
     pause: Arc<AtomicBool>,
+    /// How many have been let in.
+    here: Arc<AtomicUsize>,
 }
 
 impl Work {
     /// Everybody connects and begins.
     pub(super) fn begin(place: &Place, server: SocketAddr, seats: &[Seat], rng: &mut StdRng) -> Self {
-        let mut work = Self { tasks: JoinSet::new(), pause: Arc::default() };
+        let mut work = Self { tasks: JoinSet::new(), pause: Arc::default(), here: Arc::default() };
         for (at, &seat) in seats.iter().enumerate() {
-            let (place, pause, seed) = (place.clone(), work.pause.clone(), rng.random());
+            let (place, pause, here, seed) = (place.clone(), work.pause.clone(), work.here.clone(), rng.random());
             work.tasks.spawn(async move {
                 let mut seat = seat;
                 let ended = match seat.memory {
-                    Some(_) => write(&place, server, &mut seat, &pause, StdRng::seed_from_u64(seed)).await,
-                    None => read(&place, server, seat).await,
+                    Some(_) => write(&place, server, &mut seat, (&pause, &here), StdRng::seed_from_u64(seed)).await,
+                    None => read(&place, server, seat, &here).await,
                 };
                 (at, seat, ended.expect_err("the loop has no other end"))
             });
         }
         work
+    }
+
+    /// How many have been let in since the beginning.
+    pub(super) fn here(&self) -> usize {
+        self.here.load(Ordering::Relaxed)
     }
 
     /// Lets nobody type any more; all still listen.
@@ -99,12 +106,12 @@ impl Work {
     }
 }
 
-/// Types until the socket breaks. Broken off, it leaves `seat` as a page would find its document again.
+/// Types until the socket breaks, and counts itself among those who are `here` once it is let in. Broken off, it leaves `seat` as a page would find its document again.
 pub(super) async fn write(
     place: &Place,
     server: SocketAddr,
     seat: &mut Seat,
-    pause: &AtomicBool,
+    (pause, here): (&AtomicBool, &AtomicUsize),
     mut rng: StdRng,
 ) -> io::Result<std::convert::Infallible> {
     let Seat { document, dialect, is_hasty, .. } = *seat;
@@ -139,6 +146,7 @@ pub(super) async fn write(
                     if !has_answered && dialect == Dialect::Hocuspocus {
                         owed.push_back(memory.typed);
                     }
+                    here.fetch_add(usize::from(!has_answered), Ordering::Relaxed);
                     has_answered = true;
                     ledger.send(document, memory.client, memory.typed, dialect == Dialect::Hocuspocus);
                     line.answer(&edits::typed(memory.client, has, memory.typed)).await?;
@@ -169,14 +177,24 @@ pub(super) async fn write(
     }
 }
 
-/// Reads until the socket breaks.
-pub(super) async fn read(place: &Place, server: SocketAddr, seat: Seat) -> io::Result<std::convert::Infallible> {
+/// Reads until the socket breaks, and counts itself among those who are `here` once it is let in.
+pub(super) async fn read(
+    place: &Place,
+    server: SocketAddr,
+    seat: Seat,
+    here: &AtomicUsize,
+) -> io::Result<std::convert::Infallible> {
     let (name, token) = (place.project.name(seat.document), &place.project.tokens[seat.person]);
     let mut line = Line::open(server, seat.dialect, &name, token, &edits::state_vector(&[])).await?;
     let mut view = Clocks::new();
+    let mut was_asked = false;
     loop {
         match line.hear().await? {
-            Said::Question(_) => line.answer(&edits::typed(0, 0, 0)).await?,
+            Said::Question(_) => {
+                here.fetch_add(usize::from(!was_asked), Ordering::Relaxed);
+                was_asked = true;
+                line.answer(&edits::typed(0, 0, 0)).await?;
+            }
             Said::Update(update) | Said::Answer(update) => place.ledger.show(seat.document, None, &mut view, &update),
             Said::Refused => panic!("a reader was refused"),
             Said::Saved | Said::Other => {}

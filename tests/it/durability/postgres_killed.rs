@@ -34,7 +34,7 @@ async fn postgres_killed_under_the_server_loses_nothing_and_the_server_goes_on()
     let mut in_flight_kills = 0;
     let mut slowest = Duration::ZERO;
     for _ in 0..KILLS {
-        scene.until_acks(200).await;
+        scene.until_all_are_at_work(200).await;
         sleep(Duration::from_micros(rng.random_range(0..100_000))).await;
         cluster.kill();
         in_flight_kills += usize::from(scene.place.ledger.total().unacked > 0);
@@ -72,7 +72,7 @@ async fn commits_cut_off_under_load_are_saved_once() {
     let proxy = Proxy::start(&database).await;
     let mut scene = Scene::begin(&proxy.url(&database), &database.folder, &mut rng).await;
     for cut in 0..CUTS {
-        scene.until_acks(50).await;
+        scene.until_all_are_at_work(50).await;
         proxy.cut_at_commit(if cut % 3 == 2 { AtCommit::LoseCommit } else { AtCommit::LoseAnswer });
         let began = Instant::now();
         while proxy.is_armed() {
@@ -119,7 +119,7 @@ async fn outages(count: usize, lasting: Range<u64>) {
     let mut log = Log::default();
     let (mut slowest, mut kills) = (Duration::ZERO, 0);
     for outage in 0..count {
-        scene.until_acks(100).await;
+        scene.until_all_are_at_work(100).await;
         if outage % 2 == 0 {
             proxy.cut()
         } else {
@@ -191,12 +191,23 @@ impl Scene {
         Self { folder: folder.path().to_owned(), place, server, work, seats }
     }
 
+    /// Waits for so many more acknowledgements.
     async fn until_acks(&mut self, more: u64) {
         let wanted = self.place.ledger.acks() + more;
+        self.until("so much more is acknowledged", |scene| scene.place.ledger.acks() >= wanted).await;
+    }
+
+    /// Waits for everybody to be let in, which nobody can be without a database, and for so many more acknowledgements.
+    async fn until_all_are_at_work(&mut self, more: u64) {
+        self.until("everybody is let in", |scene| scene.work.here() == scene.seats.len()).await;
+        self.until_acks(more).await;
+    }
+
+    async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let began = Instant::now();
-        while self.place.ledger.acks() < wanted {
+        while !is_so(self) {
             self.assert_nobody_left();
-            assert!(began.elapsed() < PATIENCE, "nothing is acknowledged any more");
+            assert!(began.elapsed() < PATIENCE, "in vain: {what}");
             sleep(Duration::from_millis(1)).await;
         }
     }

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -41,6 +41,7 @@ struct Stage {
     place: Place,
     server: Mutex<SocketAddr>,
     closing: AtomicBool,
+    let_in: AtomicUsize,
     visits: AtomicU64,
 }
 
@@ -61,6 +62,7 @@ async fn people_who_come_and_go_for_long_lose_nothing_and_memory_stays() {
         place,
         server: Mutex::new(server.address),
         closing: AtomicBool::new(false),
+        let_in: AtomicUsize::new(0),
         visits: AtomicU64::new(0),
     });
     let began = Instant::now();
@@ -150,9 +152,9 @@ async fn visit(stage: Arc<Stage>, client: usize, mut rng: StdRng) {
         let _ = match seat.memory {
             Some(_) => {
                 let typing = StdRng::seed_from_u64(rng.random());
-                timeout(stay, write(&stage.place, server, &mut seat, &stage.closing, typing)).await
+                timeout(stay, write(&stage.place, server, &mut seat, (&stage.closing, &stage.let_in), typing)).await
             }
-            None => timeout(stay, read(&stage.place, server, seat)).await,
+            None => timeout(stay, read(&stage.place, server, seat, &stage.let_in)).await,
         };
         let memory = seat.memory.filter(|memory| {
             let account = stage.place.ledger.account(seat.document, memory.client);

@@ -2,7 +2,6 @@
 //! and on how many connections wait for one, and the address that a request came from.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +15,6 @@ use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -25,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::address::{self, ClientAddress};
-use crate::door::{Turn, Uncounted};
+use crate::door::{Turn, Uncounted, Visit};
 use crate::drain::{Drain, Pace};
 use crate::limits;
 use crate::socket::{Asked, Connection, Entrance, Opening, Refused};
@@ -91,18 +89,17 @@ async fn converse(
     let state = &house.state;
     // A trusted proxy speaks for many; whom it speaks for is counted where they open a socket.
     let is_proxy = state.config.trusted_proxies.has(peer.ip());
-    let visit = if is_proxy { None } else { Some(state.door.visit(ClientAddress::new(peer.ip()))?) };
+    let visit = if is_proxy { None } else { Some(Arc::new(state.door.visit(ClientAddress::new(peer.ip()))?)) };
     let turn = match &visit {
         None => None,
         Some(visit) => timeout_at(deadline, visit.silent_turn()).await.ok()?,
     };
-    let visitor = Arc::new(Visitor { turn: Mutex::new(turn), ..Visitor::default() });
+    let visitor = Arc::new(Visitor { visit, turn: Mutex::new(turn), ..Visitor::default() });
     let service = service_fn({
         let (visitor, house) = (visitor.clone(), house.clone());
         move |request| {
-            visitor.is_heard();
-            // In a box, since a connection that may become a socket wants what it can move.
-            Box::pin(answer(request, peer, is_proxy, house.clone(), visitor.clone()))
+            visitor.hear();
+            answer(request, peer, house.clone(), visitor.clone())
         }
     });
     let mut connection = http1::Builder::new()
@@ -113,13 +110,13 @@ async fn converse(
     let mut stopping = false;
     loop {
         tokio::select! {
-            ended = poll_fn(|context| connection.poll_without_shutdown(context)) => match ended {
-                Ok(()) => break,
-                Err(error) => {
+            ended = &mut connection => {
+                if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended");
                     return None;
                 }
-            },
+                break;
+            }
             // Asked before the wait as well as after it: a request is heard while this waits.
             () = sleep_until(deadline), if !visitor.was_heard() => {
                 if !visitor.was_heard() {
@@ -132,25 +129,16 @@ async fn converse(
             }
         }
     }
+    let opening = visitor.opening.lock().take()?;
+    // Without a socket it is shut down by now; for one it is as it was when the answer had been written.
     let Parts { io, read_buf, .. } = connection.into_parts();
-    let mut stream = io.into_inner();
-    let opening = visitor.opening.lock().take();
-    match opening {
-        Some(opening) => opening.on(stream, read_buf, visit).await,
-        None => {
-            if let Err(error) = stream.shutdown().await {
-                tracing::debug!(%error, "a connection ended");
-            }
-            None
-        }
-    }
+    Some(opening.on(io.into_inner(), read_buf).await)
 }
 
 /// Answers a request, noting where it came from. One that asks for a socket goes past all that only HTTP needs.
 async fn answer(
     mut request: Request<Incoming>,
     peer: SocketAddr,
-    is_proxy: bool,
     house: Arc<House>,
     visitor: Arc<Visitor>,
 ) -> Result<Response<Body>, Infallible> {
@@ -160,7 +148,7 @@ async fn answer(
         state.warn_of_untrusted_proxy();
     }
     if let Some(asked) = Asked::of(&request) {
-        match house.entrance.open(asked, request.headers(), is_proxy.then_some(from)).await {
+        match house.entrance.open(asked, request.headers(), from, visitor.visit.clone()).await {
             Ok((response, opening)) => {
                 *visitor.opening.lock() = Some(opening);
                 return Ok(response);
@@ -170,7 +158,7 @@ async fn answer(
         }
     }
     request.extensions_mut().insert(from);
-    if is_proxy {
+    if visitor.visit.is_none() {
         request.extensions_mut().insert(Uncounted);
     }
     house.app.clone().oneshot(request.map(Body::new)).await
@@ -186,6 +174,8 @@ struct House {
 /// Who is at the other end of a connection.
 #[derive(Default)]
 struct Visitor {
+    /// Counts the connection as its address's, unless that is a proxy's.
+    visit: Option<Arc<Visit>>,
     /// Held until something is asked.
     turn: Mutex<Option<Turn>>,
     heard: AtomicBool,
@@ -194,7 +184,7 @@ struct Visitor {
 }
 
 impl Visitor {
-    fn is_heard(&self) {
+    fn hear(&self) {
         if !self.heard.swap(true, Ordering::Relaxed) {
             self.turn.lock().take();
         }

@@ -414,7 +414,7 @@ pub const FOLD_ROWS_MOST: usize = 4_000;
 /// How much longer than a fold took the next one waits: folding takes a fifth of one core at most, and never crowds out
 /// editing when a hundred documents are due together.
 pub const FOLD_REST: u32 = 4;
-/// Their bytes at which it is folded, unless what was folded before is more.
+/// Their bytes at which it is folded.
 pub const FOLD_BYTES: usize = 256 * 1024;
 /// After so long without an edit a document with any rows after its snapshot is folded.
 pub const FOLD_IDLE: Duration = Duration::from_secs(600);

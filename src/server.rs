@@ -198,7 +198,7 @@ async fn sweep(state: AppState) {
     }
 }
 
-/// Keeps small what measuring and counting gather, until the server stops.
+/// Keeps small what measuring and counting gather, and gives memory back, until the server stops.
 async fn tidy(state: AppState) {
     let forget = async {
         loop {

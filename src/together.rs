@@ -100,6 +100,7 @@ impl<K: Hash + Eq, V> Drop for Place<'_, K, V> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
 
     use tokio::sync::Semaphore;
 
@@ -131,6 +132,24 @@ mod tests {
             assert_eq!(one.await.unwrap(), 1, "it came after the first was begun, and before the second");
         }
         assert!(together.lines.is_empty(), "nothing stays");
+    }
+
+    #[tokio::test]
+    async fn between_two_answers_there_is_a_rest_and_after_the_last_of_a_crowd_none() {
+        const TOOK: Duration = Duration::from_millis(4);
+        let together: Together<&str, Instant> = Together::default();
+        let look_up = || async {
+            sleep_until(Instant::now() + TOOK).await;
+            Instant::now()
+        };
+        let first = together.ask("it", look_up);
+        let second = async {
+            tokio::task::yield_now().await;
+            together.ask("it", look_up).await
+        };
+        let (first, second) = tokio::join!(first, second);
+        assert!(second - first >= TOOK * limits::LOOK_UP_REST, "{:?}", second - first);
+        assert!(together.lines.is_empty(), "who comes later does not wait for it");
     }
 
     #[tokio::test]

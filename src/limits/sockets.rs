@@ -27,7 +27,8 @@ pub const UNSETTLED_BYTES_OF_ALL: usize =
 /// Joins under way at once: what sixteen connections to the database serve, and some that wait for their room.
 pub const JOINS_AT_ONCE: usize = 64;
 /// How long those who ask the same wait after an answer was found before the next is looked up, as a multiple of how long
-/// that took: a crowd asks a fifth of the time.
+/// that took: a crowd asks a fifth of the time. They hold their turns to join
+/// meanwhile: 64 of them keep others waiting for as long.
 pub const LOOK_UP_REST: u32 = 4;
 /// And no longer than that; a person does not notice it.
 pub const LOOK_UP_REST_LONGEST: Duration = Duration::from_millis(20);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, Response, Uri};
+use axum::http::{HeaderMap, Request, Response, Uri, Version};
 use bytes::Bytes;
 use metrics::{Counter, Gauge};
 use parking_lot::Mutex;
@@ -41,6 +41,10 @@ impl Asked {
     #[must_use]
     pub fn of<B>(request: &Request<B>) -> Option<Self> {
         let dialect = dialect_of(request.uri().path())?;
+        // What older versions ask is to be ignored (RFC 9110, 7.8).
+        if request.version() != Version::HTTP_11 {
+            return None;
+        }
         let handshake = Handshake::of(request.method(), request.headers())?;
         Some(Self { dialect, token: token_of(request.uri()), handshake })
     }
@@ -95,8 +99,8 @@ impl Entrance {
         Self { state, admissions: Admissions::default(), yjs, hocuspocus }
     }
 
-    /// Agrees to a socket, which begins once the answer is written. `from` is the address that it counts as one of, unless its
-    /// connection counts already.
+    /// Agrees to a socket, which begins once the answer is written. It counts by the `visit` of its connection, or where that
+    /// is a proxy's, by one of its own from an address.
     ///
     /// # Errors
     /// When the address has too many, a token cannot be looked up, or the request is malformed. Who may not join what they
@@ -105,13 +109,17 @@ impl Entrance {
         &self,
         asked: Asked,
         headers: &HeaderMap,
-        from: Option<ClientAddress>,
+        from: ClientAddress,
+        visit: Option<Arc<Visit>>,
     ) -> Result<(Response<Body>, Box<Opening>)> {
         let Asked { dialect, token, handshake } = asked;
         let dialect = dialect?;
         let state = &self.state;
         let full = || Error::RateLimited { retry_after: limits::ADMISSION_TIME.as_secs() };
-        let visit = from.map(|from| state.door.visit(from).ok_or_else(full)).transpose()?;
+        let visit = match visit {
+            Some(visit) => visit,
+            None => Arc::new(state.door.visit(from).ok_or_else(full)?),
+        };
         let caller = match &token {
             Some(token) => self.admissions.by_token(state, token).await?,
             None => auth::authenticate_socket(state, headers).await?.map(Arc::new),
@@ -135,25 +143,18 @@ pub struct Opening {
     pub(super) dialect: Dialect,
     /// Who opens it, by its cookie or query.
     pub(super) caller: Option<Arc<Caller>>,
-    /// Counts it as its address's while it lasts, unless its connection does.
-    visit: Option<Visit>,
+    /// Counts it as its address's while it lasts.
+    pub(super) visit: Arc<Visit>,
     /// Counts it as open while it lasts.
     pub(super) counted: meters::Open,
 }
 
 impl Opening {
-    /// Begins the socket on the stream of its request, after what was `read` of it already. The stream counts as its address's
-    /// by `visit`; without one there is no socket.
-    pub async fn on(
-        mut self: Box<Self>,
-        stream: Drain<TcpStream>,
-        read: Bytes,
-        visit: Option<Visit>,
-    ) -> Option<Box<Connection>> {
-        let visit = self.visit.take().or(visit)?;
+    /// Begins the socket on the stream of its request, after what was `read` of it already.
+    pub async fn on(self: Box<Self>, stream: Drain<TcpStream>, read: Bytes) -> Box<Connection> {
         let stream = Inflow::new(stream, read, self.state.large_frames.clone());
         let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(handshake::config())).await;
-        Some(Box::new(Connection::new(*self, visit, Wire::new(socket))))
+        Box::new(Connection::new(*self, Wire::new(socket)))
     }
 }
 

@@ -48,6 +48,8 @@ impl Inflow {
     /// A stranger's, of which so much was read with the request for the socket.
     pub(super) fn new(stream: Drain<TcpStream>, read: Bytes, large: Large) -> Self {
         let most = limits::UNADMITTED_BYTES + limits::FRAME_ENVELOPE;
+        // An empty buffer of hyper's is none, but would be kept.
+        let read = if read.is_empty() { Bytes::new() } else { read };
         Self { stream, read, come: 0, began: None, most, large: PollSemaphore::new(large), place: None }
     }
 
@@ -93,6 +95,9 @@ impl AsyncRead for Inflow {
             let now = self.read.len().min(buffer.remaining());
             buffer.put_slice(&self.read[..now]);
             self.read.advance(now);
+            if self.read.is_empty() {
+                self.read = Bytes::new();
+            }
         }
         let read = buffer.filled().len() - before;
         if read > 0 {

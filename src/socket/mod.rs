@@ -11,6 +11,7 @@ mod dialect;
 mod entrance;
 mod handshake;
 mod inflow;
+mod join;
 mod look;
 mod news;
 mod pace;

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import axeCore from 'axe-core'
 
 const OUT = fileURLToPath(new URL('out/', import.meta.url))
-const PATIENCE = 30_000
+const PATIENCE = 60_000
 const THEMES = ['light', 'dark']
 
 export const row = (page, path) => page.locator(`[role=treeitem][data-path="${path}"]`)

@@ -13,7 +13,7 @@ import { person } from './person.mjs'
 export const DESK = { viewport: { width: 1280, height: 800 } }
 export const PHONE = { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
 
-const PATIENCE = 30_000
+const PATIENCE = 60_000
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 // The shell is Chromium without the windows around its pages, which nobody would see here and which cost half of the time.
 const BROWSER = process.env.CHROMIUM ?? ['chromium-headless-shell', 'chromium', 'google-chrome'].map((name) => `/usr/bin/${name}`).find(existsSync)

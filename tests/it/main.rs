@@ -29,6 +29,7 @@ mod conformance;
 mod creation;
 mod description;
 mod durability;
+mod entrance;
 mod epoch;
 mod failed_load;
 mod feed;

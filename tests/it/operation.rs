@@ -60,6 +60,7 @@ async fn what_happens_is_measured_without_naming_anybody(engine: Engine) {
     at_least("coterie_rooms", 1.0);
     at_least("coterie_sockets{dialect=\"hocuspocus\"}", 1.0);
     at_least("coterie_sockets{dialect=\"yjs\"}", 1.0);
+    at_least("coterie_sockets_opened_total{dialect=\"yjs\"}", 1.0);
     at_least("coterie_connections", 2.0);
     at_least("coterie_commit_seconds_count", 1.0);
     at_least("coterie_commit_rows_sum", 1.0);

@@ -183,7 +183,7 @@ impl Socket {
                 let payload = self.received[header..header + len].to_vec();
                 self.received.drain(..header + len);
                 match opcode {
-                    // What is large comes in fragments.
+                    // It may come in fragments.
                     0 | 2 => {
                         self.message.extend_from_slice(&payload);
                         if is_last {

@@ -283,7 +283,7 @@ async fn a_worker_that_takes_too_long_is_killed(engine: Engine) {
         });
         assert_eq!(looping.0, StatusCode::SERVICE_UNAVAILABLE);
         assert!(looping.1.contains("took too long"), "{}", looping.1);
-        assert!(began.elapsed() < limits::WORKER_TIME + Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() < 3 * limits::WORKER_TIME, "it takes minutes: {:?}", began.elapsed());
         assert!(quick.iter().all(|(status, text, _)| *status == StatusCode::OK && text == "quick\n"), "{quick:?}");
         assert_eq!(server.state().replicas.lost(), round);
     }
@@ -348,7 +348,7 @@ async fn a_worker_that_eats_memory_ends_at_its_limit(engine: Engine) {
     };
     let (first, said, second) = tokio::select! { outcome = put => outcome, () = watch => unreachable!() };
     assert_eq!((first, second), (StatusCode::SERVICE_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE), "{said}");
-    assert_eq!(server.state().replicas.lost(), 2);
+    assert_eq!(server.state().replicas.lost(), 2, "{said}");
     let fine = ann.create(project, "fine", "fine").await;
     assert_eq!(ann.read_text(project, fine).await.1, "fine");
 }

@@ -34,6 +34,8 @@ pub const LOOK_UP_REST: u32 = 4;
 pub const LOOK_UP_REST_LONGEST: Duration = Duration::from_millis(20);
 /// How long a join may take, the wait for its turn included, before the client is told to come back.
 pub const JOIN_TIME: Duration = Duration::from_secs(15);
+/// How long a socket that joins its only document is not read meanwhile, so that who has gone is noticed only then.
+pub const JOIN_UNREAD: Duration = Duration::from_secs(2);
 /// What is sent is copied up to this, in bytes: one more piece for the system costs about as much.
 pub const COPIED_BYTES: usize = 1024;
 /// Bytes read after a close was sent, so that it arrives before the end of the connection.

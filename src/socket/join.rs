@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::task::yield_now;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use super::admission;
 use super::calm::Calm;
@@ -34,17 +34,19 @@ impl Connection {
         let Dialect::Yjs(name) = &self.dialect else { return Ok(()) };
         let address: Arc<str> = name.as_str().into();
         self.slots.insert(address.clone(), Slot::waiting(Queue::default(), self.turns));
-        let joining = self.joining(address, self.turns, None, false);
-        let mut joining = pin!(joining);
+        let mut joining = pin!(self.joining(address, self.turns, None, false));
+        // Until it is let in, or takes long: to read a crowd twice would cost a tenth of its return.
+        let mut unread = pin!(sleep(limits::JOIN_UNREAD));
         let joined = loop {
             tokio::select! {
                 joined = &mut joining => break joined,
                 () = self.state.shutdown.cancelled() => return Err(Some(Close::Restart)),
-                // What the client asks meanwhile waits, and is answered with the greeting, in one flush.
-                received = self.wire.receive() => self.receive(received)?,
+                // Who has gone is not kept; what the client says meanwhile waits.
+                received = async { unread.as_mut().await; self.wire.receive().await } => self.receive(received)?,
             }
         };
         self.joined(joined).await.map_err(Some)?;
+        // What the client asked meanwhile is answered with the greeting, in one flush.
         if let Some(received) = self.wire.receive_now() {
             self.receive(received)?;
             yield_now().await;

@@ -14,6 +14,8 @@ export function cacheName(userId: string, documentId: string, epoch: number): st
 }
 
 export interface Cache {
+  /** Resolves once all that is in the file by now is written. */
+  written(): Promise<void>
   /** Stops writing; what was written stays. */
   close(): Promise<void>
   /** Stops writing and forgets everything. What another tab has of the same file it keeps anew. */
@@ -51,6 +53,13 @@ export async function openCache(name: string, doc: Y.Doc, onDiscarded: () => voi
   // Signed out in another tab: what is kept is to be gone here too, and nothing more is to be written.
   if (persistence.db) persistence.db.onversionchange = () => void stop()
   return {
+    async written() {
+      await persistence.whenSynced
+      if (stopped || !persistence.db) return
+      // Transactions that write to one store are done in the order in which they were begun.
+      const last = persistence.db.transaction(UPDATES, 'readwrite')
+      await new Promise<void>((resolve) => (last.oncomplete = last.onabort = () => resolve()))
+    },
     close: stop,
     async discard() {
       if (stopped) return

@@ -124,6 +124,7 @@ export function openFile(options: FileOptions): OwnedFile {
   synced.catch(() => undefined) // nobody may be waiting
   let scope: 'read-write' | 'readonly' = options.mayEdit ? 'read-write' : 'readonly'
   let cache: Cache | null = null
+  let typed = 0 // changes made here
   let shown = false // once the text was on screen it stays there, whatever happens
   let leaving = false
   let ended = false
@@ -205,6 +206,16 @@ export function openFile(options: FileOptions): OwnedFile {
     tracker.update({ pending: changes })
     if (options.persist) noteUnsaved(user.id, { ...note, changes })
   }
+  /** So that what is said to be kept here is: it is asked for once what came before is written, and again for what came meanwhile. */
+  async function keep() {
+    if (cache === null || tracker.facts.keeping) return
+    tracker.update({ keeping: true })
+    for (let before = -1; before !== typed && cache !== null; ) {
+      before = typed
+      await cache.written().catch(() => undefined) // it was closed
+    }
+    tracker.update({ keeping: false })
+  }
   function refuse(code: string, message: string) {
     tracker.update({ refusal: { code, message } })
     show()
@@ -236,7 +247,10 @@ export function openFile(options: FileOptions): OwnedFile {
 
   // --- what the document says -------------------------------------------------------------------
   doc.on('update', (_update: Uint8Array, _origin: unknown, _doc: Y.Doc, transaction: Y.Transaction) => {
-    if (transaction.local) setPending(pending.get() + 1)
+    if (!transaction.local) return
+    typed += 1
+    setPending(pending.get() + 1)
+    void keep()
   })
 
   // --- what the connection says -----------------------------------------------------------------

@@ -13,6 +13,8 @@ export interface SaveFacts {
   unsynced: number
   /** Changes made on this device that are not acknowledged. */
   pending: number
+  /** Whether some of them are not written to this device yet. */
+  keeping: boolean
   /** Why the server will not take the edits. */
   refusal: Refusal | null
   /** What the server says is wrong with its database; edits wait there, and nothing need be done here. */
@@ -32,7 +34,8 @@ export type SaveState =
   | { kind: 'saved' }
   /** `why` is there when it takes longer than usual. */
   | { kind: 'saving'; pending: number; why?: string }
-  | { kind: 'offline'; pending: number }
+  /** `keeping` while some of them are not written to this device yet. */
+  | { kind: 'offline'; pending: number; keeping: boolean }
   /** `why` is there when it is not the role that allows no edits. */
   | { kind: 'read-only'; why?: string }
   | { kind: 'refused'; code: string; message: string }
@@ -41,7 +44,7 @@ export type SaveState =
 export function deriveSaveState(facts: SaveFacts): SaveState {
   // A refusal stays true while offline: coming back would not help.
   if (facts.refusal) return { kind: 'refused', ...facts.refusal }
-  if (facts.socket === 'lost') return { kind: 'offline', pending: facts.pending }
+  if (facts.socket === 'lost') return { kind: 'offline', pending: facts.pending, keeping: facts.keeping }
   if (facts.scope === 'readonly') return facts.damage === null ? { kind: 'read-only' } : { kind: 'read-only', why: facts.damage }
   if (facts.socket === 'connecting' || facts.scope === null || facts.unsynced > 0 || facts.pending > 0) {
     return facts.trouble === null ? { kind: 'saving', pending: facts.pending } : { kind: 'saving', pending: facts.pending, why: facts.trouble }
@@ -54,7 +57,8 @@ export function combineSaves(states: readonly SaveState[]): SaveState {
   const refused = states.find((state) => state.kind === 'refused')
   if (refused) return refused
   const pending = states.reduce((sum, state) => sum + ('pending' in state ? state.pending : 0), 0)
-  if (states.some((state) => state.kind === 'offline')) return { kind: 'offline', pending }
+  const offline = states.filter((state) => state.kind === 'offline')
+  if (offline.length > 0) return { kind: 'offline', pending, keeping: offline.some((state) => state.keeping) }
   const saving = states.filter((state) => state.kind === 'saving')
   const troubled = saving.find((state) => state.why !== undefined)
   if (troubled) return { ...troubled, pending }
@@ -71,8 +75,10 @@ export function describeSave(state: SaveState): string {
       return 'Saved'
     case 'saving':
       return state.why === undefined ? 'Saving…' : `Not saved yet: ${state.why}`
-    case 'offline':
-      return `Offline – ${state.pending} ${state.pending === 1 ? 'change' : 'changes'} kept here`
+    case 'offline': {
+      const changes = `${state.pending} ${state.pending === 1 ? 'change' : 'changes'}`
+      return state.keeping ? `Offline – keeping ${changes} here…` : `Offline – ${changes} kept here`
+    }
     case 'read-only':
       return state.why === undefined ? 'Read-only' : `Damaged, read-only: ${state.why}`
     case 'refused':
@@ -87,7 +93,7 @@ export interface SaveTracker {
 }
 
 export function createSaveTracker(initial: Partial<SaveFacts> = {}): SaveTracker {
-  const facts: SaveFacts = { socket: 'connecting', scope: null, unsynced: 0, pending: 0, refusal: null, trouble: null, damage: null, ...initial }
+  const facts: SaveFacts = { socket: 'connecting', scope: null, unsynced: 0, pending: 0, keeping: false, refusal: null, trouble: null, damage: null, ...initial }
   const state = createStore(deriveSaveState(facts), sameState)
   return {
     facts,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readTrouble } from '../src/wire.ts'
 import { combineSaves, createSaveTracker, deriveSaveState, describeSave, type SaveFacts, type SaveState } from '../src/save.ts'
 
-const settled: SaveFacts = { socket: 'open', scope: 'read-write', unsynced: 0, pending: 0, refusal: null, trouble: null, damage: null }
+const settled: SaveFacts = { socket: 'open', scope: 'read-write', unsynced: 0, pending: 0, keeping: false, refusal: null, trouble: null, damage: null }
 const refusal = { code: 'too_large', message: 'this file is full' }
 
 describe('the word for the truth', () => {
@@ -16,6 +16,8 @@ describe('the word for the truth', () => {
     ['lost, nothing to send', { socket: 'lost', scope: null }, 'Offline – 0 changes kept here'],
     ['lost with one edit', { socket: 'lost', scope: null, pending: 1 }, 'Offline – 1 change kept here'],
     ['lost with edits', { socket: 'lost', scope: null, unsynced: 9, pending: 14 }, 'Offline – 14 changes kept here'],
+    ['lost, and not written here yet', { socket: 'lost', scope: null, pending: 2, keeping: true }, 'Offline – keeping 2 changes here…'],
+    ['not written here yet, but on its way', { unsynced: 1, pending: 1, keeping: true }, 'Saving…'],
     ['lost, though the last scope is remembered', { socket: 'lost', pending: 2 }, 'Offline – 2 changes kept here'],
     ['reader', { scope: 'readonly' }, 'Read-only'],
     ['reader during the handshake', { scope: 'readonly', unsynced: 1 }, 'Read-only'],
@@ -47,7 +49,7 @@ describe('the word for the truth', () => {
 describe('one word for several files', () => {
   const saved: SaveState = { kind: 'saved' }
   const saving: SaveState = { kind: 'saving', pending: 2 }
-  const offline: SaveState = { kind: 'offline', pending: 3 }
+  const offline: SaveState = { kind: 'offline', pending: 3, keeping: false }
   const reading: SaveState = { kind: 'read-only' }
   const refused: SaveState = { kind: 'refused', ...refusal }
   it.each<[string, SaveState[], string]>([
@@ -55,6 +57,7 @@ describe('one word for several files', () => {
     ['all saved', [saved, saved], 'Saved'],
     ['one under way', [saved, saving, reading], 'Saving…'],
     ['some offline: all that is unsaved counts', [offline, saving, saved], 'Offline – 5 changes kept here'],
+    ['some offline, one of them not written yet', [offline, { ...offline, keeping: true }], 'Offline – keeping 6 changes here…'],
     ['one refused', [offline, saving, refused], 'Cannot save: this file is full'],
     ['one that the database does not take', [saving, { ...saving, why: 'it is full' }], 'Not saved yet: it is full'],
     ['one damaged', [saved, { kind: 'read-only', why: 'a row is missing' }], 'Damaged, read-only: a row is missing'],

@@ -1,13 +1,15 @@
 //! The database: one of two engines behind one enum, and the macros that run the same SQL text on either.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail, ensure};
+use parking_lot::Mutex;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::limits;
 
@@ -43,6 +45,20 @@ macro_rules! on_pool {
             $crate::db::Db::Sqlite { write: $pool, .. } => $body,
         }
     };
+}
+
+/// Whether a connection that was idle for so long still answers. When one was `silent`, all that were idle then are taken to
+/// be: after an outage that ends no connection, to ask them one by one would keep edits waiting that could be saved.
+async fn answers(connection: &mut PgConnection, idle: Duration, silent: &Mutex<Option<Instant>>) -> bool {
+    let since = Instant::now().checked_sub(idle);
+    if silent.lock().is_some_and(|silent| since < Some(silent)) {
+        return false;
+    }
+    let answer = timeout(limits::PING_TIME, connection.ping()).await;
+    if answer.is_err() {
+        *silent.lock() = Some(Instant::now());
+    }
+    matches!(answer, Ok(Ok(())))
 }
 
 /// An open transaction on either engine; dropped without [`Tx::commit`], it is rolled back.
@@ -198,9 +214,15 @@ impl Db {
         if let Some(reason) = reason {
             bail!("cannot reach the Postgres database, start it or correct DATABASE_URL: {reason}");
         }
+        let silent = Arc::new(Mutex::new(None));
         let pool = PgPoolOptions::new()
             .max_connections(limits::DATABASE_CONNECTIONS)
             .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(move |connection, at| {
+                let silent = silent.clone();
+                Box::pin(async move { Ok(answers(connection, at.idle_for, &silent).await) })
+            })
             .connect_with(options)
             .await
             .context("cannot reach the Postgres database of DATABASE_URL")?;

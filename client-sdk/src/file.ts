@@ -210,10 +210,11 @@ export function openFile(options: FileOptions): OwnedFile {
   async function keep() {
     if (cache === null || tracker.facts.keeping) return
     tracker.update({ keeping: true })
-    for (let before = -1; before !== typed && cache !== null; ) {
+    let before: number
+    do {
       before = typed
-      await cache.written().catch(() => undefined) // it was closed
-    }
+      await cache?.written().catch(() => undefined) // it was closed
+    } while (before !== typed && cache !== null)
     tracker.update({ keeping: false })
   }
   function refuse(code: string, message: string) {

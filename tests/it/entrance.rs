@@ -3,22 +3,14 @@
 
 use coterie::limits;
 use futures_util::future::join_all;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 use crate::client::TestClient;
 use crate::engines::{Engine, in_time};
 use crate::peer::Dialect;
 use crate::server::{TestServer, until};
-
-/// Sends bytes on a connection of its own whose peer takes little at once.
-async fn send(server: &TestServer, bytes: &[u8]) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(server.place().address()).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
-    stream
-}
+use crate::unread::send;
 
 /// The head of a request for a socket.
 fn head(path: &str, version: &str, cookie: &str) -> Vec<u8> {
@@ -47,11 +39,11 @@ async fn what_comes_with_the_request_for_a_socket_is_read_first_and_in_order() {
         let path = format!("/yjs/{project}/a");
         // More pings than one read takes, and then the question for all of the document.
         let frames = [[0x89, 0x80, 0, 0, 0, 0].repeat(100), vec![0x82, 0x84, 0, 0, 0, 0, 0, 0, 1, 0]].concat();
-        let mut asked = send(&server, &[head(&path, "1.1", &ann.cookie()), frames].concat()).await;
+        let mut asked = send(server.place(), &[head(&path, "1.1", &ann.cookie()), frames].concat()).await;
         let read = until_read(&mut asked, b"what was there").await;
         assert!(read.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&read));
 
-        let mut old = send(&server, &head(&path, "1.0", &ann.cookie())).await;
+        let mut old = send(server.place(), &head(&path, "1.0", &ann.cookie())).await;
         let read = until_read(&mut old, b"not_a_socket").await;
         assert!(read.starts_with(b"HTTP/1.0 400 "), "{}", String::from_utf8_lossy(&read));
     }))
@@ -87,7 +79,7 @@ async fn an_answer_that_is_being_read_comes_whole_though_the_server_stops() {
         let document = ann.create(project, "a", &"x".repeat(LARGE)).await;
         let path = format!("/api/projects/{project}/documents/{document}/text");
         let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\nCookie: {}\r\nConnection: close\r\n\r\n", ann.cookie());
-        let mut stream = send(&server, head.as_bytes()).await;
+        let mut stream = send(server.place(), head.as_bytes()).await;
         let mut read = until_read(&mut stream, b"xxxx").await;
         let reading = async { stream.read_to_end(&mut read).await.unwrap() };
         tokio::join!(server.shutdown(), reading);

@@ -23,11 +23,15 @@ on_both_engines![
 
 /// Asks for an address over a connection of its own, and reads nothing.
 async fn ask(place: &Place, cookie: &str, path: &str) -> TcpStream {
+    send(place, format!("GET {path} HTTP/1.1\r\nhost: a\r\ncookie: {cookie}\r\n\r\n").as_bytes()).await
+}
+
+/// Sends bytes on a connection of its own whose peer takes little at once.
+pub async fn send(place: &Place, bytes: &[u8]) -> TcpStream {
     let tcp = TcpSocket::new_v4().unwrap();
     tcp.set_recv_buffer_size(4096).unwrap();
     let mut stream = tcp.connect(place.address()).await.unwrap();
-    let head = format!("GET {path} HTTP/1.1\r\nhost: a\r\ncookie: {cookie}\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
     stream
 }
 

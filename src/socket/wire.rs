@@ -74,18 +74,22 @@ impl Wire {
 
     /// The next frame. Nothing is lost when it is not waited for to the end.
     pub(super) async fn receive(&mut self) -> Received {
-        match self.socket.next().await {
-            Some(Ok(Message::Binary(frame))) => Received::Frame(frame, self.socket.get_mut().complete()),
-            Some(Ok(Message::Ping(body) | Message::Pong(body))) => {
-                self.socket.get_mut().beside(body.len());
-                Received::Life
-            }
-            Some(Ok(Message::Text(_))) => Received::Wrong(Close::Malformed),
-            Some(Ok(Message::Close(_) | Message::Frame(_))) | None => Received::Gone,
-            Some(Err(error)) => {
-                self.broken = true;
-                if is_too_much(&error) { Received::Wrong(Close::TooLarge) } else { Received::Gone }
-            }
+        loop {
+            return match self.socket.next().await {
+                Some(Ok(Message::Binary(frame))) => Received::Frame(frame, self.socket.get_mut().complete()),
+                Some(Ok(Message::Ping(body) | Message::Pong(body))) => {
+                    self.socket.get_mut().beside(body.len());
+                    Received::Life
+                }
+                Some(Ok(Message::Text(_))) => Received::Wrong(Close::Malformed),
+                // The library answers it when it is asked for more, and there is no more once that is written.
+                Some(Ok(Message::Close(_))) => continue,
+                Some(Ok(Message::Frame(_))) | None => Received::Gone,
+                Some(Err(error)) => {
+                    self.broken = true;
+                    if is_too_much(&error) { Received::Wrong(Close::TooLarge) } else { Received::Gone }
+                }
+            };
         }
     }
 

@@ -3,7 +3,7 @@
 
 use coterie::limits;
 use futures_util::future::join_all;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::client::TestClient;
@@ -46,6 +46,25 @@ async fn what_comes_with_the_request_for_a_socket_is_read_first_and_in_order() {
         let mut old = send(server.place(), &head(&path, "1.0", &ann.cookie())).await;
         let read = until_read(&mut old, b"not_a_socket").await;
         assert!(read.starts_with(b"HTTP/1.0 400 "), "{}", String::from_utf8_lossy(&read));
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_says_goodbye_is_answered_and_not_cut_off() {
+    in_time(Box::pin(async {
+        let server = TestServer::start(Engine::Sqlite).await;
+        let ann = TestClient::guest(server.place(), "Ann").await;
+        let project = ann.project().await;
+        ann.create(project, "a", "").await;
+        for path in ["/hocuspocus".to_owned(), format!("/yjs/{project}/a")] {
+            let mut stream = send(server.place(), &head(&path, "1.1", &ann.cookie())).await;
+            let mut read = until_read(&mut stream, b"\r\n\r\n").await;
+            // A close with code 1000, masked with zeros, as clients mask.
+            stream.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).await.unwrap();
+            stream.read_to_end(&mut read).await.unwrap();
+            assert!(read.ends_with(&[0x88, 0x02, 0x03, 0xe8]), "{path}: {}", String::from_utf8_lossy(&read));
+        }
     }))
     .await;
 }

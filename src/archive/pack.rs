@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::blob;
 use crate::bodies::Place;
 use crate::document::{self, Document};
 use crate::error::{Error, Result};
@@ -18,7 +19,6 @@ use crate::limits;
 use crate::replica::Part;
 use crate::state::AppState;
 use crate::update::StateVector;
-use crate::{blob, db::Db};
 
 /// Where files go that are no texts.
 const OTHERS: &str = "attachments";
@@ -76,7 +76,7 @@ async fn read(
         }
     }
     for blob in blobs {
-        if let Some(bytes) = bytes_of(&state.db, project, &blob).await? {
+        if let Some(bytes) = blob::bytes(&state.db, project, blob.hash()).await? {
             let name = format!("{OTHERS}/{}-{}", &blob.hash().to_string()[..8], blob.name());
             if files.send(Some((name, bytes))).await.is_err() {
                 return Ok(());
@@ -102,10 +102,6 @@ async fn file_of(state: &AppState, document: Document) -> Result<Option<File>> {
     }
 }
 
-async fn bytes_of(db: &Db, project: ProjectId, blob: &blob::Blob) -> Result<Option<Vec<u8>>> {
-    blob::bytes(db, project, blob.hash()).await
-}
-
 /// Writes the archive, and its end when all files came.
 fn put_together(mut files: mpsc::Receiver<Option<File>>, pieces: &Pieces) -> io::Result<()> {
     let mut archive = ZipWriter::new_stream(Sent(pieces));
@@ -122,6 +118,9 @@ fn put_together(mut files: mpsc::Receiver<Option<File>>, pieces: &Pieces) -> io:
             let _ = pieces.blocking_send(Err(io::Error::other("a file cannot be put in")));
             return Err(error);
         }
+        if pieces.is_closed() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
     }
     // Whoever reads has been sent an error before this.
     Ok(())
@@ -137,13 +136,14 @@ fn free_name(names: &mut HashSet<String>, wanted: String) -> String {
     free
 }
 
-/// Sends what is written, and waits while the reader is slow.
+/// Sends what is written, and waits while the reader is slow. What nobody takes any more is dropped without an error, which the
+/// archive's own end would print past the log.
 struct Sent<'a>(&'a Pieces);
 
 impl Write for Sent<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
-        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        let _ = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

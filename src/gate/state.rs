@@ -15,8 +15,7 @@ pub enum Owner {
     Closed,
 }
 
-/// What a client's clock takes in a tree, in bytes, and what its owner takes in a table, with the places that are free.
-const CLOCK_BYTES: usize = 24;
+/// What a client's owner takes in a table, in bytes, with the places that are free.
 const OWNER_BYTES: usize = 64;
 
 /// The admitted state of a document. It costs some 30 bytes a client and 8 a run of deleted ids, not a copy of the text.
@@ -48,8 +47,8 @@ impl State {
     /// What it takes, in bytes, by counting clients and ranges; it goes through all clients.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let clients = self.clocks.len() * CLOCK_BYTES + self.owners.len() * OWNER_BYTES;
-        clients + self.deleted.memory() + self.formats.memory()
+        let owners = self.owners.len() * OWNER_BYTES;
+        self.clocks.memory() + owners + self.deleted.memory() + self.formats.memory()
     }
 
     /// Takes in what was admitted against exactly this state.

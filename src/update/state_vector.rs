@@ -6,9 +6,12 @@ use super::reader::Reader;
 use super::writer::put_number;
 use super::{ClientId, Malformed};
 
-/// The most clients an encoded state vector may name. Each costs some 25 bytes of memory here for 2 on the wire; a
+/// The most clients an encoded state vector may name. Each costs [`CLIENT_BYTES`] of memory here for 2 on the wire; a
 /// 16 MiB document has room for fewer honest clients than this.
 pub const MAX_STATE_VECTOR_CLIENTS: usize = 1 << 20;
+
+/// What a client takes in the tree, in bytes, with the places that are free.
+const CLIENT_BYTES: usize = 24;
 
 /// For each client the number of units known, from clock 0 without a gap. A client with 0 is the same as one absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +52,11 @@ impl StateVector {
     /// Whether nothing is known of anyone.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// What the vector takes in memory, in bytes, about.
+    pub fn memory(&self) -> usize {
+        self.len() * CLIENT_BYTES
     }
 
     /// Whether all that `other` knows is known here too.

@@ -19,7 +19,7 @@ impl Machine {
     pub fn memory(&mut self) -> usize {
         let (document, seats) = (self.committed.bytes(), self.seats.len());
         if has_changed(document, self.counted.document) || has_changed(seats, self.counted.seats) {
-            let clients = self.state.memory() + self.committed.clocks.len() * size_of::<(u64, u32)>();
+            let clients = self.state.memory() + self.committed.clocks.memory();
             let implied = self.implied.as_ref().map_or(0, |(_, implied)| implied.memory());
             let people = self.presence.memory() + seats * SEAT_BYTES;
             self.counted = Counted { bytes: clients + implied + people, document, seats };

@@ -23,8 +23,8 @@ pub(super) struct Wire {
     socket: WebSocketStream<Inflow>,
     /// What comes cannot be read as frames any more.
     broken: bool,
-    /// What went ended inside a frame: nothing that follows would be read as one.
-    is_cut: bool,
+    /// Nothing that follows would be read as a frame: what went ended inside one, or the client has said goodbye.
+    is_over: bool,
 }
 
 /// What came.
@@ -59,7 +59,7 @@ pub(super) struct Unwritten;
 
 impl Wire {
     pub(super) fn new(socket: WebSocketStream<Inflow>) -> Self {
-        Self { socket, broken: false, is_cut: false }
+        Self { socket, broken: false, is_over: false }
     }
 
     /// Lets frames be as large as a document.
@@ -74,22 +74,24 @@ impl Wire {
 
     /// The next frame. Nothing is lost when it is not waited for to the end.
     pub(super) async fn receive(&mut self) -> Received {
-        loop {
-            return match self.socket.next().await {
-                Some(Ok(Message::Binary(frame))) => Received::Frame(frame, self.socket.get_mut().complete()),
-                Some(Ok(Message::Ping(body) | Message::Pong(body))) => {
-                    self.socket.get_mut().beside(body.len());
-                    Received::Life
-                }
-                Some(Ok(Message::Text(_))) => Received::Wrong(Close::Malformed),
-                // The library answers it when it is asked for more, and there is no more once that is written.
-                Some(Ok(Message::Close(_))) => continue,
-                Some(Ok(Message::Frame(_))) | None => Received::Gone,
-                Some(Err(error)) => {
-                    self.broken = true;
-                    if is_too_much(&error) { Received::Wrong(Close::TooLarge) } else { Received::Gone }
-                }
-            };
+        let mut next = self.socket.next().await;
+        if let Some(Ok(Message::Close(_))) = next {
+            // The library answers it when it is asked for more, and there is no more once that is written.
+            self.is_over = true;
+            next = self.socket.next().await;
+        }
+        match next {
+            Some(Ok(Message::Binary(frame))) => Received::Frame(frame, self.socket.get_mut().complete()),
+            Some(Ok(Message::Ping(body) | Message::Pong(body))) => {
+                self.socket.get_mut().beside(body.len());
+                Received::Life
+            }
+            Some(Ok(Message::Text(_))) => Received::Wrong(Close::Malformed),
+            Some(Ok(Message::Close(_) | Message::Frame(_))) | None => Received::Gone,
+            Some(Err(error)) => {
+                self.broken = true;
+                if is_too_much(&error) { Received::Wrong(Close::TooLarge) } else { Received::Gone }
+            }
         }
     }
 
@@ -104,13 +106,16 @@ impl Wire {
     /// When the peer takes nothing for [`limits::SOCKET_WRITE_TIMEOUT`], or has gone.
     pub(super) async fn write(&mut self, frames: Vec<Out>) -> Result<(), Unwritten> {
         let written = self.write_all(Packed::new(frames)).await;
-        self.is_cut |= written.is_err();
+        self.is_over |= written.is_err();
         written
     }
 
     async fn write_all(&mut self, mut packed: Packed) -> Result<(), Unwritten> {
         // What the library says by itself, such as the answer to a ping, may be half written.
         in_time(self.socket.flush()).await?;
+        if self.is_over {
+            return Err(Unwritten);
+        }
         while !packed.is_written() {
             in_time(poll_fn(|context| packed.poll_write(Pin::new(self.socket.get_mut()), context))).await?;
         }
@@ -144,7 +149,7 @@ impl Wire {
     pub(super) async fn say_goodbye(mut self, close: Close) {
         let frame = CloseFrame { code: close.code().into(), reason: close.reason().into() };
         let goodbye = async {
-            if !self.is_cut && self.socket.send(Message::Close(Some(frame))).await.is_ok() {
+            if !self.is_over && self.socket.send(Message::Close(Some(frame))).await.is_ok() {
                 self.until_gone().await;
             }
         };

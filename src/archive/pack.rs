@@ -1,7 +1,7 @@
 //! A project's files as a stream: each is read when the one before it is on its way, so no archive is held whole.
 
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -112,17 +112,26 @@ fn put_together(mut files: mpsc::Receiver<Option<File>>, pieces: &Pieces) -> io:
             return Ok(());
         };
         let name = free_name(&mut names, name);
-        let put = archive.start_file(name, SimpleFileOptions::default()).map_err(io::Error::from);
-        if let Err(error) = put.and_then(|()| archive.write_all(&bytes)) {
+        if let Err(error) = put_in(&mut archive, name, &bytes, pieces) {
             // Before the writer ends the archive as if this were all of it.
             let _ = pieces.blocking_send(Err(io::Error::other("a file cannot be put in")));
             return Err(error);
         }
+    }
+    // As above, where it was not said why files come no more.
+    let _ = pieces.blocking_send(Err(io::Error::other("a file is missing")));
+    Ok(())
+}
+
+/// Puts one file in, as long as somebody takes it.
+fn put_in<W: Write + Seek>(archive: &mut ZipWriter<W>, name: String, bytes: &[u8], pieces: &Pieces) -> io::Result<()> {
+    archive.start_file(name, SimpleFileOptions::default())?;
+    for part in bytes.chunks(limits::ARCHIVE_PART) {
+        archive.write_all(part)?;
         if pieces.is_closed() {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
     }
-    // Whoever reads has been sent an error before this.
     Ok(())
 }
 
@@ -136,8 +145,8 @@ fn free_name(names: &mut HashSet<String>, wanted: String) -> String {
     free
 }
 
-/// Sends what is written, and waits while the reader is slow. What nobody takes any more is dropped without an error, which the
-/// archive's own end would print past the log.
+/// Sends what is written, and waits while the reader is slow. Once nobody reads, it drops what comes without an error, which
+/// the archive's own end would print past the log.
 struct Sent<'a>(&'a Pieces);
 
 impl Write for Sent<'_> {

@@ -20,6 +20,8 @@ pub const ARCHIVES: usize = 1;
 pub const ARCHIVE_TELLS: usize = 50;
 /// Pieces of an archive that wait for a slow reader; a piece has some kilobytes.
 pub const ARCHIVE_PIECES: usize = 16;
+/// What goes into an archive between two looks whether anybody still reads it, in bytes: a millisecond of packing.
+pub const ARCHIVE_PART: usize = 64 * 1024;
 
 // --- requests that are carried out once ---
 

@@ -18,7 +18,7 @@ pub enum Owner {
 /// What a client's owner takes in a table, in bytes, with the places that are free.
 const OWNER_BYTES: usize = 64;
 
-/// The admitted state of a document. It costs some 30 bytes a client and 8 a run of deleted ids, not a copy of the text.
+/// The admitted state of a document. It costs some 90 bytes a client and 8 a run of deleted ids, not a copy of the text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     /// For each client, how many ids exist.

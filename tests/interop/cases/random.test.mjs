@@ -36,8 +36,7 @@ describe('random sessions', { concurrency: 2 }, () => {
               await client.disconnect()
               // Hocuspocus' providers forget a connect() that comes before their socket has closed.
               await until('it is disconnected', async () => !(await client.status()).connected)
-            }
-            else if (what < 0.1) await client.connect()
+            } else if (what < 0.1) await client.connect()
             await client.random({ seed: seed + round, count: 1 + Math.floor(next() * 12) })
             if (next() < 0.3) await pause(30)
             if (round === ROUNDS / 2 && seed % 2 === 0) {

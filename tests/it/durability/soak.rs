@@ -119,9 +119,9 @@ async fn people_who_come_and_go_for_long_lose_nothing_and_memory_stays() {
     let (from, to) = (settled.1, ended.1);
     let typed = ended.2 - settled.2;
     say(&format!(
-        "soak of {:.0} s (seed {seed}): {CLIENTS} clients over {DOCUMENTS} documents, {} visits ({} until the document was there), {} letters saved, {} cuts \
-         and {} silences of the database, the server killed once; its memory {} MiB at {:.0} s and {} MiB at {:.0} s, \
-         {typed} letters later; 0 lost, 0 twice",
+        "soak of {:.0} s (seed {seed}): {CLIENTS} clients over {DOCUMENTS} documents, {} visits ({} let in), {} letters \
+         saved, {} cuts and {} silences of the database, the server killed once; its memory {} MiB at {:.0} s and {} MiB \
+         at {:.0} s, {typed} letters later; 0 lost, 0 twice",
         began.elapsed().as_secs_f64(),
         stage.visits.load(Ordering::Relaxed),
         stage.let_in.load(Ordering::Relaxed),

@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::writer::put_number;
 use super::{ClientId, Malformed};
 
-/// The most clients an encoded state vector may name. Each costs [`CLIENT_BYTES`] of memory here for 2 on the wire; a
+/// The most clients an encoded state vector may name. Each costs some 25 bytes of memory here for 2 on the wire; a
 /// 16 MiB document has room for fewer honest clients than this.
 pub const MAX_STATE_VECTOR_CLIENTS: usize = 1 << 20;
 

@@ -24,9 +24,12 @@ const DELIVERY = [['CPU µs a delivery', 'cpu_s_per_million'], ...LATENCY]
 const COLD = [['open cold, ms', 'cold_ms'], ['… CPU ms', 'cold_cpu_ms']]
 const EDIT = [['an edit, CPU µs', 'edit_cpu_us'], ['… of workers, which fold', 'fold_cpu_us'], ...LATENCY, ['server MiB', 'rss_mib']]
 
+// Two sockets in each, and a process may often open no more than 20,000 files, of which the server keeps some back.
+const ROOMS_MOST = 9_900
+
 // axis: [words, its steps, its rows: words, and where in the JSON of a step]
 const AXES = {
-  rooms: ['rooms of two; 1,000 updates/s in all of them together', [10, 100, 1_000, 10_000], [
+  rooms: ['rooms of two; 1,000 updates/s in all of them together', [10, 100, 1_000, ROOMS_MOST], [
     ['to open one and join twice, CPU ms', 'open_cpu_ms'],
     OF_ALL,
     ['idle, share of a core', 'idle_cpu'],

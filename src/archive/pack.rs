@@ -38,7 +38,6 @@ pub(super) async fn pack(state: AppState, project: ProjectId, place: Place) -> R
     let blobs = blob::all(&state.db, project).await?;
     let (pieces, told) = mpsc::channel(limits::ARCHIVE_PIECES);
     let (files, wanted) = mpsc::channel(1);
-    let failed = pieces.clone();
     let place = Arc::new(place);
     let of_writer = place.clone();
     tokio::task::spawn_blocking(move || {
@@ -52,7 +51,6 @@ pub(super) async fn pack(state: AppState, project: ProjectId, place: Place) -> R
         let read = read(&state, project, documents, blobs, &files);
         if let Err(error) = read.await {
             tracing::warn!(%project, error = %format!("{error:#}"), "an archive breaks off");
-            let _ = failed.send(Err(io::Error::other("a file cannot be read"))).await;
         }
     });
     let next = |mut told: mpsc::Receiver<_>| async move { Some((told.recv().await?, told)) };
@@ -103,36 +101,35 @@ async fn file_of(state: &AppState, document: Document) -> Result<Option<File>> {
 }
 
 /// Writes the archive, and its end when all files came.
-fn put_together(mut files: mpsc::Receiver<Option<File>>, pieces: &Pieces) -> io::Result<()> {
+fn put_together(files: mpsc::Receiver<Option<File>>, pieces: &Pieces) -> io::Result<()> {
     let mut archive = ZipWriter::new_stream(Sent(pieces));
-    let mut names = HashSet::new();
-    while let Some(file) = files.blocking_recv() {
-        let Some((name, bytes)) = file else {
-            archive.finish()?;
-            return Ok(());
-        };
-        let name = free_name(&mut names, name);
-        if let Err(error) = put_in(&mut archive, name, &bytes, pieces) {
-            // Before the writer ends the archive as if this were all of it.
-            let _ = pieces.blocking_send(Err(io::Error::other("a file cannot be put in")));
-            return Err(error);
-        }
+    if let Err(error) = put_in(&mut archive, files, pieces) {
+        // Before the writer ends the archive as if this were all of it.
+        let _ = pieces.blocking_send(Err(io::Error::other("a file is missing")));
+        return Err(error);
     }
-    // As above, where it was not said why files come no more.
-    let _ = pieces.blocking_send(Err(io::Error::other("a file is missing")));
+    archive.finish()?;
     Ok(())
 }
 
-/// Puts one file in, as long as somebody takes it.
-fn put_in<W: Write + Seek>(archive: &mut ZipWriter<W>, name: String, bytes: &[u8], pieces: &Pieces) -> io::Result<()> {
-    archive.start_file(name, SimpleFileOptions::default())?;
-    for part in bytes.chunks(limits::ARCHIVE_PART) {
-        archive.write_all(part)?;
-        if pieces.is_closed() {
-            return Err(io::ErrorKind::BrokenPipe.into());
+/// Puts all files in, as long as somebody takes them.
+fn put_in<W: Write + Seek>(
+    archive: &mut ZipWriter<W>,
+    mut files: mpsc::Receiver<Option<File>>,
+    pieces: &Pieces,
+) -> io::Result<()> {
+    let mut names = HashSet::new();
+    while let Some(file) = files.blocking_recv() {
+        let Some((name, bytes)) = file else { return Ok(()) };
+        archive.start_file(free_name(&mut names, name), SimpleFileOptions::default())?;
+        for part in bytes.chunks(limits::ARCHIVE_PART) {
+            archive.write_all(part)?;
+            if pieces.is_closed() {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
         }
     }
-    Ok(())
+    Err(io::Error::other("a file cannot be read"))
 }
 
 /// A name that no file of the archive has: the one wanted, or with a number. What is put in is named by the project, by a

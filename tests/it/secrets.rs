@@ -13,6 +13,7 @@ use crate::client::TestClient;
 use crate::engines::{Database, Engine, on_both_engines};
 use crate::peer::Dialect;
 use crate::server::{Place, until};
+use crate::unread::large;
 
 on_both_engines! { no_secret_is_written_down }
 
@@ -53,11 +54,7 @@ impl Drop for Talkative {
 
 /// Asks for all files and goes away: what a library prints of that by itself would be no line of the log.
 async fn leave_an_archive(ann: &TestClient, project: ProjectId, log: &Path) {
-    let mut file = vec![0; coterie::limits::BLOB_BYTES];
-    rand::fill(&mut file[..]);
-    let put = ann.request(Method::PUT, &format!("/api/projects/{project}/blobs?name=a.bin"));
-    let put = put.header("content-type", "application/octet-stream").body(file).send().await.unwrap();
-    assert_eq!(put.status(), StatusCode::CREATED);
+    large(ann, project).await;
     let archive = ann.request(Method::GET, &format!("/api/projects/{project}/export")).send().await.unwrap();
     assert_eq!(archive.status(), StatusCode::OK);
     drop(archive);

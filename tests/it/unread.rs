@@ -36,7 +36,7 @@ pub async fn send(place: &Place, bytes: &[u8]) -> TcpStream {
 }
 
 /// Keeps bytes of the largest size that no archive makes smaller, and answers where they are.
-async fn large(client: &TestClient, project: ProjectId) -> String {
+pub async fn large(client: &TestClient, project: ProjectId) -> String {
     let at = format!("/api/projects/{project}/blobs");
     let request = client.request(Method::PUT, &format!("{at}?name=large.bin"));
     let request = request.header(header::CONTENT_TYPE, "application/octet-stream").body(noise());
